@@ -1,0 +1,133 @@
+import * as core from '@actions/core';
+import { ActionError, InputError } from '../core/errors.ts';
+import { code, codeBlock, escapeMarkdown, table } from '../core/markdown.ts';
+import { commandRunner, type CommandRunner } from './command.ts';
+import { runContext, type RunContext } from './context.ts';
+import { InputReader } from './input-reader.ts';
+import { logProgress, neutralise, type Progress } from './progress.ts';
+
+/** What an action may use of the outside world besides AWS. */
+export interface ActionIo {
+  readonly read: InputReader;
+  readonly progress: Progress;
+  readonly context: RunContext;
+  readonly commands: CommandRunner;
+  /** Aborted when the run is cancelled (SIGINT, then 7.5 s to SIGTERM). */
+  readonly signal: AbortSignal;
+  /** The job's OIDC token for an audience; throws an `ActionError` where the job may not have one. */
+  readonly idToken: (audience: string) => Promise<string>;
+  readonly mask: (secret: string) => void;
+  /** Kept for the action's `post` step. */
+  readonly state: { get(name: string): string; save(name: string, value: string): void };
+}
+
+/** What a run hands back. With `failure` the outputs and the summary are still written, then the step fails. */
+export interface ActionReport {
+  readonly outputs: Readonly<Record<string, string>>;
+  /** Markdown for the job's summary page. */
+  readonly summary: string;
+  readonly failure?: ActionError | undefined;
+}
+
+/** The one place that writes outputs and the summary, and that fails the step. */
+export async function runAction(main: (io: ActionIo) => Promise<ActionReport>): Promise<void> {
+  const cancelled = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => cancelled.abort(new ActionError('Cancelled', `the run was cancelled (${signal})`)));
+  }
+  try {
+    const report = await main({
+      read: new InputReader({
+        get: (name) => core.getInput(name, { trimWhitespace: false }),
+        env: process.env,
+        mask: core.setSecret,
+      }),
+      progress: logProgress,
+      context: runContext(process.env),
+      commands: commandRunner,
+      signal: cancelled.signal,
+      idToken,
+      mask: core.setSecret,
+      state: { get: core.getState, save: core.saveState },
+    });
+    for (const [name, value] of Object.entries(report.outputs)) core.setOutput(name, value);
+    await writeSummary(report.summary);
+    if (report.failure !== undefined) fail(report.failure);
+  } catch (error) {
+    await writeSummary(failureSummary(error));
+    fail(error);
+  }
+}
+
+/** Runs clean-up in an action's `post` step: it warns, and never fails a job whose work is done. */
+export async function runPost(
+  cleanUp: (io: { readonly state: { get(name: string): string }; readonly progress: Progress }) => Promise<void>,
+): Promise<void> {
+  try {
+    await cleanUp({ state: { get: core.getState }, progress: logProgress });
+  } catch (error) {
+    core.warning(`clean-up: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function fail(error: unknown): void {
+  process.exitCode = core.ExitCode.Failure;
+  if (!(error instanceof ActionError)) {
+    core.error(
+      `This is a bug of the action, please report it: ${error instanceof Error ? error.message : String(error)}`,
+    );
+    core.info(neutralise(error instanceof Error && error.stack !== undefined ? error.stack : ''));
+    return;
+  }
+  core.error(error.message, { title: error.code });
+  if (error.hint !== undefined) core.info(neutralise(`→ ${error.hint}`));
+  for (const cause of causes(error)) core.info(neutralise(`  caused by ${cause}`));
+}
+
+function causes(error: Error): readonly string[] {
+  const found: string[] = [];
+  for (let cause = error.cause; cause instanceof Error && found.length < 5; cause = cause.cause) {
+    if (!error.message.includes(cause.message)) found.push(`${cause.name}: ${cause.message}`);
+  }
+  return found;
+}
+
+/** The summary of a run that ended before it could report. */
+export function failureSummary(error: unknown): string {
+  if (error instanceof InputError) {
+    const rows = error.problems.map(({ field, value, accepted }) => [
+      code(field),
+      value === undefined ? 'missing' : code(value.slice(0, 120)),
+      escapeMarkdown(accepted),
+    ]);
+    return `### ❌ Inputs refused, nothing was touched\n\n${table(['Input', 'Given', 'Accepted'], rows)}`;
+  }
+  if (error instanceof ActionError) {
+    const hint = error.hint === undefined ? '' : `\n\n**What to do:** ${escapeMarkdown(error.hint)}`;
+    return `### ❌ ${escapeMarkdown(error.code)}\n\n${codeBlock(error.message)}${hint}`;
+  }
+  return `### ❌ The action itself broke\n\n${codeBlock(error instanceof Error ? error.message : String(error))}`;
+}
+
+async function writeSummary(markdown: string): Promise<void> {
+  if (markdown === '' || (process.env['GITHUB_STEP_SUMMARY'] ?? '') === '') return;
+  try {
+    await core.summary.addRaw(markdown).addEOL().write();
+  } catch (error) {
+    // A summary over 1 MiB or a full disk must not hide what the run did.
+    core.warning(`the job summary could not be written: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+async function idToken(audience: string): Promise<string> {
+  if ((process.env['ACTIONS_ID_TOKEN_REQUEST_URL'] ?? '') === '') {
+    throw new ActionError('NoIdToken', 'role-to-assume needs the job’s OIDC token, and this job may not ask for one', {
+      hint: 'Give the job "permissions: id-token: write", or leave role-to-assume empty to use the credentials of the environment.',
+    });
+  }
+  try {
+    return await core.getIDToken(audience);
+  } catch (error) {
+    throw new ActionError('NoIdToken', 'GitHub did not issue an OIDC token', { cause: error, fault: 'cloud' });
+  }
+}

@@ -1,0 +1,100 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import type { AwsCredentialIdentity, AwsCredentialIdentityProvider, MiddlewareStack } from '@aws-sdk/types';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { toAwsError } from './aws-error.ts';
+
+/** How every AWS client of the suite is set up. */
+export interface SdkConfig {
+  readonly region: string;
+  readonly maxAttempts: number;
+  readonly retryMode: 'standard';
+  readonly requestHandler: NodeHttpHandler;
+  readonly credentials?: AwsCredentialIdentityProvider;
+}
+
+export interface SdkOptions {
+  readonly region: string;
+  readonly roleToAssume?: string | undefined;
+  readonly roleSessionName: string;
+  readonly roleDurationSeconds: number;
+}
+
+export interface SdkEnvironment {
+  readonly idToken: (audience: string) => Promise<string>;
+  readonly mask: (secret: string) => void;
+}
+
+/**
+ * One configuration for all clients of a run. `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>` are read by the SDK.
+ * Ten attempts: the SDK's three give up after half a second of throttling. Both time-out settings are needed: with either
+ * missing, a connection that is accepted and never answered hangs for good.
+ */
+export function sdkConfig(options: SdkOptions, environment: SdkEnvironment): SdkConfig {
+  const base: SdkConfig = {
+    region: options.region,
+    maxAttempts: 10,
+    retryMode: 'standard',
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: 5_000,
+      requestTimeout: 60_000,
+      throwOnRequestTimeout: true,
+      httpAgent: new HttpAgent({ keepAlive: true, maxSockets: 50 }),
+      httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: 50 }),
+    }),
+  };
+  const { roleToAssume } = options;
+  if (roleToAssume === undefined) return base;
+  return { ...base, credentials: webIdentity({ ...options, roleToAssume }, base, environment) };
+}
+
+/** Credentials of `role-to-assume` for the job's own OIDC token: kept in memory, fetched anew (with a fresh token) before they expire. */
+function webIdentity(
+  options: SdkOptions & { readonly roleToAssume: string },
+  base: SdkConfig,
+  environment: SdkEnvironment,
+): AwsCredentialIdentityProvider {
+  return async (): Promise<AwsCredentialIdentity> => {
+    const { AssumeRoleWithWebIdentityCommand, STSClient } = await import('@aws-sdk/client-sts');
+    const sts = connect(STSClient, base);
+    const { Credentials } = await sts.send(
+      new AssumeRoleWithWebIdentityCommand({
+        RoleArn: options.roleToAssume,
+        RoleSessionName: options.roleSessionName,
+        DurationSeconds: options.roleDurationSeconds,
+        WebIdentityToken: await environment.idToken('sts.amazonaws.com'),
+      }),
+    );
+    const { AccessKeyId = '', SecretAccessKey = '', SessionToken = '', Expiration } = Credentials ?? {};
+    for (const secret of [SecretAccessKey, SessionToken]) if (secret !== '') environment.mask(secret);
+    return {
+      accessKeyId: AccessKeyId,
+      secretAccessKey: SecretAccessKey,
+      sessionToken: SessionToken,
+      ...(Expiration === undefined ? {} : { expiration: Expiration }),
+    };
+  };
+}
+
+interface SdkClient {
+  readonly middlewareStack: Pick<MiddlewareStack<object, object>, 'add'>;
+}
+
+/** A client whose failures are `AwsError`s: service, operation, request id, and on access denied the missing statement. */
+export function connect<C extends SdkClient, Config>(Client: new (config: Config) => C, config: Config): C {
+  const client = new Client(config);
+  client.middlewareStack.add(
+    (next, context) => async (args) => {
+      try {
+        return await next(args);
+      } catch (error) {
+        throw toAwsError(error, {
+          service: (context.clientName ?? 'AWS').replace(/Client$/, ''),
+          operation: (context.commandName ?? 'unknown').replace(/Command$/, ''),
+        });
+      }
+    },
+    { step: 'initialize', name: 'awsError', priority: 'high' },
+  );
+  return client;
+}
