@@ -1,7 +1,5 @@
-/** Pure unit tests, shells on fakes, adapters, contract, bundle and the end-to-end run; `npm test -- test/unit` narrows. */
-export default {
+const shared = {
   testEnvironment: 'node',
-  testMatch: ['<rootDir>/test/**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/.local/'],
   modulePathIgnorePatterns: ['<rootDir>/.local/', '<rootDir>/examples/'],
   extensionsToTreatAsEsm: ['.ts'],
@@ -11,4 +9,20 @@ export default {
       { jsc: { target: 'es2024', parser: { syntax: 'typescript' } }, module: { type: 'es6' } },
     ],
   },
+};
+
+/** `npm test -- test/unit` narrows. The emulator is started only for the projects that need it. */
+export default {
+  projects: [
+    { ...shared, displayName: 'unit', testMatch: ['<rootDir>/test/{unit,shell,contract,local}/**/*.test.ts'] },
+    {
+      ...shared,
+      displayName: 'aws',
+      testMatch: ['<rootDir>/test/{aws,bundle}/**/*.test.ts'],
+      globalSetup: '<rootDir>/test/aws/setup.js',
+      globalTeardown: '<rootDir>/test/aws/teardown.js',
+    },
+    { ...shared, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.test.ts'] },
+  ],
+  testTimeout: 60_000,
 };

@@ -1,0 +1,100 @@
+/**
+ * `npm run build` deletes and rebuilds every action's `dist/`. With `--check` it builds elsewhere and fails on any
+ * difference from what is committed, on a stray chunk (one that `index.js` cannot reach), and on a bundle whose size
+ * is above the limit without a written reason.
+ */
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { actionNames, root } from './actions.ts';
+
+const run = promisify(execFile);
+const limitBytes = 1_300_000;
+
+/** Why a bundle may be larger than the limit; every entry is shown in ARCHITECTURE.md. */
+const sizeReasons: Readonly<Record<string, string>> = {};
+
+type Files = ReadonlyMap<string, Buffer>;
+
+async function bundle(action: string, output: string): Promise<void> {
+  await rm(output, { recursive: true, force: true });
+  const ncc = join(root, 'node_modules/@vercel/ncc/dist/ncc/cli.js');
+  const source = join('actions', action, 'src/index.ts');
+  await run(
+    process.execPath,
+    [ncc, 'build', source, '-o', output, '--minify', '--transpile-only', '--no-cache', '--quiet'],
+    { cwd: root },
+  );
+}
+
+async function readFiles(directory: string): Promise<Files> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => []);
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return new Map(
+    await Promise.all(files.map(async (file) => [file.slice(directory.length + 1), await readFile(file)] as const)),
+  );
+}
+
+/** Chunks are loaded as `x.e(123)`; every number that a reachable file names is reachable. */
+export function strayFiles(files: ReadonlyMap<string, string>): readonly string[] {
+  const reachable = new Set(['package.json']);
+  const queue = ['index.js'];
+  for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
+    const text = files.get(name);
+    if (text === undefined || reachable.has(name)) continue;
+    reachable.add(name);
+    for (const [, chunk] of text.matchAll(/\.e\((\d+)\)/g)) queue.push(`${chunk ?? ''}.index.js`);
+  }
+  return [...files.keys()].filter((name) => !reachable.has(name));
+}
+
+function judge(action: string, built: Files, committed: Files | undefined): readonly string[] {
+  const faults: string[] = [];
+  if (!built.has('index.js')) faults.push(`${action}: no index.js was built`);
+  const texts = new Map([...built].map(([name, bytes]) => [name, bytes.toString()]));
+  for (const name of strayFiles(texts)) faults.push(`${action}: dist/${name} is stray: index.js cannot reach it`);
+  if (committed !== undefined) {
+    for (const name of new Set([...built.keys(), ...committed.keys()])) {
+      const [fresh, old] = [built.get(name), committed.get(name)];
+      if (fresh === undefined) faults.push(`${action}: dist/${name} is committed, but no build makes it`);
+      else if (old === undefined) faults.push(`${action}: dist/${name} is missing`);
+      else if (!fresh.equals(old)) faults.push(`${action}: dist/${name} differs from its source`);
+    }
+  }
+  const bytes = [...built.values()].reduce((sum, file) => sum + file.length, 0);
+  const reason = sizeReasons[action];
+  if (bytes > limitBytes && reason === undefined)
+    faults.push(`${action}: ${bytes} bytes are more than ${limitBytes}, without a reason`);
+  console.log(
+    `${action.padEnd(18)} ${(bytes / 1e6).toFixed(2)} MB in ${built.size} files${reason === undefined ? '' : ` (${reason})`}`,
+  );
+  return faults;
+}
+
+async function main(check: boolean): Promise<void> {
+  const scratch = await mkdtemp(join(tmpdir(), 'slipway-build-'));
+  const faults: string[] = [];
+  const queue = [...actionNames];
+  const worker = async (): Promise<void> => {
+    for (let action = queue.shift(); action !== undefined; action = queue.shift()) {
+      const dist = join(root, 'actions', action, 'dist');
+      const output = check ? join(scratch, action) : dist;
+      await bundle(action, output);
+      faults.push(...judge(action, await readFiles(output), check ? await readFiles(dist) : undefined));
+    }
+  };
+  try {
+    await Promise.all([worker(), worker()]);
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+  for (const fault of faults) console.error(`✗ ${fault}`);
+  if (faults.length > 0) {
+    if (check) console.error('→ run "npm run build" and commit actions/*/dist with its source');
+    process.exitCode = 1;
+  }
+}
+
+if (process.argv[1] === import.meta.filename) await main(process.argv.includes('--check'));

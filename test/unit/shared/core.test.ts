@@ -1,0 +1,148 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { failureSummary } from '../../../shared/action/run.ts';
+import { neutralise } from '../../../shared/action/progress.ts';
+import { explainDenial, toAwsError } from '../../../shared/aws/aws-error.ts';
+import { parseArn } from '../../../shared/core/arn.ts';
+import { humanBytes, humanDuration } from '../../../shared/core/clock.ts';
+import { AwsError, InputError } from '../../../shared/core/errors.ts';
+import { globMatcher } from '../../../shared/core/glob.ts';
+import { canonicalJson } from '../../../shared/core/hash.ts';
+import { parseEcrHost, parseImageRef } from '../../../shared/core/image-ref.ts';
+import { code, codeBlock, escapeMarkdown } from '../../../shared/core/markdown.ts';
+
+const digest = `sha256:${'a'.repeat(64)}`;
+
+describe('image references', () => {
+  test.each([
+    ['app:1', { registry: undefined, repository: 'app', tag: '1', digest: undefined }],
+    [
+      'localhost:4566/team/app:v1',
+      { registry: 'localhost:4566', repository: 'team/app', tag: 'v1', digest: undefined },
+    ],
+    [
+      `1.dkr.ecr.x.amazonaws.com/a@${digest}`,
+      { registry: '1.dkr.ecr.x.amazonaws.com', repository: 'a', tag: undefined, digest },
+    ],
+  ])('%s', (text, expected) => expect(parseImageRef(text)).toEqual(expected));
+  test.each(['', 'App:1', 'a b', 'a@sha256:12', 'a:-x', 'a//b', `a@${digest}@${digest}`, 'ho st.x/a:1'])(
+    '%j is none',
+    (text) => expect(parseImageRef(text)).toBeUndefined(),
+  );
+  test('ECR hosts', () => {
+    expect(parseEcrHost('123456789012.dkr.ecr.us-east-1.amazonaws.com')).toEqual({
+      account: '123456789012',
+      region: 'us-east-1',
+    });
+    expect(parseEcrHost('123456789012.dkr.ecr.us-east-1.amazonaws.com.evil.org')).toBeUndefined();
+  });
+});
+
+test('ARNs', () => {
+  expect(parseArn('arn:aws:iam::123456789012:role/x/y')).toMatchObject({
+    service: 'iam',
+    account: '123456789012',
+    resource: 'role/x/y',
+  });
+  expect(parseArn('arn:aws:s3:::bucket/key')).toMatchObject({ service: 's3', account: '', resource: 'bucket/key' });
+  for (const bad of ['', 'arn:aws', 'arn:aws:iam::12:role/x', 'xarn:aws:iam::123456789012:role/x'])
+    expect(parseArn(bad)).toBeUndefined();
+});
+
+describe('text from outside', () => {
+  test('never starts a runner command', () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom('::', '##[', 'add-mask', '\n', '\r', ' ', ':', '#', '[', 'x')), (parts) => {
+        for (const line of neutralise(parts.join('')).split('\n')) {
+          expect(line.trimStart().startsWith('::')).toBe(false);
+          expect(line).not.toContain('##[');
+          expect(line).not.toContain('\r');
+        }
+      }),
+    );
+  });
+  test('stays inside inline code, code blocks and cells', () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom('`', '``', '|', '\n', 'x', '<b>')), (parts) => {
+        const text = parts.join('');
+        const fence = /^`+/.exec(codeBlock(text))![0];
+        expect(text.split(fence)).toHaveLength(1);
+        expect(code(text)).not.toMatch(/\n|(?<!\\)\|/);
+        expect(escapeMarkdown(text)).not.toMatch(/[<>\n]|(?<!\\)[`|]/);
+      }),
+    );
+  });
+});
+
+test('canonical JSON does not depend on the order of keys', () => {
+  expect(canonicalJson({ b: [1, { d: null, c: 'x' }], a: undefined })).toBe('{"b":[1,{"c":"x","d":null}]}');
+});
+
+test('globs match dotfiles, and a bare name at any depth', () => {
+  const matches = globMatcher(['*.map', 'assets/**']);
+  expect(['a.map', 'x/y/.b.map', 'assets/a/b', 'x/assets/a', 'map'].map(matches)).toEqual([
+    true,
+    true,
+    true,
+    false,
+    false,
+  ]);
+});
+
+test('durations and sizes as people write them', () => {
+  expect([1234, 59_400, 61_000, 3_660_000].map(humanDuration)).toEqual(['1.2 s', '59 s', '1 min 1 s', '1 h 1 min']);
+  expect([999, 1500, 2_000_000].map(humanBytes)).toEqual(['999 B', '1.5 kB', '2.0 MB']);
+});
+
+describe('AWS errors', () => {
+  const call = { service: 'ECS', operation: 'UpdateService' };
+  test('a denial names the statement that is missing', () => {
+    const message =
+      'User: arn:aws:sts::123456789012:assumed-role/deploy/x is not authorized to perform: ecs:UpdateService on resource: arn:aws:ecs:us-east-1:123456789012:service/c/s because no identity-based policy allows the ecs:UpdateService action';
+    expect(explainDenial(message, call).hint).toContain(
+      '{"Effect":"Allow","Action":"ecs:UpdateService","Resource":"arn:aws:ecs:us-east-1:123456789012:service/c/s"}',
+    );
+  });
+  test.each([
+    [
+      'x is not authorized to perform: s3:PutObject on resource: "r" with an explicit deny in a service control policy',
+      'explicit deny (service control)',
+    ],
+    [
+      'x is not authorized to perform: s3:PutObject on resource: r because no permissions boundary allows the s3:PutObject action',
+      'no permissions boundary allows',
+    ],
+  ])('%s', (message, expected) => {
+    const { hint } = explainDenial(message, call);
+    expect(hint).toContain(expected);
+    expect(hint).not.toContain('Add this statement');
+  });
+  test('service, operation and request id are kept', () => {
+    const thrown = Object.assign(new Error('nope'), {
+      name: 'ServiceNotFoundException',
+      $metadata: { requestId: 'r-1', httpStatusCode: 400 },
+    });
+    const error = toAwsError(thrown, call);
+    expect(error).toBeInstanceOf(AwsError);
+    expect(error).toMatchObject({
+      code: 'ServiceNotFoundException',
+      service: 'ECS',
+      operation: 'UpdateService',
+      requestId: 'r-1',
+      fault: 'cloud',
+      cause: thrown,
+    });
+    expect(error.message).toBe('ECS UpdateService: ServiceNotFoundException: nope (request r-1)');
+  });
+});
+
+test('the summary of refused inputs lists every field', () => {
+  const summary = failureSummary(
+    new InputError([
+      { field: 'a', value: '|<x>', accepted: 'b' },
+      { field: 'c', value: undefined, accepted: 'd' },
+    ]),
+  );
+  expect(summary).toContain('| `a` | `\\|<x>` | b |');
+  expect(summary).toContain('| `c` | missing | d |');
+});
