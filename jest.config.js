@@ -25,4 +25,5 @@ export default {
     { ...shared, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.test.ts'] },
   ],
   testTimeout: 60_000,
+  reporters: ['default', '<rootDir>/test/tools/closing-line.js'],
 };

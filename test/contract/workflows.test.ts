@@ -1,0 +1,129 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
+import { root } from '../tools/actions.ts';
+
+interface Step {
+  readonly uses?: string;
+  readonly run?: string;
+  readonly with?: Readonly<Record<string, string>>;
+}
+interface Job {
+  readonly uses?: string;
+  readonly with?: Readonly<Record<string, string>>;
+  readonly permissions?: Readonly<Record<string, string>>;
+  readonly environment?: string;
+  readonly 'timeout-minutes'?: number;
+  readonly steps?: readonly Step[];
+}
+interface Workflow {
+  readonly on: {
+    readonly workflow_call?: {
+      readonly inputs: Readonly<Record<string, { required?: boolean; description?: string }>>;
+    };
+  };
+  readonly permissions?: Readonly<Record<string, string>>;
+  readonly concurrency?: { readonly 'cancel-in-progress'?: boolean; readonly group: string };
+  readonly jobs: Readonly<Record<string, Job>>;
+}
+
+const workflow = (path: string): Workflow => parse(readFileSync(join(root, path), 'utf8')) as Workflow;
+const inputsOf = (action: string): readonly string[] => {
+  const yml = parse(readFileSync(join(root, 'actions', action, 'action.yml'), 'utf8')) as {
+    inputs: Record<string, unknown>;
+  };
+  return Object.keys(yml.inputs);
+};
+
+const all = readdirSync(join(root, '.github/workflows')).map((name) => `.github/workflows/${name}`);
+const reusable = all.filter((path) => workflow(path).on.workflow_call !== undefined);
+const examples = readdirSync(join(root, 'examples/analytics-studio/.github/workflows')).map(
+  (name) => `examples/analytics-studio/.github/workflows/${name}`,
+);
+
+test('provision and deploy are reusable', () => {
+  expect(reusable).toEqual(expect.arrayContaining(['.github/workflows/deploy.yml', '.github/workflows/provision.yml']));
+});
+
+describe.each(all)('%s', (path) => {
+  const { permissions, jobs } = workflow(path);
+
+  test('grants nothing by default, and each job only reading and, where it assumes a role, the id-token', () => {
+    expect(permissions).toEqual({});
+    for (const [name, job] of Object.entries(jobs)) {
+      const assumes = (job.steps ?? []).some((step) => step.with?.['role-to-assume'] !== undefined);
+      expect([name, job.permissions]).toEqual([
+        name,
+        assumes ? { contents: 'read', 'id-token': 'write' } : { contents: 'read' },
+      ]);
+    }
+  });
+
+  test('pins every third-party action to a commit', () => {
+    const used = Object.values(jobs).flatMap((job) => (job.steps ?? []).flatMap((step) => step.uses ?? []));
+    for (const uses of used) expect(uses).toMatch(/^(\$\/actions\/[a-z-]+|[\w-]+\/[\w-]+@[0-9a-f]{40})$/);
+  });
+
+  test('bounds every job in time', () => {
+    for (const [name, job] of Object.entries(jobs))
+      expect([name, typeof job['timeout-minutes']]).toEqual([name, 'number']);
+  });
+
+  test('interpolates nothing into a shell', () => {
+    const runs = Object.values(jobs).flatMap((job) => (job.steps ?? []).flatMap((step) => step.run ?? []));
+    for (const run of runs) expect(run).not.toContain('${{');
+  });
+});
+
+describe.each(reusable)('%s as a reusable workflow', (path) => {
+  const { concurrency, jobs, on } = workflow(path);
+
+  test('never cancels what runs, and never mixes environments', () => {
+    expect(concurrency?.['cancel-in-progress']).toBe(false);
+    expect(concurrency?.group).toMatch(/\$\{\{ inputs\.app \}\}-\$\{\{ inputs\.environment \}\}/);
+  });
+
+  test('no job that may ask for a token runs a command of the project', () => {
+    for (const job of Object.values(jobs)) {
+      if (job.permissions?.['id-token'] === 'write') {
+        expect((job.steps ?? []).filter((step) => step.run !== undefined)).toEqual([]);
+        expect(job.environment).toBe('${{ inputs.environment }}');
+      }
+    }
+  });
+
+  test('hands on only inputs that the actions have', () => {
+    for (const step of Object.values(jobs).flatMap((job) => job.steps ?? [])) {
+      const action = /^\$\/actions\/(.+)$/.exec(step.uses ?? '')?.[1];
+      if (action !== undefined) expect(inputsOf(action)).toEqual(expect.arrayContaining(Object.keys(step.with ?? {})));
+    }
+  });
+
+  test('uses every input, and describes it', () => {
+    const text = readFileSync(join(root, path), 'utf8');
+    for (const [name, input] of Object.entries(on.workflow_call?.inputs ?? {})) {
+      expect([name, text.includes(`inputs.${name}`), (input.description ?? '').length > 10]).toEqual([
+        name,
+        true,
+        true,
+      ]);
+    }
+  });
+});
+
+describe.each(examples)('%s', (path) => {
+  test('calls the reusable workflow with inputs that it has, and all it requires, in about 20 lines', () => {
+    const text = readFileSync(join(root, path), 'utf8');
+    expect(text.split('\n').length).toBeLessThanOrEqual(26);
+    for (const job of Object.values(workflow(path).jobs)) {
+      const called = /^your-org\/slipway\/(\.github\/workflows\/.+)@v1$/.exec(job.uses ?? '')?.[1] ?? '';
+      const inputs = workflow(called).on.workflow_call?.inputs ?? {};
+      const given = Object.keys(job.with ?? {});
+      expect(Object.keys(inputs)).toEqual(expect.arrayContaining(given));
+      const required = Object.entries(inputs).filter(([, input]) => input.required === true);
+      expect(given).toEqual(expect.arrayContaining(required.map(([name]) => name)));
+      expect(job.permissions).toEqual({ contents: 'read', 'id-token': 'write' });
+    }
+  });
+});
