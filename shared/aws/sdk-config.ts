@@ -23,6 +23,8 @@ export interface SdkOptions {
 export interface SdkEnvironment {
   readonly idToken: (audience: string) => Promise<string>;
   readonly mask: (secret: string) => void;
+  /** Milliseconds until an unanswered request is given up and retried. */
+  readonly requestTimeout?: number;
 }
 
 /**
@@ -37,7 +39,7 @@ export function sdkConfig(options: SdkOptions, environment: SdkEnvironment): Sdk
     retryMode: 'standard',
     requestHandler: new NodeHttpHandler({
       connectionTimeout: 5_000,
-      requestTimeout: 60_000,
+      requestTimeout: environment.requestTimeout ?? 60_000,
       throwOnRequestTimeout: true,
       httpAgent: new HttpAgent({ keepAlive: true, maxSockets: 50 }),
       httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: 50 }),
