@@ -1,0 +1,213 @@
+import { PreconditionError } from './errors.ts';
+import { sha256 } from './hash.ts';
+
+/**
+ * What sync-frontend keeps in the bucket beside a site, under `<prefix>.releases/` (dotted, and denied to CloudFront):
+ *
+ * - `state.json`: the release that is served, the ones before it, and what a CDN has to forget. One object, read and written whole,
+ *   because a publish of one changed file should cost a handful of requests, not one per release.
+ * - `bodies/<sha256>`: content that was overwritten and that a retained release still names, so that a rollback needs no rebuild.
+ * - `invalidated/<publication>.<paths>`: that a publication's invalidation was done. A name in the listing costs sync no request, and
+ *   nobody has to rewrite `state.json` while somebody else may publish.
+ */
+const folder = '.releases/';
+const format = 'slipway-site/1';
+
+export const statePath = `${folder}state.json`;
+export const bodiesFolder = `${folder}bodies/`;
+export const markersFolder = `${folder}invalidated/`;
+
+export function isReleasePath(path: string): boolean {
+  return path.startsWith(folder);
+}
+
+export function bodyPath(contentHash: string): string {
+  return `${bodiesFolder}${contentHash}`;
+}
+
+/** Where the invalidation of exactly these paths (or of everything, `/*`) is noted for a publication. */
+export function markerPath(publication: string, paths: readonly string[]): string {
+  const what = paths.includes('/*') ? 'all' : sha256([...new Set(paths)].sort().join('\n')).slice(0, 32);
+  return `${markersFolder}${publication}.${what}`;
+}
+
+/** The names of the marker that prove it: these very paths, or everything. */
+export function markerPaths(publication: string, paths: readonly string[]): readonly string[] {
+  return [...new Set([markerPath(publication, paths), markerPath(publication, ['/*'])])];
+}
+
+export interface FileHeaders {
+  readonly contentType: string;
+  readonly cacheControl: string;
+}
+
+export interface ReleaseFile {
+  readonly path: string;
+  readonly size: number;
+  readonly etag: string;
+  /** Undefined for what was there before the first release, and never read. */
+  readonly sha256: string | undefined;
+  /** Undefined when nobody can say what they are: they will be set again. */
+  readonly headers: FileHeaders | undefined;
+}
+
+export interface Release {
+  readonly id: string;
+  /** Counts the publications of the site; the newest is the one served. */
+  readonly sequence: number;
+  /** The sequence under which this content was first published: lower than `sequence` after a rollback. */
+  readonly origin: number;
+  /** Hash of paths, contents and headers. */
+  readonly content: string;
+  /** What sync-frontend's check mode said of the sources it was built from. */
+  readonly sourceHash: string | undefined;
+  /** The workflow run that rolled back to it, so that the same run started again does not go back once more. */
+  readonly rolledBackBy: string | undefined;
+  readonly files: ReadonlyMap<string, ReleaseFile>;
+}
+
+export interface SiteState {
+  /** Newest first; never empty. */
+  readonly releases: readonly Release[];
+  /** URL paths that a CDN has to forget for the newest release. */
+  readonly paths: readonly string[];
+}
+
+export interface ContentFile {
+  readonly path: string;
+  readonly sha256: string | undefined;
+  readonly etag?: string | undefined;
+  readonly headers: FileHeaders | undefined;
+}
+
+export function contentHash(files: Iterable<ContentFile>): string {
+  const lines = [...files].map(({ path, sha256: hash, etag, headers }) =>
+    JSON.stringify([path, hash ?? etag ?? '', headers?.contentType ?? '', headers?.cacheControl ?? '']),
+  );
+  return sha256(lines.sort().join('\n'));
+}
+
+/** What viewers get: new on every change, also when the content has been there before; the same on a rerun. */
+export function publicationOf(release: Pick<Release, 'sequence' | 'content'>): string {
+  return `${release.sequence}-${release.content.slice(0, 16)}`;
+}
+
+type FileRow = readonly [string, string | null, number, string, number, readonly number[]];
+
+/** A file that several releases share is written once, with the numbers of the releases that hold it. */
+export function serializeState({ releases, paths }: SiteState): string {
+  const headers: string[] = [];
+  const rows = new Map<string, { readonly row: FileRow; readonly holders: number[] }>();
+  for (const [holder, release] of releases.entries()) {
+    for (const file of release.files.values()) {
+      const header = file.headers === undefined ? -1 : indexOf(headers, JSON.stringify(file.headers));
+      const key = JSON.stringify([file.path, file.sha256 ?? null, file.size, file.etag, header]);
+      const known = rows.get(key);
+      if (known !== undefined) known.holders.push(holder);
+      else {
+        const holders = [holder];
+        rows.set(key, { row: [file.path, file.sha256 ?? null, file.size, file.etag, header, holders], holders });
+      }
+    }
+  }
+  return JSON.stringify({
+    format,
+    paths,
+    releases: releases.map((release) => ({ ...release, files: undefined })),
+    headers: headers.map((text): unknown => JSON.parse(text)),
+    files: [...rows.values()].map(({ row }) => row),
+  });
+}
+
+function indexOf(list: string[], item: string): number {
+  const index = list.indexOf(item);
+  return index >= 0 ? index : list.push(item) - 1;
+}
+
+/** Throws a `PreconditionError` when the text is not ours or of a later version: guessing here could delete a live site. */
+export function parseState(text: string): SiteState {
+  const state = readState(text);
+  if (state !== undefined) return state;
+  throw new PreconditionError(
+    'UnreadableState',
+    `${statePath} in the bucket is not a release state this version can read`,
+    {
+      hint: `Use the version that wrote it, or delete ${statePath}: the next publish then takes the bucket over as it is.`,
+    },
+  );
+}
+
+function readState(text: string): SiteState | undefined {
+  const root = record(json(text));
+  const headers = listOf(root?.['headers'], fileHeaders);
+  const heads = listOf(root?.['releases'], releaseHead);
+  const rows = listOf(root?.['files'], fileRow);
+  const paths = listOf(root?.['paths'], string);
+  if (root?.['format'] !== format || !headers || !heads || !rows || !paths || heads.length === 0) return undefined;
+  const files = heads.map(() => new Map<string, ReleaseFile>());
+  for (const [path, hash, size, etag, header, holders] of rows) {
+    const file = { path, size, etag, sha256: hash ?? undefined, headers: headers[header] };
+    for (const holder of holders) files[holder]?.set(path, file);
+  }
+  return { paths, releases: heads.map((head, index) => ({ ...head, files: files[index] ?? new Map() })) };
+}
+
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined;
+}
+
+function string(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function count(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+}
+
+function listOf<T>(value: unknown, read: (item: unknown) => T | undefined): readonly T[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const items: T[] = [];
+  for (const item of value) {
+    const read_ = read(item);
+    if (read_ === undefined) return undefined;
+    items.push(read_);
+  }
+  return items;
+}
+
+function fileHeaders(value: unknown): FileHeaders | undefined {
+  const contentType = string(record(value)?.['contentType']);
+  const cacheControl = string(record(value)?.['cacheControl']);
+  return contentType === undefined || cacheControl === undefined ? undefined : { contentType, cacheControl };
+}
+
+function releaseHead(value: unknown): Omit<Release, 'files'> | undefined {
+  const head = record(value);
+  const id = string(head?.['id']);
+  const content = string(head?.['content']);
+  const sequence = count(head?.['sequence']);
+  const origin = count(head?.['origin']);
+  if (id === undefined || content === undefined || sequence === undefined || origin === undefined) return undefined;
+  const sourceHash = string(head?.['sourceHash']);
+  const rolledBackBy = string(head?.['rolledBackBy']);
+  return { id, content, sequence, origin, sourceHash, rolledBackBy };
+}
+
+function fileRow(value: unknown): FileRow | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const row: readonly unknown[] = value;
+  const [path, hash, size, etag, header, holders] = row;
+  const holderList = listOf(holders, count);
+  if (typeof path !== 'string' || typeof etag !== 'string' || typeof header !== 'number') return undefined;
+  if (typeof size !== 'number' || holderList === undefined) return undefined;
+  if (hash !== null && typeof hash !== 'string') return undefined;
+  return [path, hash, size, etag, header, holderList];
+}
