@@ -1,5 +1,203 @@
 """Where the emulator differs from AWS in a way that the suite would notice. Each says what AWS does."""
 
+import json
+import time
+
+from ministack.services import ecs, rds, secretsmanager
+from ministack.services.cloudformation import drift, provisioners, stacks
+
 
 def apply():
-    pass
+    databases_of_stacks_are_real()
+    task_definitions_keep_every_property()
+    secrets_of_stacks_are_referred_to_by_arn()
+    secrets_of_stacks_have_the_value_asked_for()
+
+
+def databases_of_stacks_are_real():
+    """AWS: a stack's database is one like any other, and the stack goes on when it can be connected to.
+
+    ministack's provisioner writes a record without a container behind it. Here the emulated CreateDBInstance makes the
+    instance; the provisioner's own record then adds the properties that only templates have.
+    """
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::RDS::DBInstance"]
+    record_only_create = handlers["create"]
+    record_only_delete = handlers["delete"]
+
+    def create(logical_id, props, stack_name):
+        if rds._get_docker() is None or props.get("DBClusterIdentifier"):
+            return record_only_create(logical_id, props, stack_name)
+        identity = props.get("DBInstanceIdentifier") or provisioners._physical_name(
+            stack_name, logical_id, lowercase=True, max_len=63
+        )
+        names = (
+            "DBInstanceClass",
+            "Engine",
+            "EngineVersion",
+            "MasterUsername",
+            "MasterUserPassword",
+            "DBName",
+            "AllocatedStorage",
+            "DBSubnetGroupName",
+        )
+        asked = {name: str(props[name]) for name in names if props.get(name) is not None}
+        status, _headers, body = rds._create_db_instance({"DBInstanceIdentifier": identity, **asked})
+        if status >= 400:
+            raise ValueError(body.decode() if isinstance(body, bytes) else body)
+        instance = rds._instances[identity]
+        if not instance.get("_docker_container_id"):
+            raise ValueError(f"no container could be started for the database {identity}")
+
+        _identity, _attributes = record_only_create(logical_id, {**props, "DBInstanceIdentifier": identity}, stack_name)
+        declared = rds._instances[identity]
+        rds._instances[identity] = instance
+        instance.update(
+            {
+                name: value
+                for name, value in declared.items()
+                if name not in ("Endpoint", "DBInstanceStatus", "DbiResourceId", "DBInstanceArn")
+            }
+        )
+        deadline = time.monotonic() + 120
+        while instance["DBInstanceStatus"] == "creating" and time.monotonic() < deadline:
+            time.sleep(0.1)
+        if instance["DBInstanceStatus"] != "available":
+            raise ValueError(f"the database {identity} is {instance['DBInstanceStatus']}")
+        return identity, provisioners._rds_db_instance_attrs(instance)
+
+    def delete(physical_id, props):
+        instance = rds._instances.get(physical_id)
+        if instance and instance.get("_docker_container_id"):
+            rds._delete_db_instance({"DBInstanceIdentifier": physical_id, "SkipFinalSnapshot": "true"})
+        record_only_delete(physical_id, props)
+
+    handlers["create"] = create
+    handlers["delete"] = delete
+
+    # It waits, so it must not do so on the thread that answers every request.
+    runs_on_worker_thread = stacks._runs_on_worker_thread
+    stacks._runs_on_worker_thread = lambda kind: kind == "AWS::RDS::DBInstance" or runs_on_worker_thread(kind)
+
+
+def task_definitions_keep_every_property():
+    """AWS: CloudFormation registers a task definition with all its properties.
+
+    ministack's provisioner translates only some nested names (so `Secrets` and `HealthCheck` never took effect) and
+    leaves others out (`RuntimePlatform`). Here the whole definition goes through the emulated RegisterTaskDefinition.
+    """
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::ECS::TaskDefinition"]
+
+    def create(logical_id, props, stack_name):
+        request = task_definition_request({"Family": f"{stack_name}-{logical_id}", **props})
+        status, _headers, body = ecs._register_task_definition(request)
+        if status >= 400:
+            raise ValueError(body.decode() if isinstance(body, bytes) else body)
+        arn = json.loads(body)["taskDefinition"]["taskDefinitionArn"]
+        return arn, {"TaskDefinitionArn": arn}
+
+    def update(physical_id, old_props, new_props, stack_name, logical_id=None):
+        return create(logical_id or physical_id, new_props, stack_name)
+
+    handlers["create"] = create
+    handlers["update"] = update
+    handlers["update_with_logical_id"] = True
+
+
+# Maps whose keys are the user's own words.
+FREE_MAPS = ("options", "dockerLabels", "driverOpts", "labels")
+NUMBERS = (
+    "containerPort hostPort interval timeout retries startPeriod startTimeout stopTimeout softLimit hardLimit "
+    "memoryReservation sizeInGiB sharedMemorySize maxSwap swappiness"
+).split()
+
+
+def task_definition_request(props):
+    request = camel(props)
+    for container in request.get("containerDefinitions") or []:
+        # Numbers on a container, strings on the task: as in the API.
+        for name in ("cpu", "memory"):
+            if isinstance(container.get(name), str) and container[name].isdigit():
+                container[name] = int(container[name])
+    for name in ("cpu", "memory"):
+        if name in request:
+            request[name] = str(request[name])
+    return request
+
+
+def camel(value, key=""):
+    """CloudFormation's names to the API's, and its strings (parameters are always strings) to the API's types."""
+    if isinstance(value, dict):
+        if key in FREE_MAPS:
+            return value
+        return {name[:1].lower() + name[1:]: camel(inner, name[:1].lower() + name[1:]) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [camel(inner) for inner in value]
+    if key in NUMBERS and isinstance(value, str) and value.isdigit():
+        return int(value)
+    if key in ("essential", "readonlyRootFilesystem", "privileged", "initProcessEnabled") and isinstance(value, str):
+        return value.lower() == "true"
+    return value
+
+
+def secrets_of_stacks_are_referred_to_by_arn():
+    """AWS: `Ref` of a secret is its ARN; ministack's is its name, which ECS would take for a parameter's name."""
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"]
+    create_by_name, update_by_name, delete_by_name = (handlers[verb] for verb in ("create", "update", "delete"))
+    read_by_name = drift._DRIFT_READERS["AWS::SecretsManager::Secret"][0]
+
+    def name_of(physical_id):
+        return secretsmanager._resolve(physical_id)[0] or physical_id
+
+    def by_arn(made):
+        _name, attributes = made
+        return attributes["Arn"], attributes
+
+    def create(logical_id, props, stack_name):
+        return by_arn(create_by_name(logical_id, props, stack_name))
+
+    def update(physical_id, old_props, new_props, stack_name, logical_id=None):
+        return by_arn(update_by_name(name_of(physical_id), old_props, new_props, stack_name, logical_id))
+
+    def delete(physical_id, props):
+        delete_by_name(name_of(physical_id), props)
+
+    handlers.update({"create": create, "update": update, "delete": delete})
+    drift._DRIFT_READERS["AWS::SecretsManager::Secret"] = (
+        lambda physical_id, props: read_by_name(name_of(physical_id), props),
+        *drift._DRIFT_READERS["AWS::SecretsManager::Secret"][1:],
+    )
+
+
+def secrets_of_stacks_have_the_value_asked_for():
+    """AWS: a generated value follows every option (ministack ignores ExcludePunctuation, which matters inside a URL),
+    and a secret declared without a value has no version: GetSecretValue does not find one."""
+
+    def value(props):
+        generate = props.get("GenerateSecretString")
+        if not generate or props.get("SecretString"):
+            return props.get("SecretString", "")
+        options = {name: option for name, option in generate.items() if name not in ("SecretStringTemplate", "GenerateStringKey")}
+        for name, option in options.items():
+            if isinstance(option, str) and option.lower() in ("true", "false"):
+                options[name] = option.lower() == "true"
+            elif name == "PasswordLength":
+                options[name] = int(option)
+        status, _headers, body = secretsmanager._get_random_password(options)
+        if status >= 400:
+            raise ValueError(body.decode() if isinstance(body, bytes) else body)
+        generated = json.loads(body)["RandomPassword"]
+        if not generate.get("SecretStringTemplate"):
+            return generated
+        return json.dumps({**json.loads(generate["SecretStringTemplate"]), generate["GenerateStringKey"]: generated})
+
+    provisioners._sm_secret_string = value
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"]
+    create_with_value = handlers["create"]
+
+    def create(logical_id, props, stack_name):
+        arn, attributes = create_with_value(logical_id, props, stack_name)
+        if not props.get("SecretString") and not props.get("GenerateSecretString"):
+            secretsmanager._resolve(arn)[1]["Versions"].clear()
+        return arn, attributes
+
+    handlers["create"] = create
