@@ -32,6 +32,7 @@ interface MapFormat {
 export class InputReader {
   readonly #source: InputSource;
   readonly #problems: InputProblem[] = [];
+  #defaults: ReadonlyMap<string, string> = new Map();
 
   constructor(source: InputSource) {
     this.#source = source;
@@ -42,9 +43,14 @@ export class InputReader {
     this.#problems.push({ field, value, accepted });
   }
 
+  /** Texts for inputs that are not given themselves, such as those of a configuration file. */
+  defaults(texts: ReadonlyMap<string, string>): void {
+    this.#defaults = texts;
+  }
+
   /** The trimmed text, undefined when empty. */
   text(name: string): string | undefined {
-    const text = this.#source.get(name).trim();
+    const text = this.#source.get(name).trim() || (this.#defaults.get(name) ?? '').trim();
     return text === '' ? undefined : text;
   }
 

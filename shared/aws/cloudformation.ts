@@ -1,0 +1,232 @@
+import {
+  CloudFormationClient,
+  CreateChangeSetCommand,
+  DeleteChangeSetCommand,
+  DeleteStackCommand,
+  DescribeChangeSetCommand,
+  DescribeStackEventsCommand,
+  DescribeStacksCommand,
+  ExecuteChangeSetCommand,
+  type Change,
+  type ChangeAction,
+  type Stack,
+  type StackEvent as SdkStackEvent,
+} from '@aws-sdk/client-cloudformation';
+import { isAwsError } from '../core/errors.ts';
+import { connect, type SdkConfig } from './sdk-config.ts';
+
+export interface StackState {
+  readonly id: string;
+  readonly name: string;
+  /** As AWS writes it: `UPDATE_COMPLETE`, `ROLLBACK_IN_PROGRESS` … */
+  readonly status: string;
+  readonly reason: string;
+  readonly parameters: ReadonlyMap<string, string>;
+  readonly outputs: ReadonlyMap<string, string>;
+}
+
+/** A parameter's value, or the one the stack has. */
+export type ParameterValue = string | { readonly previous: true };
+
+export interface ChangeSetRequest {
+  readonly stack: string;
+  readonly name: string;
+  readonly kind: 'CREATE' | 'UPDATE';
+  /** The template's text, or the one the stack has. */
+  readonly template: string | { readonly previous: true };
+  readonly parameters: ReadonlyMap<string, ParameterValue>;
+  readonly tags: ReadonlyMap<string, string>;
+  readonly executionRole: string | undefined;
+}
+
+export interface ResourceChange {
+  readonly action: ChangeAction;
+  readonly logicalId: string;
+  readonly type: string;
+  readonly replacement: 'True' | 'False' | 'Conditional';
+  /** Names of the properties (or attributes) that change. */
+  readonly properties: readonly string[];
+}
+
+export interface ChangeSetState {
+  /** `CREATE_PENDING`, `CREATE_IN_PROGRESS`, `CREATE_COMPLETE`, `FAILED` … */
+  readonly status: string;
+  readonly reason: string;
+  readonly executable: boolean;
+  readonly changes: readonly ResourceChange[];
+}
+
+export interface StackEvent {
+  readonly id: string;
+  readonly at: number;
+  readonly logicalId: string;
+  readonly physicalId: string;
+  readonly type: string;
+  readonly status: string;
+  readonly reason: string;
+}
+
+/** CloudFormation stacks, changed through change sets only. */
+export interface Stacks {
+  /** Undefined when there is no such stack. */
+  describe(stack: string): Promise<StackState | undefined>;
+  /** Returns the change set's ARN; asking again with the same name and token gives the same one. */
+  createChangeSet(request: ChangeSetRequest): Promise<string>;
+  describeChangeSet(changeSet: string): Promise<ChangeSetState>;
+  executeChangeSet(changeSet: string, token: string): Promise<void>;
+  deleteChangeSet(changeSet: string): Promise<void>;
+  deleteStack(
+    stack: string,
+    options: { readonly token: string; readonly executionRole: string | undefined },
+  ): Promise<void>;
+  /** What happened after the event `since` (everything there is without it), oldest first. */
+  events(stack: string, since: string | undefined): Promise<readonly StackEvent[]>;
+  /** The newest event's id. */
+  lastEvent(stack: string): Promise<string | undefined>;
+}
+
+export function cloudFormationStacks(config: SdkConfig): Stacks {
+  const client = connect(CloudFormationClient, config);
+
+  async function eventPage(
+    stack: string,
+    token?: string,
+  ): Promise<readonly [readonly StackEvent[], string | undefined]> {
+    const page = await client.send(
+      new DescribeStackEventsCommand({ StackName: stack, ...(token === undefined ? {} : { NextToken: token }) }),
+    );
+    return [(page.StackEvents ?? []).map(stackEvent), page.NextToken];
+  }
+
+  return {
+    async describe(stack) {
+      try {
+        const { Stacks: stacks = [] } = await client.send(new DescribeStacksCommand({ StackName: stack }));
+        return stacks[0] === undefined ? undefined : stackState(stacks[0]);
+      } catch (error) {
+        // There is no error of its own for a missing stack.
+        if (isAwsError(error, 'ValidationError') && error.message.includes('does not exist')) return undefined;
+        throw error;
+      }
+    },
+
+    async createChangeSet(request) {
+      const { template, executionRole } = request;
+      const { Id = '' } = await client.send(
+        new CreateChangeSetCommand({
+          StackName: request.stack,
+          ChangeSetName: request.name,
+          ChangeSetType: request.kind,
+          ClientToken: request.name,
+          ...(typeof template === 'string' ? { TemplateBody: template } : { UsePreviousTemplate: true }),
+          Parameters: [...request.parameters].map(([name, value]) =>
+            typeof value === 'string'
+              ? { ParameterKey: name, ParameterValue: value }
+              : { ParameterKey: name, UsePreviousValue: true },
+          ),
+          Tags: [...request.tags].map(([Key, Value]) => ({ Key, Value })),
+          Capabilities: ['CAPABILITY_IAM'],
+          ...(executionRole === undefined ? {} : { RoleARN: executionRole }),
+        }),
+      );
+      return Id;
+    },
+
+    async describeChangeSet(changeSet) {
+      const changes: ResourceChange[] = [];
+      for (let token: string | undefined; ;) {
+        const page = await client.send(
+          new DescribeChangeSetCommand({
+            ChangeSetName: changeSet,
+            ...(token === undefined ? {} : { NextToken: token }),
+          }),
+        );
+        changes.push(...(page.Changes ?? []).flatMap(resourceChange));
+        token = page.NextToken;
+        if (token === undefined) {
+          return {
+            status: page.Status ?? '',
+            reason: page.StatusReason ?? '',
+            executable: page.ExecutionStatus === 'AVAILABLE',
+            changes,
+          };
+        }
+      }
+    },
+
+    async executeChangeSet(changeSet, token) {
+      await client.send(new ExecuteChangeSetCommand({ ChangeSetName: changeSet, ClientRequestToken: token }));
+    },
+
+    async deleteChangeSet(changeSet) {
+      try {
+        await client.send(new DeleteChangeSetCommand({ ChangeSetName: changeSet }));
+      } catch (error) {
+        if (!isAwsError(error, 'ChangeSetNotFound', 'ChangeSetNotFoundException')) throw error;
+      }
+    },
+
+    async deleteStack(stack, { token, executionRole }) {
+      await client.send(
+        new DeleteStackCommand({
+          StackName: stack,
+          ClientRequestToken: token,
+          ...(executionRole === undefined ? {} : { RoleARN: executionRole }),
+        }),
+      );
+    },
+
+    async events(stack, since) {
+      const events: StackEvent[] = [];
+      for (let token: string | undefined; ;) {
+        const [page, next] = await eventPage(stack, token);
+        const known = page.findIndex(({ id }) => id === since);
+        events.push(...(known < 0 ? page : page.slice(0, known)));
+        token = next;
+        if (known >= 0 || token === undefined) return events.reverse();
+      }
+    },
+
+    async lastEvent(stack) {
+      const [page] = await eventPage(stack);
+      return page[0]?.id;
+    },
+  };
+}
+
+function stackState(stack: Stack): StackState {
+  return {
+    id: stack.StackId ?? '',
+    name: stack.StackName ?? '',
+    status: stack.StackStatus ?? '',
+    reason: stack.StackStatusReason ?? '',
+    parameters: new Map((stack.Parameters ?? []).map((item) => [item.ParameterKey ?? '', item.ParameterValue ?? ''])),
+    outputs: new Map((stack.Outputs ?? []).map((item) => [item.OutputKey ?? '', item.OutputValue ?? ''])),
+  };
+}
+
+function stackEvent(event: SdkStackEvent): StackEvent {
+  return {
+    id: event.EventId ?? '',
+    at: event.Timestamp?.getTime() ?? 0,
+    logicalId: event.LogicalResourceId ?? '',
+    physicalId: event.PhysicalResourceId ?? '',
+    type: event.ResourceType ?? '',
+    status: event.ResourceStatus ?? '',
+    reason: event.ResourceStatusReason ?? '',
+  };
+}
+
+function resourceChange({ ResourceChange: change }: Change): readonly ResourceChange[] {
+  if (change === undefined) return [];
+  const names = (change.Details ?? []).map(({ Target }) => Target?.Name ?? Target?.Attribute ?? '');
+  return [
+    {
+      action: change.Action ?? 'Modify',
+      logicalId: change.LogicalResourceId ?? '',
+      type: change.ResourceType ?? '',
+      replacement: change.Replacement ?? 'False',
+      properties: [...new Set(names)].filter((name) => name !== ''),
+    },
+  ];
+}
