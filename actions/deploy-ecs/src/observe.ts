@@ -1,0 +1,194 @@
+import type { Progress } from '../../../shared/action/progress.ts';
+import type {
+  EcsServices,
+  ServiceRef,
+  ServiceState,
+  TaskDefinitionRequest,
+  TaskDefinitionState,
+} from '../../../shared/aws/ecs.ts';
+import { waitUntil } from '../../../shared/aws/wait.ts';
+import type { Clock } from '../../../shared/core/clock.ts';
+import { AwsError, PreconditionError, WaitTimeoutError } from '../../../shared/core/errors.ts';
+import type { Inputs } from './inputs.ts';
+import { ownTags, readTaskDefinition, serviceFamily, shortName } from './task-definition.ts';
+
+export interface Definition {
+  /** Undefined for a file. */
+  readonly arn: string | undefined;
+  readonly family: string;
+  readonly active: boolean;
+  readonly definition: TaskDefinitionRequest;
+  /** Fields that cannot be registered and were left out. */
+  readonly unknown: readonly string[];
+}
+
+export interface Observed {
+  readonly service: ServiceState;
+  /** What the service runs now. */
+  readonly running: Definition;
+  /** What the new revision starts from. */
+  readonly base: Definition;
+  /** The newest revision of the service's family: an earlier run may have registered what is wanted. */
+  readonly newest: Definition | undefined;
+  /** A deployment that is still going on, in words. */
+  readonly active: string | undefined;
+  /** With `rollback`: what ran before, and how that is known. */
+  readonly before: { readonly revision: Definition; readonly proven: boolean } | undefined;
+}
+
+export interface ObservePorts {
+  readonly services: EcsServices;
+  readonly clock: Clock;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+export async function observe(inputs: Inputs, ports: ObservePorts): Promise<Observed> {
+  const { services } = ports;
+  const { service, active } = await observeService(inputs, ports);
+  const running = await definitionOf(services, service.taskDefinition);
+  const family = serviceFamily(running.family);
+  const [base, newest, before] = await Promise.all([
+    observeBase(inputs, running, services),
+    services.describeTaskDefinition(family).then((found) => (found === undefined ? undefined : toDefinition(found))),
+    inputs.rollback ? observeBefore(inputs, service, services) : undefined,
+  ]);
+  return { service, running, base, newest, active, before };
+}
+
+/** The service, once no other deployment is going on, if that is what `on-active-deployment` wants. */
+async function observeService(
+  inputs: Inputs,
+  ports: ObservePorts,
+): Promise<{ readonly service: ServiceState; readonly active: string | undefined }> {
+  const look = async (): Promise<{ readonly service: ServiceState; readonly active: string | undefined }> => {
+    const service = await ports.services.describeService(inputs);
+    if (service === undefined || service.status === 'INACTIVE') throw missing(inputs);
+    return { service, active: await activeDeployment(inputs, service, ports.services) };
+  };
+  const first = await look();
+  if (first.active === undefined || inputs.onActiveDeployment !== 'wait' || inputs.dryRun) return first;
+  ports.progress.info(`waiting for the deployment that is still going on: ${first.active}`);
+  try {
+    return await waitUntil(
+      look,
+      (seen) => (seen.active === undefined ? { kind: 'done', value: seen } : { kind: 'pending', state: seen.active }),
+      {
+        clock: ports.clock,
+        deadline: ports.clock.now() + inputs.waitTimeoutMinutes * 60_000,
+        interval: () => 5_000,
+        what: 'another deployment of the service',
+        signal: ports.signal,
+        onChange: (state) => ports.progress.info(`  ${state}`),
+      },
+    );
+  } catch (error) {
+    if (!(error instanceof WaitTimeoutError)) throw error;
+    throw new PreconditionError('DeploymentActive', `${error.message}; nothing was touched`, {
+      cause: error,
+      hint: 'Set on-active-deployment: replace to deploy over it, if it is stuck for good.',
+    });
+  }
+}
+
+function missing({ cluster, service, region }: Inputs): PreconditionError {
+  return new PreconditionError(
+    'ServiceMissing',
+    `there is no service ${service} in the cluster ${cluster} in ${region}`,
+    {
+      hint: 'Check cluster, service, aws-region, and that the credentials are of the account that holds them.',
+    },
+  );
+}
+
+/** Without permission for the ServiceDeployments calls, the service's own list has to do. */
+async function activeDeployment(
+  ref: ServiceRef,
+  service: ServiceState,
+  services: EcsServices,
+): Promise<string | undefined> {
+  const primary = service.deployments.find(({ status }) => status === 'PRIMARY');
+  if (primary?.rolloutState === 'IN_PROGRESS') {
+    const { id, running, desired, taskDefinition } = primary;
+    return `${id} to ${shortName(taskDefinition)}, ${running} of ${desired} running`;
+  }
+  try {
+    const [deployment] = await services.listServiceDeployments(ref, {
+      statuses: ['PENDING', 'IN_PROGRESS', 'STOP_REQUESTED', 'ROLLBACK_REQUESTED', 'ROLLBACK_IN_PROGRESS'],
+    });
+    return deployment === undefined ? undefined : `${deployment.arn}, ${deployment.status}`;
+  } catch (error) {
+    if (error instanceof AwsError) return undefined;
+    throw error;
+  }
+}
+
+async function observeBase(inputs: Inputs, running: Definition, services: EcsServices): Promise<Definition> {
+  const { base } = inputs;
+  if (base.kind === 'running') return running;
+  if (base.kind === 'registered') return definitionOf(services, base.reference);
+  const { definition, unknown } = base;
+  return { arn: undefined, family: definition.family ?? '', active: false, definition, unknown };
+}
+
+async function definitionOf(services: EcsServices, reference: string): Promise<Definition> {
+  const found = await services.describeTaskDefinition(reference);
+  if (found === undefined) {
+    throw new PreconditionError('TaskDefinitionMissing', `there is no task definition ${reference}`, {
+      hint: 'Check the name, the revision and aws-region; a file is named by a path that holds a "/" or ends in ".json".',
+    });
+  }
+  return toDefinition(found);
+}
+
+function toDefinition({ arn, family, active, described, tags }: TaskDefinitionState): Definition {
+  const reading = readTaskDefinition(described);
+  if ('problems' in reading) {
+    const problems = reading.problems.map(({ path, accepted }) => `${path}: ${accepted}`).join('; ');
+    throw new PreconditionError(
+      'TaskDefinitionUnreadable',
+      `${shortName(arn)} cannot be registered again: ${problems}`,
+    );
+  }
+  const kept = ownTags(tags);
+  const definition = kept.length === 0 ? reading.definition : { ...reading.definition, tags: kept };
+  return { arn, family, active, definition, unknown: reading.unknown };
+}
+
+/** The revision of the last successful deployment that was another one; without a record of it, the revision before. */
+async function observeBefore(
+  inputs: Inputs,
+  service: ServiceState,
+  services: EcsServices,
+): Promise<Observed['before']> {
+  for (const arn of await recordedRevisions(inputs, services)) {
+    if (arn === service.taskDefinition) continue;
+    return { revision: await definitionOf(services, arn), proven: true };
+  }
+  const family = shortName(service.taskDefinition).replace(/:\d+$/, '');
+  const number = revisionNumber(service.taskDefinition);
+  const revisions = await services.listRevisions(family);
+  const earlier = revisions
+    .filter((arn) => shortName(arn).startsWith(`${family}:`) && revisionNumber(arn) < number)
+    .toSorted((a, b) => revisionNumber(b) - revisionNumber(a))[0];
+  return earlier === undefined ? undefined : { revision: await definitionOf(services, earlier), proven: false };
+}
+
+async function recordedRevisions(ref: ServiceRef, services: EcsServices): Promise<readonly string[]> {
+  try {
+    const successful = await services.listServiceDeployments(ref, { statuses: ['SUCCESSFUL'] });
+    const found: string[] = [];
+    for (const { targetRevision } of successful.slice(0, 10)) {
+      const definition = await services.revisionTaskDefinition(targetRevision);
+      if (definition !== undefined) found.push(definition);
+    }
+    return found;
+  } catch (error) {
+    if (error instanceof AwsError) return [];
+    throw error;
+  }
+}
+
+function revisionNumber(arn: string): number {
+  return Number(arn.slice(arn.lastIndexOf(':') + 1));
+}

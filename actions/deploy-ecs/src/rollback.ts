@@ -1,0 +1,109 @@
+import type { ServiceRef, ServiceState } from '../../../shared/aws/ecs.ts';
+import { isNoNews } from '../../../shared/aws/wait.ts';
+import { ActionError } from '../../../shared/core/errors.ts';
+import { shortName } from './task-definition.ts';
+import type { OurDeployment } from './verdict.ts';
+import { watchDeployment, type WatchPorts } from './watch.ts';
+
+export interface WayBack {
+  readonly ref: ServiceRef;
+  readonly ours: OurDeployment;
+  readonly deploymentArn: string | undefined;
+  /** A revision that ran; undefined when the service has none. */
+  readonly fallback: string | undefined;
+  /** Undefined: only start the way back. */
+  readonly deadline: number | undefined;
+}
+
+export interface WentBack {
+  /** True when an earlier revision is proven to run (or, without a deadline, when the way back was started). */
+  readonly done: boolean;
+  readonly detail: string;
+  readonly service: ServiceState | undefined;
+}
+
+/** Takes back our own deployment, and nothing of anyone else's: stopped with rollback while active, else redeployed over. */
+export async function goBack(way: WayBack, ports: WatchPorts): Promise<WentBack> {
+  const { ref, ours, fallback } = way;
+  const service = await ports.services.describeService(ref);
+  const own = service?.deployments.find(({ id }) => id === ours.id);
+  if (service === undefined || own?.status !== 'PRIMARY') {
+    return { done: false, detail: 'The deployment is no longer the service’s own: nothing more was touched.', service };
+  }
+  if (fallback === undefined) {
+    return {
+      done: false,
+      detail: 'There is no earlier revision to go back to: the service is left as it is.',
+      service,
+    };
+  }
+  const active = own.rolloutState === 'IN_PROGRESS';
+  if (active && way.deploymentArn !== undefined && (await stopped(way.deploymentArn, ports))) {
+    return awaitRollback({ ...way, service, deploymentArn: way.deploymentArn, fallback }, ports);
+  }
+  return redeploy({ ...way, service, fallback }, ports);
+}
+
+/** False when AWS refuses: not active any more, a kind it cannot stop, or no permission; then the other way is taken. */
+async function stopped(deploymentArn: string, { services, progress }: WatchPorts): Promise<boolean> {
+  try {
+    await services.rollBackDeployment(deploymentArn);
+    progress.info('stopping the deployment, AWS rolls it back');
+    return true;
+  } catch (error) {
+    if (!(error instanceof ActionError) || isNoNews(error)) throw error;
+    return false;
+  }
+}
+
+type Known = WayBack & { readonly service: ServiceState; readonly fallback: string };
+
+async function awaitRollback(
+  { ref, ours, fallback, deadline, deploymentArn, service }: Known,
+  ports: WatchPorts,
+): Promise<WentBack> {
+  if (deadline === undefined) {
+    return { done: true, detail: 'Its deployment was stopped; AWS rolls it back.', service };
+  }
+  const end = await watchDeployment({ ref, ours, deadline, failFastAfter: 0, deploymentArn }, ports);
+  const done = end.outcome === 'rolled-back';
+  return {
+    done,
+    detail: done ? `Rolled back to ${shortName(fallback)}.` : `The rollback did not succeed: ${end.reason}.`,
+    service: end.service,
+  };
+}
+
+async function redeploy({ ref, ours, fallback, deadline }: Known, ports: WatchPorts): Promise<WentBack> {
+  ports.progress.info(`going back to ${shortName(fallback)}`);
+  const updated = await ports.services.updateService({
+    ...ref,
+    taskDefinition: fallback,
+    force: fallback === ours.taskDefinition,
+  });
+  if (deadline === undefined) {
+    return { done: true, detail: `${shortName(fallback)} is being deployed again.`, service: updated };
+  }
+  const back = updated.deployments.find(({ status }) => status === 'PRIMARY');
+  if (back === undefined || back.id === ours.id) {
+    return { done: false, detail: `AWS started no deployment of ${shortName(fallback)}.`, service: updated };
+  }
+  const { id, createdAt } = back;
+  const end = await watchDeployment(
+    {
+      ref,
+      ours: { id, taskDefinition: fallback, previous: ours.taskDefinition, createdAt },
+      deadline,
+      failFastAfter: 0,
+    },
+    ports,
+  );
+  const done = end.outcome === 'succeeded';
+  return {
+    done,
+    detail: done
+      ? `Rolled back: ${end.reason}.`
+      : `Going back to ${shortName(fallback)} did not succeed: ${end.reason}.`,
+    service: end.service,
+  };
+}

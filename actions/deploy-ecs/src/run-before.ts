@@ -1,0 +1,149 @@
+import type { TaskState } from '../../../shared/aws/ecs.ts';
+import type { LogStream } from '../../../shared/aws/logs.ts';
+import { waitUntil } from '../../../shared/aws/wait.ts';
+import { humanDuration } from '../../../shared/core/clock.ts';
+import { ActionError, DeploymentError, WaitTimeoutError } from '../../../shared/core/errors.ts';
+import { sha256 } from '../../../shared/core/hash.ts';
+import { diagnose, diagnosisText, type Diagnosis } from './diagnose.ts';
+import { gatherEvidence, type EvidencePorts } from './evidence.ts';
+import type { Plan, RunBeforeStep } from './plan.ts';
+import { logStreamOf } from './task-definition.ts';
+import { pollInterval, type WatchPorts } from './watch.ts';
+
+export interface RunBeforePorts extends WatchPorts, EvidencePorts {
+  /** New for every run of the action: a repeated answer may not stand for a task of another run. */
+  readonly tokenSeed: string;
+}
+
+/** `failure` with its diagnosis; the service is untouched either way. */
+export interface RunBeforeResult {
+  readonly detail: string;
+  readonly failure?: { readonly error: ActionError; readonly diagnosis: Diagnosis | undefined };
+}
+
+interface RunBefore {
+  readonly plan: Plan;
+  readonly step: RunBeforeStep;
+  readonly taskDefinition: string;
+}
+
+/** Runs the command as a one-off task; passes only if the named container ended with exit code 0. */
+export async function runBefore(work: RunBefore, ports: RunBeforePorts): Promise<RunBeforeResult> {
+  const { plan, step, taskDefinition } = work;
+  const started = ports.clock.now();
+  const { task, failures } = await ports.services.runTask({
+    cluster: plan.cluster,
+    taskDefinition,
+    placement: plan.service.placement,
+    container: step.container,
+    command: step.command,
+    clientToken: sha256([ports.tokenSeed, taskDefinition, step.container, ...step.command].join('\0')),
+    startedBy: 'slipway/run-before',
+  });
+  if (task === undefined) {
+    const reason = failures.join('; ') || 'AWS started no task and gave no reason';
+    return failed(`no task could be started for run-before: ${reason}`, undefined);
+  }
+  ports.progress.info(`run-before: task ${task.slice(task.lastIndexOf('/') + 1)}, container ${step.container}`);
+  const end = await awaitTask(work, task, ports);
+  const took = humanDuration(ports.clock.now() - started);
+  if (end === undefined) {
+    await ports.services.stopTask(plan.cluster, task, 'run-before-timeout-minutes has passed');
+    return failed(`run-before did not end within ${step.timeoutMinutes} minutes; its task was stopped`, undefined);
+  }
+  const exitCode = end.containers.find(({ name }) => name === step.container)?.exitCode;
+  if (exitCode === 0) return { detail: `exit code 0 after ${took}` };
+  const { stopCode, stoppedReason } = end;
+  const reason =
+    exitCode === undefined
+      ? `run-before: the container ${step.container} has no exit code, so it never ended by itself: ${stopCode} ${stoppedReason}`
+      : `run-before ended with exit code ${exitCode} after ${took}`;
+  const { definition } = plan;
+  const evidence = await gatherEvidence(
+    { reason: '', definition, failures: [end], service: undefined, since: undefined },
+    ports,
+  );
+  return failed(reason, diagnose(evidence));
+}
+
+function failed(reason: string, diagnosis: Diagnosis | undefined): RunBeforeResult {
+  const text = diagnosis === undefined ? '' : `\n${diagnosisText(diagnosis)}`;
+  return {
+    detail: reason,
+    failure: {
+      error: new DeploymentError('RunBeforeFailed', `${reason}. The service was not touched.${text}`, {
+        hint: diagnosis?.fix ?? 'Nothing was deployed. Mend the command or its container and run again.',
+      }),
+      diagnosis,
+    },
+  };
+}
+
+/** Undefined when the time was up. The log is printed as it comes. */
+async function awaitTask(work: RunBefore, task: string, ports: RunBeforePorts): Promise<TaskState | undefined> {
+  const { plan, step } = work;
+  const { clock, progress, services } = ports;
+  const log = new LogTail(logStreamOf(plan.definition, step.container, task), ports);
+  try {
+    const end = await waitUntil(
+      async () => {
+        const [state] = await Promise.all([services.describeTasks(plan.cluster, [task]), log.print()]);
+        return state[0];
+      },
+      (state) =>
+        state?.lastStatus === 'STOPPED'
+          ? { kind: 'done', value: state }
+          : { kind: 'pending', state: state?.lastStatus.toLowerCase() ?? 'not seen yet' },
+      {
+        clock,
+        deadline: clock.now() + step.timeoutMinutes * 60_000,
+        interval: pollInterval,
+        what: 'run-before',
+        signal: ports.signal,
+        onChange: (state) => progress.info(`run-before: ${state}`),
+      },
+    );
+    await log.printRest();
+    return end;
+  } catch (error) {
+    if (error instanceof WaitTimeoutError) return undefined;
+    if (ports.signal.aborted) await services.stopTask(plan.cluster, task, 'the run was cancelled');
+    throw error;
+  }
+}
+
+/** Prints what a container logs, each line once. A log that cannot be read fails nothing. */
+class LogTail {
+  readonly #stream: LogStream | undefined;
+  readonly #ports: RunBeforePorts;
+  #token: string | undefined;
+  #lines = 0;
+
+  constructor(stream: LogStream | undefined, ports: RunBeforePorts) {
+    this.#stream = stream;
+    this.#ports = ports;
+  }
+
+  async print(): Promise<number> {
+    if (this.#stream === undefined) return 0;
+    try {
+      const { lines, next } = await this.#ports.logs.read(this.#stream, this.#token);
+      this.#token = next;
+      this.#lines += lines.length;
+      for (const line of lines) this.#ports.progress.info(`  │ ${line}`);
+      return lines.length;
+    } catch (error) {
+      if (!(error instanceof ActionError)) throw error;
+      return 0;
+    }
+  }
+
+  /** The last lines arrive a little after the end. */
+  async printRest(): Promise<void> {
+    for (const pause of [0, 300, 1_000]) {
+      await this.#ports.clock.sleep(pause);
+      const printed = await this.print();
+      if (printed === 0 && this.#lines > 0) return;
+    }
+  }
+}
