@@ -1,0 +1,1 @@
+"""Analytics Studio: the API behind the dashboard."""
