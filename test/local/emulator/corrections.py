@@ -4,7 +4,7 @@ import json
 import time
 
 from ministack.services import ecs, rds, secretsmanager
-from ministack.services.cloudformation import drift, provisioners, stacks
+from ministack.services.cloudformation import changesets, drift, provisioners, stacks
 
 
 def apply():
@@ -12,6 +12,7 @@ def apply():
     task_definitions_keep_every_property()
     secrets_of_stacks_are_referred_to_by_arn()
     secrets_of_stacks_have_the_value_asked_for()
+    change_sets_heed_conditions()
 
 
 def databases_of_stacks_are_real():
@@ -201,3 +202,20 @@ def secrets_of_stacks_have_the_value_asked_for():
         return arn, attributes
 
     handlers["create"] = create
+
+
+def change_sets_heed_conditions():
+    """AWS: a resource whose condition is false is no part of a change set; ministack lists it as one to add."""
+    resolve = changesets._resolve_props_for_diff
+
+    def without_absent(template, params, stack_name, stack_id):
+        resolved = resolve(template, params, stack_name, stack_id)
+        conditions = changesets._evaluate_conditions(template, params) if template else {}
+        resources = {
+            logical_id: resource
+            for logical_id, resource in resolved.get("Resources", {}).items()
+            if conditions.get(resource.get("Condition"), True)
+        }
+        return {**resolved, "Resources": resources}
+
+    changesets._resolve_props_for_diff = without_absent
