@@ -1,4 +1,6 @@
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 from uuid import uuid4
 
@@ -92,16 +94,55 @@ def test_uploads_are_off_without_a_bucket(settings: Settings) -> None:
         assert upload(client, CSV).status_code == 503
 
 
-def test_a_bucket_that_fails_is_not_the_callers_fault(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
-    store = S3Store(
+def bucket_at(endpoint: str) -> S3Store:
+    return S3Store(
         "bucket",
         region="us-east-1",
-        endpoint="http://127.0.0.1:1",
+        endpoint=endpoint,
         access_key_id="id",
         secret_access_key="not-for-the-log",
         client_options={"allow_http": True},
         retry_config={"max_retries": 0},
     )
+
+
+@pytest.fixture
+def bucket_without_abort() -> Iterator[S3Store]:
+    """Speaks just enough S3 to begin an upload, and denies to abort it."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = b"<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>"
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_DELETE(self) -> None:
+            self.send_response(403)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield bucket_at(f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+
+
+def test_a_refusal_is_told_even_where_the_upload_may_not_be_aborted(
+    settings: Settings, bucket_without_abort: S3Store
+) -> None:
+    with TestClient(create_app(services_for(settings, store=bucket_without_abort))) as client:
+        response = upload(client, b"a,a\n")
+    assert response.status_code == 422
+    assert response.json() == {"detail": "two columns have the same name"}
+
+
+def test_a_bucket_that_fails_is_not_the_callers_fault(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    store = bucket_at("http://127.0.0.1:1")
     with TestClient(create_app(services_for(settings, store=store))) as client:
         response = upload(client, CSV)
     assert response.status_code == 502

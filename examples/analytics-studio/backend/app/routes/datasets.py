@@ -38,8 +38,29 @@ class UploadedDataset(BaseModel):
     download_path: str
 
 
-class TooLargeError(Exception):
-    pass
+class CheckedBody:
+    """The uploaded file as it passes by. An exception from it aborts the upload: a refused file leaves nothing behind.
+
+    It remembers the refusal, because a store that may not abort raises a fault of its own instead.
+    """
+
+    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+        self._chunks = chunks
+        self.inspector = CsvInspector()
+        self.refusal: HTTPException | None = None
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._chunks:
+                self.inspector.feed(chunk)
+                if self.inspector.size_bytes > MAX_UPLOAD_BYTES:
+                    self.refusal = _too_large()
+                    raise self.refusal
+                yield chunk
+            self.inspector.finish()
+        except InvalidCsvError as error:
+            self.refusal = HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(error))
+            raise self.refusal from None
 
 
 @router.get("")
@@ -66,18 +87,14 @@ async def upload_dataset(
 
     dataset_id = uuid4()
     object_key = f"datasets/{dataset_id}/{_file_name(name)}"
-    inspector = CsvInspector()
+    body = CheckedBody(request.stream())
     try:
-        # An exception from the iterator aborts the upload: a refused file leaves nothing behind.
-        await obstore.put_async(store, object_key, _inspected(request.stream(), inspector))
-    except TooLargeError:
-        raise _too_large() from None
-    except InvalidCsvError as error:
-        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(error)) from None
+        await obstore.put_async(store, object_key, body)
     except StoreError as error:
-        raise _storage_failed(error) from error
+        failure = _storage_failed(error)
+        raise body.refusal or failure from error
 
-    shape = inspector.shape
+    shape = body.inspector.shape
     statement = insert(datasets).values(
         id=dataset_id,
         name=name,
@@ -111,15 +128,6 @@ async def download_dataset(dataset_id: UUID, expires: int, signature: str, servi
         media_type="text/csv",
         headers={"content-disposition": disposition},
     )
-
-
-async def _inspected(chunks: AsyncIterator[bytes], inspector: CsvInspector) -> AsyncIterator[bytes]:
-    async for chunk in chunks:
-        inspector.feed(chunk)
-        if inspector.size_bytes > MAX_UPLOAD_BYTES:
-            raise TooLargeError
-        yield chunk
-    inspector.finish()
 
 
 def _store(services: Services) -> ObjectStore:
