@@ -21,8 +21,8 @@ export function isReleasePath(path: string): boolean {
   return path.startsWith(folder);
 }
 
-export function bodyPath(contentHash: string): string {
-  return `${bodiesFolder}${contentHash}`;
+export function bodyPath(file: Pick<ReleaseFile, 'sha256' | 'etag'>): string {
+  return `${bodiesFolder}${file.sha256 ?? `etag-${file.etag}`}`;
 }
 
 /** Where the invalidation of exactly these paths (or of everything, `/*`) is noted for a publication. */
@@ -71,6 +71,8 @@ export interface SiteState {
   readonly releases: readonly Release[];
   /** URL paths that a CDN has to forget for the newest release. */
   readonly paths: readonly string[];
+  /** Files whose headers a run was about to change: if it was killed, nobody knows whether it did. */
+  readonly uncertain: readonly string[];
 }
 
 export interface ContentFile {
@@ -92,10 +94,17 @@ export function publicationOf(release: Pick<Release, 'sequence' | 'content'>): s
   return `${release.sequence}-${release.content.slice(0, 16)}`;
 }
 
+/** Was the invalidation of what the newest release changed done, as the names below `.releases/` say? */
+export function isInvalidated({ releases, paths }: SiteState, internal: ReadonlySet<string>): boolean {
+  const [newest] = releases;
+  if (paths.length === 0 || newest === undefined) return true;
+  return markerPaths(publicationOf(newest), paths).some((marker) => internal.has(marker));
+}
+
 type FileRow = readonly [string, string | null, number, string, number, readonly number[]];
 
 /** A file that several releases share is written once, with the numbers of the releases that hold it. */
-export function serializeState({ releases, paths }: SiteState): string {
+export function serializeState({ releases, paths, uncertain }: SiteState): string {
   const headers: string[] = [];
   const rows = new Map<string, { readonly row: FileRow; readonly holders: number[] }>();
   for (const [holder, release] of releases.entries()) {
@@ -113,6 +122,7 @@ export function serializeState({ releases, paths }: SiteState): string {
   return JSON.stringify({
     format,
     paths,
+    uncertain,
     releases: releases.map((release) => ({ ...release, files: undefined })),
     headers: headers.map((text): unknown => JSON.parse(text)),
     files: [...rows.values()].map(({ row }) => row),
@@ -143,13 +153,15 @@ function readState(text: string): SiteState | undefined {
   const heads = listOf(root?.['releases'], releaseHead);
   const rows = listOf(root?.['files'], fileRow);
   const paths = listOf(root?.['paths'], string);
-  if (root?.['format'] !== format || !headers || !heads || !rows || !paths || heads.length === 0) return undefined;
+  const uncertain = listOf(root?.['uncertain'], string);
+  if (root?.['format'] !== format || !headers || !heads || !rows || !paths || !uncertain || heads.length === 0)
+    return undefined;
   const files = heads.map(() => new Map<string, ReleaseFile>());
   for (const [path, hash, size, etag, header, holders] of rows) {
     const file = { path, size, etag, sha256: hash ?? undefined, headers: headers[header] };
     for (const holder of holders) files[holder]?.set(path, file);
   }
-  return { paths, releases: heads.map((head, index) => ({ ...head, files: files[index] ?? new Map() })) };
+  return { paths, uncertain, releases: heads.map((head, index) => ({ ...head, files: files[index] ?? new Map() })) };
 }
 
 function json(text: string): unknown {

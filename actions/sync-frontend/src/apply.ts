@@ -1,0 +1,169 @@
+import type { Progress } from '../../../shared/action/progress.ts';
+import type { ObjectStore } from '../../../shared/aws/s3.ts';
+import { humanBytes, humanDuration, type Clock } from '../../../shared/core/clock.ts';
+import { ActionError } from '../../../shared/core/errors.ts';
+import { forEachConcurrently } from '../../../shared/core/pool.ts';
+import { serializeState, statePath, type ReleaseFile, type SiteState } from '../../../shared/core/release.ts';
+import { stages, type Plan, type Stage, type Step } from './plan.ts';
+
+export interface ApplyPorts {
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly progress: Progress;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ApplyOptions {
+  readonly prefix: string;
+  readonly concurrency: number;
+  readonly stateEtag: string | undefined;
+}
+
+/** What was done; with `failure`, what was done before it. */
+export interface Result {
+  readonly done: readonly Step[];
+  readonly deleted: readonly string[];
+  /** Viewers have everything and the release is on record. */
+  readonly isPublished: boolean;
+  readonly wroteState: boolean;
+  readonly durationMs: number;
+  readonly failure: ActionError | undefined;
+}
+
+const stageNames: Readonly<Record<Stage, string>> = {
+  keep: 'kept aside for a rollback',
+  asset: 'assets',
+  file: 'files',
+  page: 'pages',
+  index: 'root page',
+};
+
+/** So many lines of single files a stage prints; the summary has the rest. */
+const shownPerStage = 10;
+const reportEveryMs = 5_000;
+
+export async function apply(plan: Plan, options: ApplyOptions, ports: ApplyPorts): Promise<Result> {
+  const run = new Run(options, ports);
+  const started = ports.clock.now();
+  let failure: ActionError | undefined;
+  try {
+    await run.all(plan);
+  } catch (error) {
+    if (!(error instanceof ActionError)) throw error;
+    failure = error;
+  }
+  const { done, deleted, isPublished, wroteState } = run;
+  return { done, deleted, isPublished, wroteState, failure, durationMs: ports.clock.now() - started };
+}
+
+class Run {
+  readonly done: Step[] = [];
+  readonly deleted: string[] = [];
+  isPublished = false;
+  wroteState = false;
+  readonly #options: ApplyOptions;
+  readonly #ports: ApplyPorts;
+  readonly #etags = new Map<string, string>();
+  #stateEtag: string | undefined;
+
+  constructor(options: ApplyOptions, ports: ApplyPorts) {
+    this.#options = options;
+    this.#ports = ports;
+    this.#stateEtag = options.stateEtag;
+  }
+
+  async all(plan: Plan): Promise<void> {
+    const { signal, progress } = this.#ports;
+    if (plan.mark !== undefined) await this.#writeState(plan.mark);
+    for (const stage of stages) {
+      signal?.throwIfAborted();
+      await this.#stage(
+        stage,
+        plan.steps.filter((step) => step.stage === stage),
+      );
+    }
+    signal?.throwIfAborted();
+    if (plan.state !== undefined) {
+      await this.#writeState(withEtags(plan.state, this.#etags));
+      progress.info(`release ${plan.releaseId} is on record as publication ${plan.publication}`);
+    }
+    this.isPublished = true;
+    signal?.throwIfAborted();
+    await this.#remove(plan);
+  }
+
+  async #stage(stage: Stage, steps: readonly Step[]): Promise<void> {
+    if (steps.length === 0) return;
+    const { clock, progress, signal } = this.#ports;
+    const started = clock.now();
+    let reported = started;
+    let finished = 0;
+    let bytes = 0;
+    await forEachConcurrently(steps, { limit: this.#options.concurrency, signal }, async (step) => {
+      const etag = await this.#send(step);
+      if (step.kind !== 'keep') this.#etags.set(step.path, etag);
+      this.done.push(step);
+      finished += 1;
+      if (step.kind === 'put') bytes += step.size;
+      if (steps.length <= shownPerStage) progress.info(`  ${step.path} (${step.reason})`);
+      else if (clock.now() - reported >= reportEveryMs) {
+        reported = clock.now();
+        progress.info(`  ${stageNames[stage]}: ${finished} of ${steps.length}, ${humanBytes(bytes)} sent`);
+      }
+    });
+    const took = humanDuration(clock.now() - started);
+    progress.info(`${stageNames[stage]}: ${finished} done, ${humanBytes(bytes)} sent in ${took}`);
+  }
+
+  async #send(step: Step): Promise<string> {
+    const { store } = this.#ports;
+    const { prefix } = this.#options;
+    const key = prefix + step.path;
+    switch (step.kind) {
+      case 'keep':
+        return store.copy({ from: key, to: prefix + step.to, etag: step.etag });
+      case 'put':
+        return store.upload({ key, file: step.file, size: step.size, sha256: step.sha256, headers: step.headers });
+      case 'restore':
+        return store.copy({ from: prefix + step.from, to: key, headers: step.headers });
+      case 'headers':
+        return store.copy({ from: key, to: key, etag: step.etag, headers: step.headers });
+    }
+  }
+
+  async #writeState(state: SiteState): Promise<void> {
+    this.#stateEtag = await this.#ports.store.write({
+      key: this.#options.prefix + statePath,
+      text: serializeState(state),
+      contentType: 'application/json',
+      expected: this.#stateEtag === undefined ? 'nothing' : { etag: this.#stateEtag },
+    });
+    this.wroteState = true;
+  }
+
+  async #remove({ deletions, leftovers }: Plan): Promise<void> {
+    const { prefix } = this.#options;
+    const paths = [...deletions.map(({ path }) => path), ...leftovers];
+    if (paths.length === 0) return;
+    const failures = await this.#ports.store.remove(paths.map((path) => prefix + path));
+    const failed = new Set(failures.map(({ key }) => key));
+    for (const { path } of deletions) if (!failed.has(prefix + path)) this.deleted.push(path);
+    this.#ports.progress.info(`deleted: ${this.deleted.length}`);
+    const [first] = failures;
+    if (first === undefined) return;
+    throw new ActionError(
+      'DeletionFailed',
+      `the release is published, but ${failures.length} objects could not be deleted; first: ${first.key}: ${first.reason}`,
+      { fault: 'cloud', hint: 'Allow s3:DeleteObject on the objects, then run this again: it deletes the rest.' },
+    );
+  }
+}
+
+/** The state with the ETags that S3 gave what this run sent. */
+function withEtags(state: SiteState, etags: ReadonlyMap<string, string>): SiteState {
+  const [newest, ...older] = state.releases;
+  if (newest === undefined || etags.size === 0) return state;
+  const update = (file: ReleaseFile): ReleaseFile => ({ ...file, etag: etags.get(file.path) ?? file.etag });
+  const files = new Map([...newest.files].map(([path, file]) => [path, update(file)]));
+  return { ...state, releases: [{ ...newest, files }, ...older] };
+}

@@ -1,0 +1,93 @@
+import { forEachConcurrently } from '../../../shared/core/pool.ts';
+import { isReleasePath, parseState, statePath, type SiteState } from '../../../shared/core/release.ts';
+import type { ObjectStore } from '../../../shared/aws/s3.ts';
+import { needsEtag } from './compare.ts';
+import type { CheckInputs, PublishInputs, RollbackInputs } from './inputs.ts';
+import { refuseSource } from './plan-source.ts';
+import { publishScope, sourceScope } from './scope.ts';
+import type { FoundFile, FoundLink, SourceTree } from './source-tree.ts';
+
+export interface LocalFile extends FoundFile {
+  readonly sha256: string;
+  /** Only where it takes part in the comparison. */
+  readonly etag: string | undefined;
+}
+
+export interface StoredFile {
+  readonly size: number;
+  readonly etag: string;
+}
+
+/** What is in the bucket below the prefix; paths are relative to it. */
+export interface Observed {
+  readonly files: ReadonlyMap<string, StoredFile>;
+  /** Below `.releases/`. */
+  readonly internal: ReadonlySet<string>;
+  readonly state: SiteState | undefined;
+  readonly stateEtag: string | undefined;
+}
+
+export interface ObservedPublish extends Observed {
+  readonly local: readonly LocalFile[];
+}
+
+export interface ObservedSources extends Observed {
+  readonly sources: readonly (FoundFile & { readonly sha256: string })[];
+  readonly links: readonly FoundLink[];
+}
+
+export interface Ports {
+  readonly store: ObjectStore;
+  readonly tree: SourceTree;
+}
+
+/** Hashing is bound by CPU and disk; more at once only costs memory. */
+const hashing = { limit: 8 };
+
+export async function observePublish(inputs: PublishInputs, ports: Ports): Promise<ObservedPublish> {
+  const scan = await ports.tree.scan(inputs.source, { scope: publishScope(inputs), links: 'follow' });
+  const files = refuseSource(scan, inputs);
+  const [hashes, bucket] = await Promise.all([hashAll(files, ports.tree), observeBucket(inputs, ports)]);
+  const local: LocalFile[] = [];
+  await forEachConcurrently(files, hashing, async (file) => {
+    const etag = needsEtag(file, bucket) ? await ports.tree.etag(file.file, file.size) : undefined;
+    local.push({ ...file, sha256: hashes.get(file.path) ?? '', etag });
+  });
+  return { ...bucket, local: local.sort(byPath) };
+}
+
+export async function observeCheck(inputs: CheckInputs, ports: Ports): Promise<ObservedSources> {
+  const scan = await ports.tree.scan(inputs.source, { scope: sourceScope(inputs), links: 'name' });
+  const files = refuseSource(scan, { ...inputs, requireHtml: false });
+  const [hashes, bucket] = await Promise.all([hashAll(files, ports.tree), observeBucket(inputs, ports)]);
+  const sources = files.map((file) => ({ ...file, sha256: hashes.get(file.path) ?? '' }));
+  return { ...bucket, sources, links: scan.kind === 'found' ? scan.links : [] };
+}
+
+export async function observeBucket(
+  { prefix }: PublishInputs | RollbackInputs | CheckInputs,
+  { store }: Pick<Ports, 'store'>,
+): Promise<Observed> {
+  const [objects, stored] = await Promise.all([store.list(prefix), store.read(prefix + statePath)]);
+  const files = new Map<string, StoredFile>();
+  const internal = new Set<string>();
+  for (const { key, size, etag } of objects) {
+    const path = key.slice(prefix.length);
+    if (isReleasePath(path)) internal.add(path);
+    else files.set(path, { size, etag });
+  }
+  const state = stored === undefined ? undefined : parseState(stored.text);
+  return { files, internal, state, stateEtag: stored?.etag };
+}
+
+async function hashAll(files: readonly FoundFile[], tree: SourceTree): Promise<ReadonlyMap<string, string>> {
+  const hashes = new Map<string, string>();
+  await forEachConcurrently(files, hashing, async ({ path, file, size }) => {
+    hashes.set(path, await tree.sha256(file, size));
+  });
+  return hashes;
+}
+
+function byPath(a: { readonly path: string }, b: { readonly path: string }): number {
+  return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
+}
