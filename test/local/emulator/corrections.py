@@ -3,7 +3,8 @@
 import json
 import time
 
-from ministack.services import ecs, rds, secretsmanager
+from ministack.core import iam_evaluator
+from ministack.services import ecs, rds, s3, secretsmanager
 from ministack.services.cloudformation import changesets, drift, provisioners, stacks
 
 
@@ -13,6 +14,8 @@ def apply():
     secrets_of_stacks_are_referred_to_by_arn()
     secrets_of_stacks_have_the_value_asked_for()
     change_sets_heed_conditions()
+    requests_count_as_tls()
+    missing_files_are_told_from_forbidden_ones()
 
 
 def databases_of_stacks_are_real():
@@ -219,3 +222,38 @@ def change_sets_heed_conditions():
         return {**resolved, "Resources": resources}
 
     changesets._resolve_props_for_diff = without_absent
+
+
+def requests_count_as_tls():
+    """AWS: requests come over TLS, and policies that deny plain HTTP let them pass. The emulator's port speaks HTTP only."""
+    resolve = iam_evaluator._resolve_condition_key
+    iam_evaluator._resolve_condition_key = lambda key, context: (
+        "true" if key.lower() == "aws:securetransport" else resolve(key, context)
+    )
+
+
+def missing_files_are_told_from_forbidden_ones():
+    """AWS: to a CloudFront that may list the bucket, a file that is not there is 404; ministack says 403."""
+    serve = s3.serve_cloudfront_origin_fetch
+
+    def fetch(bucket_name, key, method, headers, source_arn="", oai_id=""):
+        answer = serve(bucket_name, key, method, headers, source_arn, oai_id)
+        bucket = s3._ensure_bucket(bucket_name)
+        if answer[0] != 403 or bucket is None or key in bucket["objects"] or not source_arn:
+            return answer
+        policy = s3._bucket_policies.get_scoped(s3._bucket_owner_account(bucket_name), None, bucket_name)
+        context = iam_evaluator.EvalContext(
+            principal_arn="*",
+            principal_type="Service",
+            principal_account="",
+            action="s3:ListBucket",
+            resource_arn=f"arn:aws:s3:::{bucket_name}",
+            region=s3.get_region(),
+            service_context={"aws:sourcearn": source_arn},
+        )
+        decision = iam_evaluator.evaluate_resource_policy(policy, context, service="cloudfront.amazonaws.com").decision
+        if decision != "Allow":
+            return answer
+        return s3._error("NoSuchKey", "The specified key does not exist.", 404, f"/{bucket_name}/{key}")
+
+    s3.serve_cloudfront_origin_fetch = fetch
