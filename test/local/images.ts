@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { must, run, succeeds } from './command.ts';
 import { aptInstall } from './docker.ts';
@@ -45,6 +54,17 @@ export async function prepareImages(log: Log): Promise<void> {
   if (unreachable.includes(wanted.python)) await must('docker', ['tag', base, wanted.python]);
   const databases = unreachable.filter((image) => image !== wanted.python);
   if (databases.length > 0) await step(log, `Images: PostgreSQL 15 and Redis 7`, () => makeDatabases(base, databases));
+  await removeOlderEditions();
+}
+
+/** Best effort: an image that a container still uses stays. */
+async function removeOlderEditions(): Promise<void> {
+  const { stdout } = await run('docker', ['images', '--format', '{{.Repository}}:{{.Tag}}', 'slipway-local/*']);
+  const older = stdout.split(/\s+/).filter((name) => name && !name.endsWith(`:${recipe}`));
+  if (older.length > 0) await run('docker', ['rmi', ...older]);
+  for (const file of readdirSync(paths.images)) {
+    if (file.endsWith('.tar') && !file.includes(recipe)) rmSync(join(paths.images, file));
+  }
 }
 
 async function present(image: string): Promise<boolean> {

@@ -1,7 +1,6 @@
 #!/bin/sh
 # Runs inside the new root: `python` and `pip` are where the official python image has them.
 set -e
-update-ca-certificates >/dev/null 2>&1 || true
 ln -sf /usr/bin/python3 /usr/local/bin/python
 ln -sf /usr/bin/python3 /usr/local/bin/python3
 # Debian forbids installing into its Python; the official image is there for exactly that.
