@@ -100,6 +100,11 @@ export class InputReader {
     return this.#map(name, { key, value, show: (text) => text });
   }
 
+  /** As `map`, for values that are public when they are right, and a secret when somebody mistook the input: never shown. */
+  hiddenMap(name: string, key: Parser<string>, value: Parser<string>): ReadonlyMap<string, string> {
+    return this.#map(name, { key, value, show: () => '***' });
+  }
+
   /** As `map`, but each value is masked in the log at once and never shown in a problem. */
   secretMap(name: string, key: Parser<string>): ReadonlyMap<string, string> {
     const pairs = this.#map(name, { key, value: anyText, show: () => '***' });

@@ -312,7 +312,7 @@ function quoted({ reason, failures, events, targets }: Evidence): readonly strin
 }
 
 /** Hides known values, and passwords inside URLs. */
-function hider(sensitive: readonly string[]): (text: string) => string {
+export function hider(sensitive: readonly string[]): (text: string) => string {
   return (text) => {
     const hidden = sensitive.reduce((left, value) => left.replaceAll(value, '***'), text);
     return hidden.replace(/(:\/\/[^/\s:@]*:)[^/\s@]+@/g, '$1***@');

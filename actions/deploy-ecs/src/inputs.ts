@@ -129,7 +129,7 @@ export function parseInputs(read: InputReader, readFile: ReadFile): Inputs {
     image: read.optional('image', deployableImage),
     images: read.map('images', containerName, deployableImage),
     environment: read.map('environment', variableName),
-    secrets: read.map('secrets', variableName, secretArn),
+    secrets: read.hiddenMap('secrets', variableName, secretArn),
   };
   const command = read.optional('run-before', commandWords);
   const container = read.optional('run-before-container', containerName);

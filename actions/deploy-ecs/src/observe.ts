@@ -11,6 +11,7 @@ import type { Clock } from '../../../shared/core/clock.ts';
 import { AwsError, PreconditionError, WaitTimeoutError } from '../../../shared/core/errors.ts';
 import type { Inputs } from './inputs.ts';
 import { ownTags, readTaskDefinition, serviceFamily, shortName } from './task-definition.ts';
+import { pollInterval } from './watch.ts';
 
 export interface Definition {
   /** Undefined for a file. */
@@ -76,7 +77,7 @@ async function observeService(
       {
         clock: ports.clock,
         deadline: ports.clock.now() + inputs.waitTimeoutMinutes * 60_000,
-        interval: () => 5_000,
+        interval: pollInterval,
         what: 'another deployment of the service',
         signal: ports.signal,
         onChange: (state) => ports.progress.info(`  ${state}`),

@@ -73,6 +73,7 @@ export interface Plan {
     readonly timeoutMinutes: number;
     readonly failFastAfter: number;
     readonly rollbackOnFailure: boolean;
+    readonly pausedIs: 'red' | 'green';
   };
 }
 
@@ -98,7 +99,7 @@ export function planDeploy(inputs: Inputs, observed: Observed): Plan {
     service,
     revision: wanted.revision,
     definition: wanted.definition,
-    fallback: fallback(service),
+    fallback: provenRevision(service),
     diff: differences(running, wanted.definition),
     notes: notes(inputs, observed),
     steps,
@@ -106,6 +107,7 @@ export function planDeploy(inputs: Inputs, observed: Observed): Plan {
       timeoutMinutes: Math.max(inputs.waitTimeoutMinutes, service.bakeMinutes === 0 ? 0 : service.bakeMinutes + 10),
       failFastAfter: inputs.failFastAfter,
       rollbackOnFailure: inputs.rollbackOnFailure,
+      pausedIs: inputs.pausedIs,
     },
   };
 }
@@ -224,12 +226,13 @@ function proveStep({ service }: Observed, deploys: boolean): ProveStep | undefin
   return { kind: 'prove', deploymentId: id, reason: `its deployment has ${running} of ${desired} tasks running` };
 }
 
-/** The revision whose deployment completed and whose tasks run. */
-function fallback(service: ServiceState): string | undefined {
+/** The revision whose deployment completed and whose tasks run: the service's own (PRIMARY), or one that it still replaces. */
+export function provenRevision(service: ServiceState): string | undefined {
   if (service.desired === 0) return undefined;
-  return service.deployments.find(
+  const proven = service.deployments.filter(
     ({ rolloutState, running }) => ['COMPLETED', ''].includes(rolloutState) && running > 0,
-  )?.taskDefinition;
+  );
+  return (proven.find(({ status }) => status === 'PRIMARY') ?? proven[0])?.taskDefinition;
 }
 
 function notes(inputs: Inputs, { base, running, active, before, service }: Observed): readonly string[] {

@@ -11,7 +11,7 @@ export interface WayBack {
   readonly deploymentArn: string | undefined;
   /** A revision that ran; undefined when the service has none. */
   readonly fallback: string | undefined;
-  /** Undefined: only start the way back. */
+  /** Undefined after a cancel: the way back is only started, and only from a deployment that is still active. */
   readonly deadline: number | undefined;
 }
 
@@ -38,6 +38,9 @@ export async function goBack(way: WayBack, ports: WatchPorts): Promise<WentBack>
     };
   }
   const active = own.rolloutState === 'IN_PROGRESS';
+  if (!active && way.deadline === undefined) {
+    return { done: false, detail: 'Its deployment had already ended: nothing more was touched.', service };
+  }
   if (active && way.deploymentArn !== undefined && (await stopped(way.deploymentArn, ports))) {
     return awaitRollback({ ...way, service, deploymentArn: way.deploymentArn, fallback }, ports);
   }
@@ -74,13 +77,12 @@ async function awaitRollback(
   };
 }
 
-async function redeploy({ ref, ours, fallback, deadline }: Known, ports: WatchPorts): Promise<WentBack> {
+async function redeploy({ ref, ours, fallback, deadline, service }: Known, ports: WatchPorts): Promise<WentBack> {
+  if (fallback === ours.taskDefinition) {
+    return { done: false, detail: 'The revision before is the same one: there is nothing to go back to.', service };
+  }
   ports.progress.info(`going back to ${shortName(fallback)}`);
-  const updated = await ports.services.updateService({
-    ...ref,
-    taskDefinition: fallback,
-    force: fallback === ours.taskDefinition,
-  });
+  const updated = await ports.services.updateService({ ...ref, taskDefinition: fallback, force: false });
   if (deadline === undefined) {
     return { done: true, detail: `${shortName(fallback)} is being deployed again.`, service: updated };
   }
@@ -94,7 +96,7 @@ async function redeploy({ ref, ours, fallback, deadline }: Known, ports: WatchPo
       ref,
       ours: { id, taskDefinition: fallback, previous: ours.taskDefinition, createdAt },
       deadline,
-      failFastAfter: 0,
+      failFastAfter: 3,
     },
     ports,
   );

@@ -4,10 +4,10 @@ import { waitUntil } from '../../../shared/aws/wait.ts';
 import { humanDuration } from '../../../shared/core/clock.ts';
 import { ActionError, DeploymentError, WaitTimeoutError } from '../../../shared/core/errors.ts';
 import { sha256 } from '../../../shared/core/hash.ts';
-import { diagnose, diagnosisText, type Diagnosis } from './diagnose.ts';
+import { diagnose, diagnosisText, hider, type Diagnosis } from './diagnose.ts';
 import { gatherEvidence, type EvidencePorts } from './evidence.ts';
 import type { Plan, RunBeforeStep } from './plan.ts';
-import { logStreamOf } from './task-definition.ts';
+import { logStreamOf, sensitiveValues } from './task-definition.ts';
 import { pollInterval, type WatchPorts } from './watch.ts';
 
 export interface RunBeforePorts extends WatchPorts, EvidencePorts {
@@ -72,7 +72,7 @@ function failed(reason: string, diagnosis: Diagnosis | undefined): RunBeforeResu
     detail: reason,
     failure: {
       error: new DeploymentError('RunBeforeFailed', `${reason}. The service was not touched.${text}`, {
-        hint: diagnosis?.fix ?? 'Nothing was deployed. Mend the command or its container and run again.',
+        ...(diagnosis === undefined ? { hint: 'Mend the command or its container and run again.' } : {}),
       }),
       diagnosis,
     },
@@ -83,7 +83,7 @@ function failed(reason: string, diagnosis: Diagnosis | undefined): RunBeforeResu
 async function awaitTask(work: RunBefore, task: string, ports: RunBeforePorts): Promise<TaskState | undefined> {
   const { plan, step } = work;
   const { clock, progress, services } = ports;
-  const log = new LogTail(logStreamOf(plan.definition, step.container, task), ports);
+  const log = new LogTail(work, task, ports);
   try {
     const end = await waitUntil(
       async () => {
@@ -116,11 +116,13 @@ async function awaitTask(work: RunBefore, task: string, ports: RunBeforePorts): 
 class LogTail {
   readonly #stream: LogStream | undefined;
   readonly #ports: RunBeforePorts;
+  readonly #hide: (text: string) => string;
   #token: string | undefined;
   #lines = 0;
 
-  constructor(stream: LogStream | undefined, ports: RunBeforePorts) {
-    this.#stream = stream;
+  constructor({ plan: { definition }, step }: RunBefore, task: string, ports: RunBeforePorts) {
+    this.#stream = logStreamOf(definition, step.container, task);
+    this.#hide = hider(sensitiveValues(definition));
     this.#ports = ports;
   }
 
@@ -130,7 +132,7 @@ class LogTail {
       const { lines, next } = await this.#ports.logs.read(this.#stream, this.#token);
       this.#token = next;
       this.#lines += lines.length;
-      for (const line of lines) this.#ports.progress.info(`  │ ${line}`);
+      for (const line of lines) this.#ports.progress.info(`  │ ${this.#hide(line)}`);
       return lines.length;
     } catch (error) {
       if (!(error instanceof ActionError)) throw error;

@@ -1,0 +1,333 @@
+import type { ServiceRef, ServiceState } from '../../../shared/aws/ecs.ts';
+import { humanDuration } from '../../../shared/core/clock.ts';
+import { ActionError, DeploymentError } from '../../../shared/core/errors.ts';
+import { diagnose, diagnosisText, type Diagnosis } from './diagnose.ts';
+import { gatherEvidence } from './evidence.ts';
+import { checkHealth, healthText, isHealthy, type HealthAnswer, type HealthPorts } from './health.ts';
+import { provenRevision, type Plan, type ProveStep, type RunBeforeStep, type Step, type UpdateStep } from './plan.ts';
+import { goBack, type WayBack, type WentBack } from './rollback.ts';
+import { runBefore, type RunBeforePorts } from './run-before.ts';
+import { shortName } from './task-definition.ts';
+import type { OurDeployment } from './verdict.ts';
+import { watchDeployment, type WatchEnd } from './watch.ts';
+
+/** What became of a run, as the output `outcome` tells it (a dry run is `planned`). */
+export type Outcome =
+  | 'succeeded'
+  | 'unchanged'
+  | 'started'
+  | 'rolled-back'
+  | 'superseded'
+  | 'failed'
+  | 'timed-out'
+  | 'paused'
+  | 'cancelled';
+
+export type ApplyPorts = RunBeforePorts & HealthPorts;
+
+export interface Result {
+  readonly outcome: Outcome;
+  /** How it ended, in one sentence. */
+  readonly detail: string;
+  /** True as soon as anything was registered, started or updated. */
+  readonly changed: boolean;
+  /** The revision that was to run; undefined when its registration failed. */
+  readonly taskDefinition: string | undefined;
+  /** The revision that is proven to run now. */
+  readonly running: string | undefined;
+  readonly deploymentArn: string | undefined;
+  readonly diagnosis: Diagnosis | undefined;
+  readonly health: HealthAnswer | undefined;
+  readonly steps: readonly { readonly kind: Step['kind']; readonly detail: string; readonly ms: number }[];
+  readonly ms: number;
+  readonly failure: ActionError | undefined;
+}
+
+/** What is known so far, step after step. */
+type Draft = { -readonly [Key in keyof Result]: Result[Key] } & {
+  steps: Result['steps'][number][];
+};
+
+/** AWS's side, as last seen. */
+interface Known {
+  /** The deployment of our own UpdateService. */
+  ours: OurDeployment | undefined;
+  service: ServiceState;
+}
+
+interface Run {
+  readonly plan: Plan;
+  readonly ports: ApplyPorts;
+  readonly draft: Draft;
+  readonly known: Known;
+}
+
+export async function apply(plan: Plan, ports: ApplyPorts): Promise<Result> {
+  const draft: Draft = {
+    outcome: 'unchanged',
+    detail: 'what is wanted runs already',
+    changed: false,
+    taskDefinition: plan.revision.kind === 'existing' ? plan.revision.arn : undefined,
+    running: undefined,
+    deploymentArn: undefined,
+    diagnosis: undefined,
+    health: undefined,
+    steps: [],
+    ms: 0,
+    failure: undefined,
+  };
+  const known: Known = { ours: undefined, service: plan.service };
+  const run = { plan, ports, draft, known };
+  const started = ports.clock.now();
+  try {
+    for (const step of plan.steps) {
+      ports.signal.throwIfAborted();
+      const begun = ports.clock.now();
+      const detail = await perform(step, run);
+      draft.steps.push({ kind: step.kind, detail, ms: ports.clock.now() - begun });
+      if (draft.failure !== undefined || draft.outcome === 'paused') break;
+    }
+  } catch (error) {
+    if (!(error instanceof ActionError)) throw error;
+    await fail(error, run);
+  }
+  return { ...draft, running: provenRevision(known.service), ms: ports.clock.now() - started };
+}
+
+/** A call of ours failed, or the run was cancelled: what was done so far is still reported. */
+async function fail(error: ActionError, run: Run): Promise<void> {
+  const { plan, ports, draft, known } = run;
+  draft.outcome = ports.signal.aborted ? 'cancelled' : 'failed';
+  draft.failure = error;
+  draft.detail = error.message;
+  if (draft.outcome !== 'cancelled' || known.ours === undefined || !plan.limits.rollbackOnFailure) return;
+  const { detail } = await wayBack(run, { ours: known.ours, deadline: undefined });
+  draft.detail = `${error.message}. ${detail}`;
+  draft.failure = new DeploymentError('Cancelled', draft.detail, { fault: 'user', cause: error });
+}
+
+async function perform(step: Step, run: Run): Promise<string> {
+  switch (step.kind) {
+    case 'register':
+      return register(step.definition, run);
+    case 'run-before':
+      return runFirst(step, run);
+    case 'update-service':
+      return updateService(step, run);
+    case 'prove':
+      return prove(step, run);
+    case 'health-check':
+      return healthCheck(step.url, run);
+  }
+}
+
+async function register(definition: Plan['definition'], { ports, draft }: Run): Promise<string> {
+  draft.taskDefinition = await ports.services.registerTaskDefinition(definition);
+  draft.changed = true;
+  const detail = `registered ${shortName(draft.taskDefinition)}`;
+  ports.progress.info(detail);
+  return detail;
+}
+
+async function runFirst(step: RunBeforeStep, { plan, ports, draft }: Run): Promise<string> {
+  draft.changed = true;
+  const { detail, failure } = await runBefore({ plan, step, taskDefinition: draft.taskDefinition ?? '' }, ports);
+  ports.progress.info(`run-before: ${detail}`);
+  if (failure !== undefined) {
+    draft.outcome = 'failed';
+    draft.detail = 'run-before failed; the service was not touched';
+    draft.failure = failure.error;
+    draft.diagnosis = failure.diagnosis;
+    showLog(failure.diagnosis, ports);
+  }
+  return detail;
+}
+
+async function updateService({ desiredCount, force }: UpdateStep, { plan, ports, draft, known }: Run): Promise<string> {
+  const taskDefinition = draft.taskDefinition ?? '';
+  const updated = await ports.services.updateService({ ...refOf(plan), taskDefinition, desiredCount, force });
+  draft.changed = true;
+  known.service = updated;
+  draft.outcome = 'started';
+  draft.detail = `the deployment of ${shortName(taskDefinition)} was started and is not waited for`;
+  known.ours = ourDeployment(plan, updated, taskDefinition);
+  const count = desiredCount === undefined ? '' : `, with ${desiredCount} ${desiredCount === 1 ? 'task' : 'tasks'}`;
+  const detail = `deploying ${shortName(taskDefinition)}${count} (${known.ours.id})`;
+  ports.progress.info(detail);
+  return detail;
+}
+
+/** The deployment that the answer to our UpdateService shows; a neighbour may have updated the service a moment later. */
+function ourDeployment(plan: Plan, updated: ServiceState, taskDefinition: string): OurDeployment {
+  const known = new Set(plan.service.deployments.map(({ id }) => id));
+  const candidates = updated.deployments.filter((deployment) => deployment.taskDefinition === taskDefinition);
+  const own =
+    candidates.find(({ id, status }) => status === 'PRIMARY' && !known.has(id)) ??
+    candidates.find(({ id }) => !known.has(id)) ??
+    candidates.find(({ status }) => status === 'PRIMARY');
+  if (own === undefined) {
+    throw new DeploymentError(
+      'NoDeployment',
+      `AWS accepted the update of ${plan.service.name}, and shows no deployment of ${shortName(taskDefinition)}`,
+      { hint: 'Look whether another run or person updated the service at the same moment, then run again.' },
+    );
+  }
+  return { id: own.id, taskDefinition, previous: previousOf(plan), createdAt: own.createdAt };
+}
+
+async function prove(step: ProveStep, run: Run): Promise<string> {
+  const { plan, ports, draft, known } = run;
+  const ours = known.ours ?? adopted(step, plan);
+  const end = await watchDeployment(
+    {
+      ref: refOf(plan),
+      ours,
+      deadline: deadline(run),
+      failFastAfter: plan.limits.failFastAfter,
+      onCorrelated: (arn) => {
+        draft.deploymentArn = arn;
+      },
+    },
+    ports,
+  );
+  draft.deploymentArn = end.deploymentArn ?? draft.deploymentArn;
+  known.service = end.service ?? known.service;
+  draft.detail = end.reason;
+  switch (end.outcome) {
+    case 'succeeded':
+      draft.outcome = known.ours === undefined ? 'unchanged' : 'succeeded';
+      ports.progress.info(end.reason);
+      break;
+    case 'paused':
+      draft.outcome = 'paused';
+      if (plan.limits.pausedIs === 'red') {
+        draft.failure = new DeploymentError('Paused', `The deployment is ${end.reason}`, {
+          hint: 'Let it go on or roll it back with ContinueServiceDeployment; with paused-is: green this step is green.',
+        });
+      }
+      break;
+    case 'superseded':
+      draft.outcome = 'superseded';
+      draft.failure = new DeploymentError('Superseded', `Another deployment took this one’s place: ${end.reason}`, {
+        hint: 'Nothing was rolled back and nothing of the newer deployment was touched. Let deployments of a service run one after another (concurrency groups).',
+      });
+      break;
+    case 'rolled-back':
+    case 'failed':
+    case 'hopeless':
+    case 'timed-out':
+      await failedDeployment({ end, ours }, run);
+  }
+  return draft.detail;
+}
+
+/** A deployment that was there before this run, and already deploys what is wanted. */
+function adopted({ deploymentId }: ProveStep, plan: Plan): OurDeployment {
+  const own = plan.service.deployments.find(({ id }) => id === deploymentId);
+  return {
+    id: own?.id ?? '',
+    taskDefinition: own?.taskDefinition ?? '',
+    previous: previousOf(plan),
+    createdAt: own?.createdAt,
+  };
+}
+
+/** Says why, before anything else takes time; then goes back, if that is wanted and AWS has not done so. */
+async function failedDeployment(
+  { end, ours }: { readonly end: WatchEnd; readonly ours: OurDeployment },
+  run: Run,
+): Promise<void> {
+  const { plan, ports, draft, known } = run;
+  draft.diagnosis = diagnose(
+    await gatherEvidence(
+      {
+        reason: end.reason,
+        definition: plan.definition,
+        failures: end.failures,
+        service: end.service,
+        since: ours.createdAt,
+      },
+      ports,
+    ),
+  );
+  const text = diagnosisText(draft.diagnosis);
+  ports.progress.info(text);
+  showLog(draft.diagnosis, ports);
+  draft.outcome = end.outcome === 'rolled-back' || end.outcome === 'timed-out' ? end.outcome : 'failed';
+  const became =
+    end.outcome === 'rolled-back' ? `AWS rolled back: ${runningText(known.service)}.` : await takeBack(run);
+  draft.detail = [end.reason, became].filter((part) => part !== '').join('. ');
+  draft.failure = new DeploymentError(codes[draft.outcome] ?? 'DeploymentFailed', [text, became].join(' ').trim());
+}
+
+const codes: Partial<Record<Outcome, string>> = { 'rolled-back': 'RolledBack', 'timed-out': 'TimedOut' };
+
+/** A time-out stays one, whatever became of the service; any other failure that was taken back is `rolled-back`. */
+async function takeBack(run: Run): Promise<string> {
+  const { plan, draft, known } = run;
+  if (known.ours === undefined) return '';
+  if (!plan.limits.rollbackOnFailure) return 'rollback-on-failure is false: the service was left as it is.';
+  const { done, detail } = await wayBack(run, { ours: known.ours, deadline: deadline(run) });
+  if (done && draft.outcome === 'failed') draft.outcome = 'rolled-back';
+  return detail;
+}
+
+/** Going back may be denied or fail: that is told beside the failure that it was for, never instead of it. */
+async function wayBack(run: Run, way: Pick<WayBack, 'ours' | 'deadline'>): Promise<WentBack> {
+  const { plan, ports, draft, known } = run;
+  try {
+    const back = await goBack(
+      { ref: refOf(plan), deploymentArn: draft.deploymentArn, fallback: plan.fallback, ...way },
+      ports,
+    );
+    ports.progress.info(back.detail);
+    known.service = back.service ?? known.service;
+    return back;
+  } catch (error) {
+    if (!(error instanceof ActionError)) throw error;
+    return { done: false, detail: `Going back did not work: ${error.message}`, service: undefined };
+  }
+}
+
+async function healthCheck(url: string, run: Run): Promise<string> {
+  const { ports, draft } = run;
+  ports.progress.info(`asking ${url}`);
+  const answer = await checkHealth(url, ports);
+  draft.health = answer;
+  const text = `${healthText(answer)}, after ${humanDuration(answer.ms)}`;
+  ports.progress.info(`health: ${text}`);
+  if (isHealthy(answer)) return text;
+  draft.outcome = 'failed';
+  const became = await takeBack(run);
+  draft.detail = [`health-check-url never answered 2xx: ${text}`, became].filter((part) => part !== '').join('. ');
+  draft.failure = new DeploymentError(
+    'HealthCheckFailed',
+    `The tasks run, but health-check-url ${url} did not answer with 2xx within a minute; last: ${text}. ${became}`.trim(),
+    { hint: 'Look at the service’s log; check that the URL leads to this service.' },
+  );
+  return text;
+}
+
+function showLog(diagnosis: Diagnosis | undefined, { progress }: ApplyPorts): void {
+  if (diagnosis?.log === undefined) return;
+  progress.info(`last log lines of ${diagnosis.log.container}:`);
+  for (const line of diagnosis.log.lines) progress.info(`  │ ${line}`);
+}
+
+function runningText(service: ServiceState): string {
+  const running = provenRevision(service);
+  return running === undefined ? 'no revision is proven to run' : `${shortName(running)} runs`;
+}
+
+function refOf({ cluster, service }: Plan): ServiceRef {
+  return { cluster, service: service.name };
+}
+
+/** What AWS itself would go back to. */
+function previousOf({ fallback, service }: Plan): string {
+  return fallback ?? service.taskDefinition;
+}
+
+function deadline({ plan, ports }: Run): number {
+  return ports.clock.now() + plan.limits.timeoutMinutes * 60_000;
+}

@@ -1,0 +1,57 @@
+import { waitUntil } from '../../../shared/aws/wait.ts';
+import type { Progress } from '../../../shared/action/progress.ts';
+import type { Clock } from '../../../shared/core/clock.ts';
+import { WaitTimeoutError } from '../../../shared/core/errors.ts';
+import { pollInterval } from './watch.ts';
+
+/** One answer of the service, or why there was none (`status` 0). */
+export interface HealthAnswer {
+  readonly status: number;
+  readonly ms: number;
+  /** Of the body only the beginning; of a failed request its reason. */
+  readonly body: string;
+}
+
+export interface HealthPorts {
+  /** Never throws: a refused connection or a time-out is an answer too. */
+  readonly ask: (url: string) => Promise<HealthAnswer>;
+  readonly clock: Clock;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+/** A load balancer or a name server may need a moment until it knows the new tasks. */
+const patience = 60_000;
+
+/** Asks until the answer is 2xx; the last answer when it never was. */
+export async function checkHealth(url: string, ports: HealthPorts): Promise<HealthAnswer> {
+  const { ask, clock, progress, signal } = ports;
+  let last: HealthAnswer = { status: 0, ms: 0, body: 'never asked' };
+  try {
+    return await waitUntil(
+      async () => (last = await ask(url)),
+      (answer) =>
+        isHealthy(answer) ? { kind: 'done', value: answer } : { kind: 'pending', state: healthText(answer) },
+      {
+        clock,
+        deadline: clock.now() + patience,
+        interval: pollInterval,
+        what: 'health-check-url',
+        signal,
+        onChange: (state) => progress.info(`  ${state}`),
+      },
+    );
+  } catch (error) {
+    if (!(error instanceof WaitTimeoutError)) throw error;
+    return last;
+  }
+}
+
+export function isHealthy({ status }: HealthAnswer): boolean {
+  return status >= 200 && status < 300;
+}
+
+export function healthText({ status, body }: HealthAnswer): string {
+  const said = body.trim().slice(0, 200);
+  return `${status === 0 ? 'no answer' : `status ${status}`}${said === '' ? '' : `: ${said}`}`;
+}

@@ -1,0 +1,164 @@
+import type { ActionReport } from '../../../shared/action/run.ts';
+import { humanDuration } from '../../../shared/core/clock.ts';
+import { code, codeBlock, details, escapeMarkdown, table } from '../../../shared/core/markdown.ts';
+import type { Outcome, Result } from './apply.ts';
+import { diagnosisText, type Diagnosis } from './diagnose.ts';
+import { healthText } from './health.ts';
+import { provenRevision, type Plan, type Step } from './plan.ts';
+import { shortName, type Change } from './task-definition.ts';
+
+/** Without a `result` the run was a dry run: what would be done. */
+export function report(plan: Plan, result: Result | undefined): ActionReport {
+  const planned = plan.revision.kind === 'existing' ? plan.revision.arn : '';
+  return {
+    outputs: {
+      outcome: result?.outcome ?? 'planned',
+      'task-definition-arn': (result === undefined ? planned : result.taskDefinition) ?? '',
+      'previous-task-definition-arn': plan.service.taskDefinition,
+      'running-task-definition-arn': (result === undefined ? provenRevision(plan.service) : result.running) ?? '',
+      'deployment-arn': result?.deploymentArn ?? '',
+      diagnosis: result?.diagnosis === undefined ? '' : diagnosisText(result.diagnosis),
+      'duration-seconds': String(Math.round((result?.ms ?? 0) / 1000)),
+      changed: String(result?.changed ?? false),
+    },
+    summary: summary(plan, result),
+    failure: result?.failure,
+  };
+}
+
+/** The plan in plain lines, for the log. */
+export function planLines({ service, diff, steps }: Plan): readonly string[] {
+  if (steps.length === 0) return [`${service.name} runs what is wanted already: ${shortName(service.taskDefinition)}`];
+  return [
+    `${service.name} runs ${shortName(service.taskDefinition)}, ${service.running} of ${service.desired} tasks`,
+    ...diff.map((change) => `  ${diffLine(change)}`),
+    ...steps.map((step) => `- ${stepText(step)} (${step.reason})`),
+  ];
+}
+
+function stepText(step: Step): string {
+  switch (step.kind) {
+    case 'register':
+      return `register a revision of ${step.definition.family ?? ''}`;
+    case 'run-before':
+      return `run once, in ${step.container}: ${JSON.stringify(step.command)}`;
+    case 'update-service':
+      return `update the service${step.desiredCount === undefined ? '' : `, with ${step.desiredCount} tasks`}${step.force ? ', forced' : ''}`;
+    case 'prove':
+      return 'wait until the deployment is proven';
+    case 'health-check':
+      return `ask ${step.url}`;
+  }
+}
+
+function diffLine({ where, before, after }: Change): string {
+  const from = before === undefined ? '' : `${shorten(before)} `;
+  return `${where}: ${from}→ ${after === undefined ? 'removed' : shorten(after)}`;
+}
+
+function shorten(text: string): string {
+  const line = text.replace(/\s+/g, ' ');
+  return line.length <= 160 ? line : `${line.slice(0, 157)}…`;
+}
+
+const headlines: Readonly<Record<Outcome | 'planned', string>> = {
+  succeeded: '✅ Deployed',
+  unchanged: '✅ Unchanged',
+  started: '🚀 Started, not waited for',
+  'rolled-back': '❌ Rolled back',
+  superseded: '❌ Superseded by another deployment',
+  failed: '❌ Failed',
+  'timed-out': '❌ Not proven in time',
+  paused: '⏸️ Paused',
+  cancelled: '❌ Cancelled',
+  planned: '📝 Dry run',
+};
+
+function summary(plan: Plan, result: Result | undefined): string {
+  const { service, diff, notes } = plan;
+  const outcome = result?.outcome ?? 'planned';
+  const parts = [
+    `### ${headlines[outcome]}: ${code(service.name)}`,
+    table(
+      ['', ''],
+      rows(plan, result).map(([name, cell]) => [`**${name}**`, cell]),
+    ),
+  ];
+  if (result?.diagnosis !== undefined) parts.push(diagnosisSection(result.diagnosis));
+  if (result?.failure !== undefined) parts.push(...failureSection(result));
+  if (diff.length > 0) parts.push(details(`What changes (${diff.length})`, diffTable(diff)));
+  if (notes.length > 0) parts.push(notes.map((note) => `- ⚠️ ${escapeMarkdown(note)}`).join('\n'));
+  parts.push(stepsSection(plan, result));
+  return parts.filter((part) => part !== '').join('\n\n');
+}
+
+function rows(plan: Plan, result: Result | undefined): readonly (readonly [string, string])[] {
+  const { service, revision } = plan;
+  const wanted =
+    result?.taskDefinition ?? (revision.kind === 'existing' ? revision.arn : `${plan.definition.family ?? ''} (new)`);
+  const running = result === undefined ? provenRevision(service) : result.running;
+  const images = (plan.definition.containerDefinitions ?? []).map(
+    ({ name = '', image = '' }) => `${escapeMarkdown(name)} ${code(image)}`,
+  );
+  const found: (readonly [string, string])[] = [
+    ['Result', escapeMarkdown(result?.detail ?? dryRunText(plan))],
+    ['Revision', code(shortName(wanted))],
+    ['Ran before', code(shortName(service.taskDefinition))],
+    ['Runs now', running === undefined ? 'nothing proven' : code(shortName(running))],
+    ['Images', images.join('<br>')],
+  ];
+  if (result?.deploymentArn !== undefined) found.push(['Deployment', code(result.deploymentArn)]);
+  if (result?.health !== undefined) {
+    found.push(['Health', `${escapeMarkdown(healthText(result.health))} · ${humanDuration(result.health.ms)}`]);
+  }
+  if (result !== undefined) found.push(['Took', humanDuration(result.ms)]);
+  return found;
+}
+
+function dryRunText({ steps }: Plan): string {
+  return steps.length === 0
+    ? 'what is wanted runs already'
+    : `nothing was touched; ${steps.length} steps would be done`;
+}
+
+function diagnosisSection({ what, evidence, cause, fix, log }: Diagnosis): string {
+  const found = [
+    `**${escapeMarkdown(what)}**`,
+    ...evidence.map((item) => `- ${escapeMarkdown(item)}`),
+    `\n**Likely cause:** ${escapeMarkdown(cause)}`,
+    `\n**Fix:** ${escapeMarkdown(fix)}`,
+  ];
+  if (log !== undefined && log.lines.length > 0) {
+    found.push(`\nLast log lines of ${code(log.container)}:\n\n${codeBlock(log.lines.join('\n'))}`);
+  }
+  return found.join('\n');
+}
+
+function failureSection({ failure, diagnosis }: Result): readonly string[] {
+  if (failure === undefined) return [];
+  const hint = failure.hint === undefined ? [] : [`**What to do:** ${escapeMarkdown(failure.hint)}`];
+  return diagnosis === undefined ? [`**${escapeMarkdown(failure.code)}**`, codeBlock(failure.message), ...hint] : hint;
+}
+
+function diffTable(diff: readonly Change[]): string {
+  const cell = (text: string | undefined, none: string): string => (text === undefined ? none : code(shorten(text)));
+  return table(
+    ['Where', 'Before', 'After'],
+    diff.map(({ where, before, after }) => [escapeMarkdown(where), cell(before, '–'), cell(after, 'removed')]),
+  );
+}
+
+function stepsSection({ steps }: Plan, result: Result | undefined): string {
+  if (steps.length === 0) return '';
+  if (result === undefined) {
+    return table(
+      ['Would do', 'Why'],
+      steps.map((step) => [escapeMarkdown(stepText(step)), escapeMarkdown(step.reason)]),
+    );
+  }
+  const done = result.steps.map(({ kind, detail, ms }) => [kind, escapeMarkdown(detail), humanDuration(ms)]);
+  const notDone = steps
+    .slice(result.steps.length)
+    .map((step) => [step.kind, `not done: ${escapeMarkdown(stepText(step))}`, '']);
+  return details('Steps', table(['Step', 'What', 'Took'], [...done, ...notDone]));
+}
