@@ -1,0 +1,290 @@
+import type { ImageRegistry, RegistryImage } from '../../../shared/aws/ecr.ts';
+import { waitUntil } from '../../../shared/aws/wait.ts';
+import type { Progress } from '../../../shared/action/progress.ts';
+import { humanDuration, type Clock } from '../../../shared/core/clock.ts';
+import { ActionError, isAwsError } from '../../../shared/core/errors.ts';
+import { buildCommand } from './build-command.ts';
+import { buildFailure, isTagTaken, metadataDigest, pushedDigest } from './build-log.ts';
+import { isOutsideDaemon } from './builder.ts';
+import { inspectImage, lastLine, login, type RunDocker } from './docker.ts';
+import type { DockerConfig, OpenDockerConfig } from './docker-config.ts';
+import type { Inputs } from './inputs.ts';
+import type { Observed } from './observe.ts';
+import type { Plan, Step } from './plan.ts';
+import { addCounts, gate, judgeScan, scanTargets, type ScanLook, type SeverityCounts } from './scan.ts';
+
+export interface ApplyPorts {
+  readonly registry: ImageRegistry;
+  readonly docker: RunDocker;
+  readonly openDockerConfig: OpenDockerConfig;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly mask: (secret: string) => void;
+}
+
+export interface Work {
+  readonly inputs: Inputs;
+  readonly observed: Observed;
+  readonly plan: Plan;
+}
+
+export interface Result {
+  readonly outcome: Plan['outcome'];
+  /** `<host>/<repository>`; undefined when the run failed before it was known. */
+  readonly repositoryUri: string | undefined;
+  readonly image: RegistryImage | undefined;
+  readonly createdRepository: boolean;
+  readonly pushed: boolean;
+  /** Tags that this run gave to the image. */
+  readonly putTags: readonly string[];
+  readonly findings: SeverityCounts | undefined;
+  readonly durations: readonly { readonly step: Step['kind']; readonly ms: number }[];
+  readonly failure: ActionError | undefined;
+}
+
+/** What is known so far, step after step. */
+type Draft = { -readonly [Key in keyof Result]: Result[Key] } & {
+  putTags: string[];
+  durations: Result['durations'][number][];
+};
+
+type BuildStep = Step & { readonly kind: 'build' };
+
+interface Run extends Work {
+  readonly ports: ApplyPorts;
+  readonly progress: Progress;
+  readonly draft: Draft;
+}
+
+export async function apply(work: Work, ports: ApplyPorts, progress: Progress): Promise<Result> {
+  const draft: Draft = {
+    outcome: work.plan.outcome,
+    repositoryUri: repositoryUri(work.inputs, work.observed.repository?.uri),
+    image: work.plan.image,
+    createdRepository: false,
+    pushed: false,
+    putTags: [],
+    findings: undefined,
+    durations: [],
+    failure: undefined,
+  };
+  const run: Run = { ...work, ports, progress, draft };
+  try {
+    for (const step of work.plan.steps) {
+      ports.signal.throwIfAborted();
+      const started = ports.clock.now();
+      await perform(step, run);
+      draft.durations.push({ step: step.kind, ms: ports.clock.now() - started });
+    }
+  } catch (error) {
+    if (!(error instanceof ActionError)) throw error;
+    draft.failure = error;
+  }
+  return draft;
+}
+
+/** The host that docker talks to; `registry` stands in for Amazon's own. */
+export function repositoryUri({ registry, repository }: Inputs, uri: string | undefined): string | undefined {
+  return registry === undefined ? uri : `${registry}/${repository}`;
+}
+
+async function perform(step: Step, run: Run): Promise<void> {
+  switch (step.kind) {
+    case 'create-repository':
+      return createRepository(step.movingTags, run);
+    case 'build':
+      return build(step, run);
+    case 'scan':
+      return scan(run);
+    case 'tag':
+      return putTag(step.tag, run);
+  }
+}
+
+async function createRepository(movingTags: readonly string[], run: Run): Promise<void> {
+  const { inputs, ports, draft, progress } = run;
+  const repository = await ports.registry.createRepository(inputs.repository, movingTags);
+  draft.createdRepository = true;
+  draft.repositoryUri = repositoryUri(inputs, repository.uri);
+  progress.info(
+    `Created the repository ${repository.name}: scan on push, tags immutable but for ${movingTags.join(', ')}`,
+  );
+}
+
+/** What came of a build: docker's word for its digest, or that another run was first with the same source. */
+type Pushed = { readonly kind: 'pushed'; readonly digest: string | undefined } | { readonly kind: 'lost-race' };
+
+async function build(step: BuildStep, run: Run): Promise<void> {
+  const { inputs, ports, draft, progress } = run;
+  const uri = draft.repositoryUri ?? '';
+  const host = uri.slice(0, uri.indexOf('/'));
+  const token = await ports.registry.login();
+  for (const secret of [token.password, token.basic]) ports.mask(secret);
+  const config = await ports.openDockerConfig(host);
+  let pushed: Pushed;
+  try {
+    await login(ports.docker, { host, ...token }, config.env);
+    progress.info(`Logged in to ${host}`);
+    await pinBases(run, config);
+    const started = ports.clock.now();
+    pushed = await buildAndPush(step, run, config);
+    progress.info(`Built and pushed in ${humanDuration(ports.clock.now() - started)}`);
+  } finally {
+    await config.remove();
+  }
+  // The registry's word, not docker's, is what is handed on.
+  const image = (await ports.registry.images(inputs.repository, [step.tag])).get(step.tag);
+  if (image === undefined) {
+    throw new ActionError('PushUnproven', `docker reported success, but the registry has no image "${step.tag}".`, {
+      fault: 'cloud',
+    });
+  }
+  draft.image = image;
+  if (pushed.kind === 'lost-race') {
+    draft.outcome = 'reused';
+    progress.info(`Another run pushed the same source meanwhile: its image is used, ${image.digest}`);
+    return;
+  }
+  draft.pushed = true;
+  if (pushed.digest !== undefined && pushed.digest !== image.digest) {
+    progress.warn(
+      `Another run pushed the same source right after: its image ${image.digest} is used, not ${pushed.digest}.`,
+    );
+  } else progress.info(`The registry confirms ${image.digest}`);
+}
+
+/** The daemon prefers what it has under a name, however old: make that what was hashed. */
+async function pinBases({ observed, ports, progress }: Run, { env }: DockerConfig): Promise<void> {
+  if (isOutsideDaemon(observed.builder)) return;
+  for (const { name, identity, from } of observed.source.bases) {
+    if (from !== 'registry' || identity === undefined || name.includes('@')) continue;
+    const local = await inspectImage(ports.docker, name);
+    if (local?.repoDigests.some((entry) => entry.endsWith(`@${identity}`)) === true) continue;
+    const pinned = `${name.replace(/:[^:/]*$/, '')}@${identity}`;
+    progress.info(`Pulling ${name} (${identity.slice(0, 19)})`);
+    for (const args of [
+      ['pull', '--quiet', pinned],
+      ['tag', pinned, name],
+    ]) {
+      const { exitCode, stderr } = await ports.docker(args, { env });
+      if (exitCode !== 0) {
+        throw new ActionError('BaseImageFailed', `The base image ${pinned} could not be pulled: ${lastLine(stderr)}`, {
+          fault: 'cloud',
+        });
+      }
+    }
+  }
+}
+
+async function buildAndPush(step: BuildStep, run: Run, config: DockerConfig): Promise<Pushed> {
+  const { inputs, observed, draft, progress, ports } = run;
+  const metadata = 'metadata.json';
+  const repository = draft.repositoryUri ?? '';
+  const command = buildCommand({
+    inputs,
+    builder: observed.builder,
+    repository,
+    tag: step.tag,
+    bases: observed.source.bases,
+    syntax: observed.source.syntax,
+    fresh: step.fresh,
+    metadataFile: `${config.directory}/${metadata}`,
+  });
+  const stream = (title: string, args: readonly string[], env: Readonly<Record<string, string>>) =>
+    progress.group(title, async () => {
+      const lines: string[] = [];
+      const onLine = (line: string): void => {
+        lines.push(line);
+        progress.info(line);
+      };
+      const { exitCode } = await ports.docker(args, { env: { ...config.env, ...env }, onLine });
+      return { lines, ok: exitCode === 0 };
+    });
+
+  const built = await stream(`Building ${inputs.file}: ${step.reason}`, command.args, command.env);
+  if (!built.ok) {
+    if (isTagTaken(built.lines)) return { kind: 'lost-race' };
+    throw failed('BuildFailed', 'docker could not build the image', built.lines);
+  }
+  if (observed.builder.kind === 'buildx') {
+    return { kind: 'pushed', digest: metadataDigest((await config.read(metadata)) ?? '') };
+  }
+  const pushed = await stream(`Pushing ${repository}`, ['push', `${repository}:${step.tag}`], {});
+  if (pushed.ok) return { kind: 'pushed', digest: pushedDigest(pushed.lines) };
+  if (isTagTaken(pushed.lines)) return { kind: 'lost-race' };
+  throw failed('PushFailed', 'docker could not push the image', pushed.lines);
+}
+
+function failed(code: string, what: string, lines: readonly string[]): ActionError {
+  const { step, lastLines } = buildFailure(lines);
+  const where = code === 'BuildFailed' && step !== undefined ? ` at ${step}` : '';
+  const full = lines.some((line) => /no space left on device/i.test(line));
+  return new ActionError(code, [`${what}${where}. It last said:`, ...lastLines].join('\n'), {
+    ...(full
+      ? { hint: 'The runner’s disk is full: remove what is not needed before this step, or use a larger runner.' }
+      : {}),
+  });
+}
+
+async function scan({ inputs, observed, ports, draft, progress }: Run): Promise<void> {
+  const { image } = draft;
+  if (image === undefined) return;
+  const deadline = ports.clock.now() + inputs.scanTimeoutMinutes * 60_000;
+  const counts: SeverityCounts[] = [];
+  for (const digest of scanTargets(image)) {
+    const id = { repository: inputs.repository, digest };
+    let last: ScanLook['seen'];
+    let polls = 0;
+    const look = async (): Promise<ScanLook> => {
+      const seen = await ports.registry.scan(id);
+      // Scan on push begins by itself, if a moment later; nothing else does.
+      const begins = observed.repository?.scanOnPush ?? draft.createdRepository;
+      if (seen === undefined && polls === (begins ? 3 : 0)) await startScan(ports.registry, id);
+      polls += 1;
+      const found = { seen, before: last };
+      last = seen;
+      return found;
+    };
+    counts.push(
+      await waitUntil(look, judgeScan, {
+        clock: ports.clock,
+        deadline,
+        interval: () => 5_000,
+        what: `scan of ${digest}`,
+        signal: ports.signal,
+        onChange: (state) => progress.info(`Scan of ${digest.slice(0, 19)}: ${state}`),
+      }),
+    );
+  }
+  draft.findings = addCounts(counts);
+  const refusal = gate(draft.findings, inputs.scan);
+  if (refusal !== undefined) throw refusal;
+}
+
+async function startScan(registry: ImageRegistry, id: { repository: string; digest: string }): Promise<void> {
+  try {
+    await registry.startScan(id);
+  } catch (error) {
+    // An image is scanned once in 24 hours: then the last scan's findings come.
+    if (!isAwsError(error, 'LimitExceededException')) throw error;
+  }
+}
+
+async function putTag(tag: string, { inputs, ports, draft, progress }: Run): Promise<void> {
+  const { image } = draft;
+  if (image === undefined) return;
+  try {
+    const moved = await ports.registry.tag(inputs.repository, tag, image);
+    if (moved) draft.putTags.push(tag);
+    progress.info(`Tag ${tag} → ${image.digest.slice(0, 19)}${moved ? '' : ' (already)'}`);
+  } catch (error) {
+    if (!isAwsError(error, 'ImageTagAlreadyExistsException')) throw error;
+    const named = (await ports.registry.images(inputs.repository, [tag])).get(tag)?.digest;
+    if (named === image.digest) return;
+    throw new ActionError(
+      'TagTaken',
+      `The tag "${tag}" is immutable and was given to ${named ?? 'another image'} while this run made ${image.digest}.`,
+      { cause: error, hint: 'Use another tag, or one that the repository’s immutability excludes.' },
+    );
+  }
+}

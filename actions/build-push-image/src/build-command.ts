@@ -1,0 +1,107 @@
+import { isOutsideDaemon, usesRegistryCache, type Builder } from './builder.ts';
+import { cacheTag, type Inputs } from './inputs.ts';
+import type { BaseImage } from './source-hash.ts';
+
+export interface BuildRequest {
+  readonly inputs: Inputs;
+  readonly builder: Builder;
+  /** `<registry>/<repository>`. */
+  readonly repository: string;
+  readonly tag: string;
+  readonly bases: readonly BaseImage[];
+  readonly syntax: BaseImage | undefined;
+  /** Build every step anew: what is cached is what is too old. */
+  readonly fresh: boolean;
+  /** Where buildx writes what it made. */
+  readonly metadataFile: string;
+}
+
+export interface BuildCommand {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** The command line of `docker`, as data. Secret values are in the environment only, never among the arguments. */
+export function buildCommand(request: BuildRequest): BuildCommand {
+  const { inputs, builder } = request;
+  const common = [
+    '--file',
+    inputs.file,
+    '--tag',
+    `${request.repository}:${request.tag}`,
+    ...(inputs.target === undefined ? [] : ['--target', inputs.target]),
+    ...[...inputs.buildArgs].flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]),
+    ...[...inputs.labels].flatMap(([key, value]) => ['--label', `${key}=${value}`]),
+    ...(request.fresh ? ['--no-cache'] : []),
+  ];
+  if (builder.kind === 'docker') {
+    return { args: ['build', ...common, '--', inputs.context], env: { DOCKER_BUILDKIT: '0' } };
+  }
+  const secrets = secretFlags(inputs);
+  return {
+    args: [
+      'buildx',
+      'build',
+      ...common,
+      '--push',
+      '--progress=plain',
+      `--provenance=${inputs.provenance === 'false' ? 'false' : `mode=${inputs.provenance}`}`,
+      `--sbom=${inputs.sbom}`,
+      '--metadata-file',
+      request.metadataFile,
+      ...(inputs.platforms.length > 0 ? ['--platform', inputs.platforms.join(',')] : []),
+      ...secrets.args,
+      ...pins(request),
+      ...(usesRegistryCache(inputs, builder) ? cacheFlags(`${request.repository}:${cacheTag}`) : []),
+      '--',
+      inputs.context,
+    ],
+    // The metadata file would otherwise hold build arguments, even with provenance off.
+    env: { BUILDX_METADATA_PROVENANCE: 'disabled', BUILDX_NO_DEFAULT_ATTESTATIONS: '1', ...secrets.env },
+  };
+}
+
+function secretFlags(inputs: Inputs): BuildCommand {
+  const args: string[] = [];
+  const env: Record<string, string> = {};
+  for (const [id, secret] of inputs.secrets) {
+    const variable = `SLIPWAY_SECRET_${Object.keys(env).length}`;
+    env[variable] = secret;
+    args.push('--secret', `id=${id},env=${variable}`);
+  }
+  for (const [id, file] of inputs.secretFiles) args.push('--secret', csv([`id=${id}`, `src=${file}`]));
+  return { args, env };
+}
+
+/** What was hashed is what is built from: BuildKit takes the digest in the name's place. */
+function pins({ bases, syntax, builder }: BuildRequest): readonly string[] {
+  const pinned = (image: BaseImage): string | undefined =>
+    image.from === 'registry' && image.identity !== undefined && !image.name.includes('@')
+      ? `${image.name.replace(/:[^:/]*$/, '')}@${image.identity}`
+      : undefined;
+  const flags: string[] = [];
+  if (isOutsideDaemon(builder)) {
+    for (const base of bases) {
+      const digest = pinned(base);
+      if (digest !== undefined) flags.push('--build-context', `${base.name}=docker-image://${digest}`);
+    }
+  }
+  const frontend = syntax === undefined ? undefined : pinned(syntax);
+  if (frontend !== undefined) flags.push('--build-arg', `BUILDKIT_SYNTAX=${frontend}`);
+  return flags;
+}
+
+/** `image-manifest` because ECR refuses the default form; `ignore-error` because a dead cache must not cost the image. */
+function cacheFlags(ref: string): readonly string[] {
+  return [
+    '--cache-from',
+    `type=registry,ref=${ref}`,
+    '--cache-to',
+    `type=registry,ref=${ref},mode=max,image-manifest=true,oci-mediatypes=true,ignore-error=true`,
+  ];
+}
+
+/** One record of comma-separated values, as these flags are read. */
+function csv(fields: readonly string[]): string {
+  return fields.map((field) => (/[",]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field)).join(',');
+}

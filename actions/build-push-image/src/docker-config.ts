@@ -1,0 +1,73 @@
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+/** A `DOCKER_CONFIG` of our own: what docker is told to remember stays out of the user's, and is gone afterwards. */
+export interface DockerConfig {
+  readonly directory: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** The text of a file docker wrote there, undefined when it did not. */
+  read(name: string): Promise<string | undefined>;
+  remove(): Promise<void>;
+}
+
+export type OpenDockerConfig = (loginHost: string) => Promise<DockerConfig>;
+
+export interface DockerConfigOptions {
+  readonly tempDirectory: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** Told the directory before anything is in it, so that `post` removes it whatever happens. */
+  readonly remember: (directory: string) => void;
+}
+
+export function privateDockerConfig({ tempDirectory, env, remember }: DockerConfigOptions): OpenDockerConfig {
+  return async (loginHost) => {
+    const own = resolve(env['DOCKER_CONFIG'] || join(homedir(), '.docker'));
+    // mkdtemp makes it readable to its owner only.
+    const directory = await mkdtemp(join(tempDirectory, 'slipway-docker-'));
+    remember(directory);
+    const text = await readFile(join(own, 'config.json'), 'utf8').catch(() => '');
+    await writeFile(join(directory, 'config.json'), JSON.stringify(isolate(text, loginHost)), { mode: 0o600 });
+    for (const shared of ['cli-plugins', 'contexts', 'tls']) {
+      // A dangling link is as good as none to docker.
+      await symlink(join(own, shared), join(directory, shared));
+    }
+    return {
+      directory,
+      // The chosen builder is remembered under the user's own configuration.
+      env: { DOCKER_CONFIG: directory, BUILDX_CONFIG: env['BUILDX_CONFIG'] || join(own, 'buildx') },
+      read: (name) => readFile(join(directory, name), 'utf8').catch(() => undefined),
+      remove: () => rm(directory, { recursive: true, force: true }),
+    };
+  };
+}
+
+/**
+ * The user's configuration, so that contexts, proxies and logins to other registries go on working; but no credential
+ * store (it would keep our password beyond this step) and no helper for the host that we log in to.
+ */
+export function isolate(text: string, loginHost: string): Readonly<Record<string, unknown>> {
+  const { credsStore, auths, credHelpers, ...rest } = parseObject(text);
+  const logins = toObject(auths);
+  const helpers: Record<string, unknown> = { ...toObject(credHelpers) };
+  if (typeof credsStore === 'string' && credsStore !== '') {
+    for (const host of Object.keys(logins)) helpers[host] ??= credsStore;
+  }
+  const others = (entries: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
+    Object.fromEntries(Object.entries(entries).filter(([host]) => host !== loginHost));
+  return { ...rest, auths: others(logins), credHelpers: others(helpers) };
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> {
+  try {
+    return toObject(JSON.parse(text));
+  } catch {
+    return {};
+  }
+}
+
+function toObject(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value))
+    : {};
+}

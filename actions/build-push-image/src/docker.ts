@@ -1,0 +1,124 @@
+import type { CommandOptions, CommandResult, CommandRunner } from '../../../shared/action/command.ts';
+import { ActionError, PreconditionError } from '../../../shared/core/errors.ts';
+import type { Builder } from './builder.ts';
+
+export interface LocalImage {
+  readonly id: string;
+  /** `<repository>@sha256:…` for every registry it came from or went to. */
+  readonly repoDigests: readonly string[];
+}
+
+export type RunDocker = (args: readonly string[], options?: CommandOptions) => Promise<CommandResult>;
+
+export function dockerOf(commands: CommandRunner): RunDocker {
+  return async (args, options) => {
+    try {
+      return await commands.run('docker', args, options);
+    } catch (error) {
+      if (!(error instanceof Error) || !/unable to locate executable|ENOENT/i.test(error.message)) throw error;
+      throw new PreconditionError('DockerMissing', 'There is no "docker" command on this runner.', {
+        cause: error,
+        hint: 'Use a runner that has Docker (GitHub’s Linux runners do), or install it in a step before.',
+      });
+    }
+  };
+}
+
+/** What can build here. Nothing is started and nothing pulled. */
+export async function probeBuilder(docker: RunDocker): Promise<Builder> {
+  const info = await docker(['info', '--format', '{{json .}}']);
+  const facts = parse(info.stdout);
+  const client = record(facts['ClientInfo']);
+  const hasBuildx = array(client['Plugins']).some((plugin) => record(plugin)['Name'] === 'buildx');
+  const daemon = text(facts['ServerVersion']);
+  const platform = `${text(facts['OSType']) || 'linux'}/${goArchitecture(text(facts['Architecture']))}`;
+  const containerdStore = JSON.stringify(facts['DriverStatus'] ?? null).includes('io.containerd.snapshotter');
+  if (hasBuildx) {
+    const inspected = await docker(['buildx', 'inspect']);
+    const field = (name: string): string => new RegExp(`^${name}:[ \\t]*(\\S+)`, 'm').exec(inspected.stdout)?.[1] ?? '';
+    const driver = field('Driver');
+    if (inspected.exitCode === 0 && driver !== '' && (driver !== 'docker' || daemon !== '')) {
+      const native = field('Platforms').replace(/[,*]+$/, '');
+      const version = text(
+        record(array(client['Plugins']).find((plugin) => record(plugin)['Name'] === 'buildx'))['Version'],
+      );
+      // The daemon knows its own architecture; a builder elsewhere lists its own platform first.
+      return {
+        kind: 'buildx',
+        driver,
+        version,
+        platform: driver === 'docker' || native === '' ? platform : native,
+        containerdStore,
+      };
+    }
+  }
+  if (daemon === '') throw unreachable(info.stderr);
+  return { kind: 'docker', driver: 'docker', version: daemon, platform, containerdStore };
+}
+
+function unreachable(said: string): PreconditionError {
+  const reason = said.trim().split('\n').at(-1) ?? '';
+  if (/permission denied/i.test(said)) {
+    return new PreconditionError('DockerForbidden', `This user may not talk to the Docker daemon: ${reason}`, {
+      hint: 'Add the runner’s user to the group "docker", or use a runner where it is.',
+    });
+  }
+  return new PreconditionError('DockerUnreachable', `The Docker daemon does not answer: ${reason}`, {
+    hint: 'Start Docker on the runner, or point DOCKER_HOST at a daemon that runs.',
+  });
+}
+
+export async function inspectImage(docker: RunDocker, name: string): Promise<LocalImage | undefined> {
+  const { exitCode, stdout } = await docker(['image', 'inspect', '--format', '{{json .}}', '--', name]);
+  if (exitCode !== 0) return undefined;
+  const facts = parse(stdout);
+  const id = text(facts['Id']);
+  return id === '' ? undefined : { id, repoDigests: array(facts['RepoDigests']).map(text) };
+}
+
+/** The password goes in by stdin; on an argument list every process of the machine could read it. */
+export async function login(
+  docker: RunDocker,
+  registry: { readonly host: string; readonly username: string; readonly password: string },
+  env: Readonly<Record<string, string>>,
+): Promise<void> {
+  const { exitCode, stderr } = await docker(
+    ['login', '--username', registry.username, '--password-stdin', registry.host],
+    { stdin: registry.password, env },
+  );
+  if (exitCode === 0) return;
+  throw new ActionError('LoginFailed', `docker could not log in to ${registry.host}: ${lastLine(stderr)}`, {
+    fault: 'cloud',
+    hint: `Can the runner reach https://${registry.host}/v2/ ? ("registry" sets another host.)`,
+  });
+}
+
+export function lastLine(said: string): string {
+  return said.trim().split('\n').at(-1) ?? '';
+}
+
+/** Docker's own name of an architecture, as platforms spell it. */
+function goArchitecture(machine: string): string {
+  const names: Readonly<Record<string, string>> = { x86_64: 'amd64', aarch64: 'arm64', armv7l: 'arm/v7', '': 'amd64' };
+  return names[machine] ?? machine;
+}
+
+function parse(json: string): Readonly<Record<string, unknown>> {
+  try {
+    return record(JSON.parse(json));
+  } catch {
+    return {};
+  }
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value)) : {};
+}
+
+function array(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}

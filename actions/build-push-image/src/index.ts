@@ -1,0 +1,18 @@
+import { runAction, runPost } from '../../../shared/action/run.ts';
+import { parseInputs } from './inputs.ts';
+
+/** The runner starts this file twice: for the step, and with the step's saved state for `post`. */
+const isPost = (process.env['STATE_post'] ?? '') !== '';
+
+await (isPost
+  ? runPost(async ({ state }) => {
+      const { rm } = await import('node:fs/promises');
+      const directory = state.get('docker-config');
+      if (directory !== '') await rm(directory, { recursive: true, force: true });
+    })
+  : runAction(async (io) => {
+      io.state.save('post', 'true');
+      const inputs = parseInputs(io.read, io.context);
+      const { run } = await import('./run.ts');
+      return run(inputs, io);
+    }));

@@ -1,0 +1,142 @@
+import { join } from 'node:path';
+import type { RunContext } from '../../../shared/action/context.ts';
+import type { CommonInputs, InputReader } from '../../../shared/action/input-reader.ts';
+import { parseEcrHost } from '../../../shared/core/image-ref.ts';
+import { imageTag, integer, matching, oneOf, type Parser } from '../../../shared/core/parsers.ts';
+
+export interface Inputs extends CommonInputs {
+  readonly repository: string;
+  /** Host (and port) to push to; undefined: the account's own. */
+  readonly registry: string | undefined;
+  /** Account of an ECR host given as `registry`. */
+  readonly registryId: string | undefined;
+  readonly context: string;
+  /** Path of the Dockerfile. */
+  readonly file: string;
+  readonly target: string | undefined;
+  readonly buildArgs: ReadonlyMap<string, string>;
+  readonly secrets: ReadonlyMap<string, string>;
+  readonly secretFiles: ReadonlyMap<string, string>;
+  readonly platforms: readonly string[];
+  readonly tags: readonly string[];
+  readonly labels: ReadonlyMap<string, string>;
+  readonly cache: 'auto' | 'registry' | 'none';
+  readonly skipUnchanged: boolean;
+  readonly force: boolean;
+  readonly maxAgeDays: number | undefined;
+  readonly createRepository: boolean;
+  readonly provenance: 'false' | 'min' | 'max';
+  readonly sbom: boolean;
+  readonly scan: 'off' | 'report' | 'critical' | 'high' | 'medium';
+  readonly scanTimeoutMinutes: number;
+}
+
+/** Tags of our own: `src-<source hash>`, and the registry cache. */
+export const sourceTagPrefix = 'src-';
+export const cacheTag = 'buildcache';
+
+const repositoryName: Parser<string> = {
+  accepted: 'the name of an ECR repository without its host, e.g. "my-app" or "team/my-app"',
+  parse: (text) =>
+    text.length >= 2 &&
+    text.length <= 256 &&
+    /^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*\/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$/.test(text) &&
+    parseEcrHost(text.split('/')[0] ?? '') === undefined
+      ? text
+      : undefined,
+};
+const host = matching(
+  /^[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d{1,5})?$/,
+  'a host with an optional port, without "https://" and path, e.g. "localhost:4566"',
+);
+const path = matching(/^[^\p{Cc}]{1,4096}$/u, 'a path on one line');
+const localPath: Parser<string> = {
+  accepted: 'a directory of the runner (an URL or "-" is not read)',
+  parse: (text) =>
+    text !== '-' && !/^[a-z][a-z0-9+.-]*:\/\/|^git@/i.test(text) && path.parse(text) !== undefined ? text : undefined,
+};
+const stage = matching(/^[A-Za-z0-9][\w.-]{0,127}$/, 'the name of a stage of the Dockerfile');
+const argument = matching(/^[A-Za-z_]\w{0,127}$/, 'letters, digits and "_", not starting with a digit');
+const labelKey = matching(/^[A-Za-z0-9](?:[\w./-]{0,254}[A-Za-z0-9])?$/, 'letters, digits and any of "._/-"');
+const secretId = matching(/^[\w.-]{1,128}$/, 'letters, digits and any of "_.-"');
+const platform = matching(
+  /^(?:linux|windows)\/[a-z0-9]+(?:\/v\d{1,2})?$/,
+  'os/architecture, e.g. "linux/amd64" or "linux/arm64"',
+);
+
+/** No command of docker's takes a zero byte, and none of these values needs one. */
+const value: Parser<string> = {
+  accepted: 'text without zero bytes',
+  parse: (text) => (text.includes('\0') ? undefined : text),
+};
+
+export function parseInputs(read: InputReader, run: Pick<RunContext, 'sha'>): Inputs {
+  const common = read.common();
+  const registry = read.optional('registry', host);
+  const context = read.withDefault('context', localPath, '.');
+  const secrets = read.secretMap('secrets', secretId);
+  const secretFiles = read.map('secret-files', secretId, path);
+  const skipUnchanged = read.boolean('skip-unchanged', true);
+  const maxAgeDays = read.optional('max-age-days', integer(1, 3650));
+  const inputs: Inputs = {
+    ...common,
+    repository: read.required('repository', repositoryName),
+    registry,
+    registryId: parseEcrHost(registry ?? '')?.account,
+    context,
+    file: read.withDefault('file', path, join(context, 'Dockerfile')),
+    target: read.optional('target', stage),
+    buildArgs: read.map('build-args', argument, value),
+    secrets,
+    secretFiles,
+    platforms: [...new Set(read.list('platforms', platform))].sort(),
+    tags: wantedTags(read, run.sha),
+    labels: read.map('labels', labelKey, value),
+    cache: read.withDefault('cache', oneOf(['auto', 'registry', 'none']), 'auto'),
+    skipUnchanged,
+    force: read.boolean('force', false),
+    maxAgeDays,
+    createRepository: read.boolean('create-repository', true),
+    provenance: read.withDefault('provenance', oneOf(['false', 'min', 'max']), 'false'),
+    sbom: read.boolean('sbom', false),
+    scan: read.withDefault('scan', oneOf(['off', 'report', 'critical', 'high', 'medium']), 'off'),
+    scanTimeoutMinutes: read.integer('scan-timeout-minutes', { min: 1, max: 120, fallback: 10 }),
+  };
+  const ecr = parseEcrHost(registry ?? '');
+  if (ecr !== undefined && ecr.region !== common.region) {
+    read.problem('registry', registry, `a host in aws-region (${common.region})`);
+  }
+  for (const [id, secret] of secrets) {
+    if (secret.trim() === '') read.problem('secrets', id, 'ids with a value; this one is empty (is the secret set?)');
+    if (secretFiles.has(id)) read.problem('secret-files', id, 'an id that "secrets" does not hold as well');
+  }
+  if (maxAgeDays !== undefined && !skipUnchanged) {
+    read.problem('max-age-days', String(maxAgeDays), 'nothing while skip-unchanged is "false": then every run builds');
+  }
+  return read.finish(inputs);
+}
+
+function wantedTags(read: InputReader, sha: string): readonly string[] {
+  const tags = [...new Set(read.list('tags', imageTag))];
+  for (const tag of tags) {
+    if (tag.startsWith(sourceTagPrefix) || tag.startsWith(cacheTag)) {
+      read.problem(
+        'tags',
+        tag,
+        `tags that do not start with "${sourceTagPrefix}" or "${cacheTag}": those are the action’s own`,
+      );
+    }
+  }
+  if (tags.length > 50) read.problem('tags', `${tags.length} tags`, 'at most 50 tags');
+  const text = read.text('tags');
+  if (text !== undefined && /^\[\s*\]$/.test(text)) read.problem('tags', text, 'at least one tag');
+  if (tags.length > 0 || text !== undefined) return tags;
+  if (sha === '') {
+    read.problem(
+      'tags',
+      undefined,
+      'at least one tag; the default is the commit SHA, and this run has none (GITHUB_SHA)',
+    );
+  }
+  return [sha];
+}

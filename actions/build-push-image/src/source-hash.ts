@@ -1,0 +1,57 @@
+import { fingerprint, sha256 } from '../../../shared/core/hash.ts';
+import { sourceTagPrefix, type Inputs } from './inputs.ts';
+
+/** An image the build starts from, and what exactly it is: a registry's digest, or an image id of the local daemon. */
+export interface BaseImage {
+  readonly name: string;
+  /** `sha256:…`; undefined where neither the registry nor the daemon could tell. */
+  readonly identity: string | undefined;
+  readonly from: 'registry' | 'daemon' | undefined;
+}
+
+export interface BuildSource {
+  readonly dockerfile: Uint8Array;
+  readonly contextSha256: string;
+  readonly bases: readonly BaseImage[];
+  readonly syntax: BaseImage | undefined;
+  /** What the builder builds for when `platforms` is empty. */
+  readonly nativePlatform: string;
+}
+
+/** Raise it whenever equal hashes would no longer mean equal images. */
+const version = 1;
+
+/** These say which commit or run built an image, not what is in it; with them nothing would ever be reused. */
+const volatileLabels = new Set(
+  ['created', 'revision', 'version', 'ref.name'].map((name) => `org.opencontainers.image.${name}`),
+);
+
+/** One hash of everything that decides what is in the image; no times, no tags, no secret values. */
+export function sourceHash(inputs: Inputs, source: BuildSource): string {
+  const identities = (images: readonly BaseImage[]): Record<string, string> =>
+    Object.fromEntries(images.map(({ name, identity }) => [name, identity ?? 'unknown']));
+  return fingerprint({
+    version,
+    dockerfile: sha256(source.dockerfile),
+    context: source.contextSha256,
+    bases: identities(source.bases),
+    syntax: source.syntax === undefined ? {} : identities([source.syntax]),
+    target: inputs.target,
+    platforms: inputs.platforms.length > 0 ? inputs.platforms : [source.nativePlatform],
+    buildArgs: Object.fromEntries(inputs.buildArgs),
+    labels: Object.fromEntries([...inputs.labels].filter(([key]) => !volatileLabels.has(key))),
+    secrets: [...inputs.secrets.keys(), ...inputs.secretFiles.keys()].sort(),
+    provenance: inputs.provenance,
+    sbom: inputs.sbom,
+  });
+}
+
+/** More forced builds of one source than these are tagged by time and not found again. */
+const generations = 20;
+
+/** The tags that images of this source bear, in the order they are built: an immutable tag cannot name a forced rebuild as well. */
+export function sourceTags(hash: string): readonly string[] {
+  return Array.from({ length: generations }, (_, index) =>
+    index === 0 ? `${sourceTagPrefix}${hash}` : `${sourceTagPrefix}${hash}-${index + 1}`,
+  );
+}

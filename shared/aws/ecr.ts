@@ -1,0 +1,267 @@
+import { createHash } from 'node:crypto';
+import {
+  BatchGetImageCommand,
+  CreateRepositoryCommand,
+  DescribeImageScanFindingsCommand,
+  DescribeImagesCommand,
+  DescribeRepositoriesCommand,
+  ECRClient,
+  GetAuthorizationTokenCommand,
+  PutImageCommand,
+  StartImageScanCommand,
+  type Image,
+  type ImageDetail,
+  type Repository as SdkRepository,
+} from '@aws-sdk/client-ecr';
+import { AwsError, isAwsError } from '../core/errors.ts';
+import { connect, type SdkConfig } from './sdk-config.ts';
+
+/** May a tag that names an image be moved to another one? `exclusions` are the wildcards that turn `mutable` around. */
+export interface TagMutability {
+  readonly mutable: boolean;
+  readonly exclusions: readonly string[];
+}
+
+export interface Repository {
+  readonly name: string;
+  /** The account that owns it. */
+  readonly registryId: string;
+  /** `<host>/<name>`, as Amazon names it. */
+  readonly uri: string;
+  readonly tags: TagMutability;
+  readonly scanOnPush: boolean;
+}
+
+/** A manifest, byte for byte as the registry keeps it, and what it knows about it. */
+export interface RegistryImage {
+  readonly digest: string;
+  readonly manifest: string;
+  readonly mediaType: string;
+  /** All tags that name it, not only the ones that were asked for. */
+  readonly tags: readonly string[];
+  /** When it was pushed first, in milliseconds since the epoch. */
+  readonly pushedAt: number | undefined;
+  readonly sizeBytes: number | undefined;
+}
+
+export interface RegistryLogin {
+  readonly username: string;
+  readonly password: string;
+  /** What `Authorization: Basic` takes; as secret as the password. */
+  readonly basic: string;
+}
+
+/** One look at a scan; `undefined` where none was ever started. */
+export interface ImageScan {
+  readonly status: string;
+  readonly description: string;
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+export interface ImageId {
+  readonly repository: string;
+  readonly digest: string;
+}
+
+/** What `build-push-image` does in Amazon ECR. */
+export interface ImageRegistry {
+  /** A token for docker, good for 12 hours. */
+  login(): Promise<RegistryLogin>;
+  repository(name: string): Promise<Repository | undefined>;
+  /** Scan on push and immutable tags but for `movingTags`; one that exists already is returned as it is. */
+  createRepository(name: string, movingTags: readonly string[]): Promise<Repository>;
+  /** The images that these tags name (at most 100); a tag that names none is left out. */
+  images(repository: string, tags: readonly string[]): Promise<ReadonlyMap<string, RegistryImage>>;
+  /** Lets a tag name a manifest the registry has. False when it did already. */
+  tag(repository: string, tag: string, image: RegistryImage): Promise<boolean>;
+  scan(image: ImageId): Promise<ImageScan | undefined>;
+  startScan(image: ImageId): Promise<void>;
+}
+
+/** Every kind an image can be pushed as; without the list ECR converts or leaves out indexes. */
+const manifestTypes = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+];
+
+/** `registryId` is the account whose registry is meant; without one the caller's own. */
+export function imageRegistry(config: SdkConfig, registryId?: string): ImageRegistry {
+  const client = connect(ECRClient, config);
+  const registry = registryId === undefined ? {} : { registryId };
+
+  const describe = async (name: string): Promise<Repository | undefined> => {
+    try {
+      const { repositories } = await client.send(
+        new DescribeRepositoriesCommand({ ...registry, repositoryNames: [name] }),
+      );
+      const [found] = repositories ?? [];
+      return found === undefined ? undefined : toRepository(found);
+    } catch (error) {
+      if (isAwsError(error, 'RepositoryNotFoundException')) return undefined;
+      throw error;
+    }
+  };
+
+  return {
+    async login() {
+      const { authorizationData } = await client.send(new GetAuthorizationTokenCommand({}));
+      const basic = authorizationData?.[0]?.authorizationToken ?? '';
+      const text = Buffer.from(basic, 'base64').toString();
+      const colon = text.indexOf(':');
+      if (colon < 1)
+        throw broken('GetAuthorizationToken', 'UnreadableToken', 'the answer holds no user name and password');
+      return { username: text.slice(0, colon), password: text.slice(colon + 1), basic };
+    },
+
+    repository: describe,
+
+    async createRepository(name, movingTags) {
+      try {
+        const { repository } = await client.send(
+          new CreateRepositoryCommand({
+            ...registry,
+            repositoryName: name,
+            imageScanningConfiguration: { scanOnPush: true },
+            imageTagMutability: 'IMMUTABLE_WITH_EXCLUSION',
+            imageTagMutabilityExclusionFilters: movingTags.map((filter) => ({ filterType: 'WILDCARD', filter })),
+          }),
+        );
+        return toRepository(repository ?? {});
+      } catch (error) {
+        if (!isAwsError(error, 'RepositoryAlreadyExistsException')) throw error;
+        const found = await describe(name);
+        if (found === undefined) throw error;
+        return found;
+      }
+    },
+
+    async images(repository, tags) {
+      const asked = { ...registry, repositoryName: repository };
+      const answer = await client.send(
+        new BatchGetImageCommand({
+          ...asked,
+          imageIds: tags.map((imageTag) => ({ imageTag })),
+          acceptedMediaTypes: manifestTypes,
+        }),
+      );
+      const missing = new Set<string>();
+      for (const { failureCode, failureReason, imageId } of answer.failures ?? []) {
+        if (failureCode !== 'ImageNotFound')
+          throw broken('BatchGetImage', failureCode ?? 'Unknown', failureReason ?? 'no reason given');
+        missing.add(imageId?.imageTag ?? '');
+      }
+      const found = tags.filter((tag) => !missing.has(tag));
+      if (found.length === 0) return new Map();
+      // An image of several tags may be returned under any of them; only this call tells which tag names which digest.
+      const { imageDetails } = await client.send(
+        new DescribeImagesCommand({ ...asked, imageIds: found.map((imageTag) => ({ imageTag })) }),
+      );
+      return byTag(found, imageDetails ?? [], answer.images ?? []);
+    },
+
+    async tag(repository, tag, image) {
+      try {
+        await client.send(
+          new PutImageCommand({
+            ...registry,
+            repositoryName: repository,
+            imageTag: tag,
+            imageManifest: image.manifest,
+            imageManifestMediaType: image.mediaType,
+            // The registry refuses when the bytes are not this digest's.
+            imageDigest: image.digest,
+          }),
+        );
+        return true;
+      } catch (error) {
+        // Says: this tag names this very manifest already. A retry of a put whose answer was lost ends here too.
+        if (isAwsError(error, 'ImageAlreadyExistsException')) return false;
+        throw error;
+      }
+    },
+
+    async scan({ repository, digest }) {
+      try {
+        const { imageScanStatus, imageScanFindings } = await client.send(
+          new DescribeImageScanFindingsCommand({
+            ...registry,
+            repositoryName: repository,
+            imageId: { imageDigest: digest },
+            maxResults: 1,
+          }),
+        );
+        return {
+          status: imageScanStatus?.status ?? 'UNKNOWN',
+          description: imageScanStatus?.description ?? '',
+          counts: { ...imageScanFindings?.findingSeverityCounts },
+        };
+      } catch (error) {
+        if (isAwsError(error, 'ScanNotFoundException')) return undefined;
+        throw error;
+      }
+    },
+
+    async startScan({ repository, digest }) {
+      await client.send(
+        new StartImageScanCommand({ ...registry, repositoryName: repository, imageId: { imageDigest: digest } }),
+      );
+    },
+  };
+}
+
+function toRepository(repository: SdkRepository): Repository {
+  return {
+    name: repository.repositoryName ?? '',
+    registryId: repository.registryId ?? '',
+    uri: repository.repositoryUri ?? '',
+    tags: toMutability(repository),
+    scanOnPush: repository.imageScanningConfiguration?.scanOnPush ?? false,
+  };
+}
+
+function toMutability({
+  imageTagMutability = 'MUTABLE',
+  imageTagMutabilityExclusionFilters: filters,
+}: SdkRepository): TagMutability {
+  const mutable = imageTagMutability.startsWith('MUTABLE');
+  if (!imageTagMutability.endsWith('_WITH_EXCLUSION')) return { mutable, exclusions: [] };
+  // An answer that names no filters tells nothing about any tag: the registry itself will refuse what it must.
+  if (filters === undefined) return { mutable: true, exclusions: [] };
+  return { mutable, exclusions: filters.flatMap(({ filter }) => (filter === undefined ? [] : [filter])) };
+}
+
+function byTag(
+  tags: readonly string[],
+  details: readonly ImageDetail[],
+  images: readonly Image[],
+): Map<string, RegistryImage> {
+  const manifests = new Map(images.map((image) => [image.imageId?.imageDigest ?? '', image]));
+  const found = new Map<string, RegistryImage>();
+  for (const detail of details) {
+    const digest = detail.imageDigest ?? '';
+    const { imageManifest: manifest, imageManifestMediaType } = manifests.get(digest) ?? {};
+    // Moved between the two calls: neither answer can be trusted then.
+    if (manifest === undefined)
+      throw broken('DescribeImages', 'ImageMoved', `a tag moved to ${digest} while it was read`);
+    const actual = `sha256:${createHash('sha256').update(manifest).digest('hex')}`;
+    if (actual !== digest) {
+      throw broken('BatchGetImage', 'DigestMismatch', `the manifest it returned for ${digest} has digest ${actual}`);
+    }
+    const image = {
+      digest,
+      manifest,
+      mediaType: imageManifestMediaType ?? detail.imageManifestMediaType ?? '',
+      tags: detail.imageTags ?? [],
+      pushedAt: detail.imagePushedAt?.getTime(),
+      sizeBytes: detail.imageSizeInBytes,
+    };
+    for (const tag of tags) if (image.tags.includes(tag)) found.set(tag, image);
+  }
+  return found;
+}
+
+function broken(operation: string, errorCode: string, reason: string): AwsError {
+  return new AwsError(errorCode, `ECR ${operation}: ${reason}`, { service: 'ECR', operation });
+}

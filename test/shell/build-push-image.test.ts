@@ -1,0 +1,571 @@
+import { describe, expect, test } from '@jest/globals';
+import type { CommandOptions, CommandResult, CommandRunner } from '../../shared/action/command.ts';
+import type { Progress } from '../../shared/action/progress.ts';
+import type { ImageRegistry, ImageScan, RegistryImage, Repository } from '../../shared/aws/ecr.ts';
+import type { Clock } from '../../shared/core/clock.ts';
+import { AwsError } from '../../shared/core/errors.ts';
+import { sha256 } from '../../shared/core/hash.ts';
+import { apply, type ApplyPorts, type Result } from '../../actions/build-push-image/src/apply.ts';
+import type { ContextFiles } from '../../actions/build-push-image/src/context-files.ts';
+import type { DockerConfig } from '../../actions/build-push-image/src/docker-config.ts';
+import { dockerOf } from '../../actions/build-push-image/src/docker.ts';
+import { observe, type ObservePorts } from '../../actions/build-push-image/src/observe.ts';
+import { planBuild } from '../../actions/build-push-image/src/plan.ts';
+import { report } from '../../actions/build-push-image/src/report.ts';
+import { commit, immutable, inputs as parse, mutable } from '../unit/build-push-image/kit.ts';
+
+const digestOf = (manifest: string): string => `sha256:${sha256(manifest)}`;
+const refused = (code: string): AwsError =>
+  new AwsError(code, code, { service: 'ECR', operation: 'x', httpStatus: 400 });
+
+/** ECR as far as one repository goes. */
+class FakeRegistry implements ImageRegistry {
+  known: Repository | undefined = mutable;
+  readonly manifests = new Map<string, string>();
+  readonly tags = new Map<string, string>();
+  readonly calls: string[] = [];
+  scans: (ImageScan | undefined)[] = [];
+  /** Throws instead of the call of this name. */
+  failing: { readonly call: string; readonly error: Error } | undefined;
+
+  #call(name: string): void {
+    this.calls.push(name);
+    if (this.failing?.call === name) throw this.failing.error;
+  }
+  push(tag: string, manifest: string): void {
+    this.manifests.set(digestOf(manifest), manifest);
+    this.tags.set(tag, digestOf(manifest));
+  }
+  async login() {
+    this.#call('login');
+    return { username: 'AWS', password: 'registry-password', basic: 'QVdTOnBhc3M=' };
+  }
+  async repository() {
+    this.#call('repository');
+    return this.known;
+  }
+  async createRepository() {
+    this.#call('createRepository');
+    return (this.known = immutable);
+  }
+  async images(_: string, tags: readonly string[]) {
+    this.#call('images');
+    return new Map(
+      tags.flatMap((tag) => {
+        const digest = this.tags.get(tag);
+        if (digest === undefined) return [];
+        const image: RegistryImage = {
+          digest,
+          manifest: this.manifests.get(digest) ?? '',
+          mediaType: 'application/vnd.docker.distribution.manifest.v2+json',
+          tags: [...this.tags].filter(([, named]) => named === digest).map(([name]) => name),
+          pushedAt: 0,
+          sizeBytes: 1,
+        };
+        return [[tag, image] as const];
+      }),
+    );
+  }
+  async tag(_: string, tag: string, image: RegistryImage) {
+    this.#call(`tag ${tag}`);
+    if (this.tags.get(tag) === image.digest) return false;
+    if (this.tags.has(tag) && this.known?.tags.mutable === false) throw refused('ImageTagAlreadyExistsException');
+    this.tags.set(tag, image.digest);
+    return true;
+  }
+  async scan() {
+    this.#call('scan');
+    return this.scans.length > 1 ? this.scans.shift() : this.scans[0];
+  }
+  async startScan() {
+    this.#call('startScan');
+  }
+}
+
+interface Ran extends CommandOptions {
+  readonly line: string;
+}
+
+/** A docker that builds a manifest out of the context's text and pushes it into the fake registry. */
+class FakeDocker implements CommandRunner {
+  readonly ran: Ran[] = [];
+  buildx: string | undefined;
+  daemon = '20.10.24';
+  readonly local = new Map<string, { readonly id: string; readonly repoDigests: readonly string[] }>();
+  /** The answer to the first command that starts so. */
+  answers: { readonly start: string; readonly result: Partial<CommandResult>; readonly lines?: readonly string[] }[] =
+    [];
+  metadata = '';
+  onPush: () => void = () => undefined;
+  readonly #registry: FakeRegistry;
+  readonly #context: () => string;
+
+  constructor(registry: FakeRegistry, context: () => string) {
+    this.#registry = registry;
+    this.#context = context;
+  }
+
+  did = (start: string): readonly Ran[] => this.ran.filter(({ line }) => line.startsWith(start));
+
+  async run(_: string, args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+    const line = args.join(' ');
+    this.ran.push({ line, ...options });
+    const scripted = this.answers.find(({ start }) => line.startsWith(start));
+    for (const said of scripted?.lines ?? []) options.onLine?.(said);
+    if (scripted !== undefined) return { exitCode: 0, stdout: '', stderr: '', ...scripted.result };
+    return { exitCode: 0, stderr: '', stdout: '', ...this.#answer(line, args, options) };
+  }
+
+  #answer(line: string, args: readonly string[], { onLine }: CommandOptions): Partial<CommandResult> {
+    if (line.startsWith('info')) {
+      const Plugins = this.buildx === undefined ? [] : [{ Name: 'buildx', Version: 'v0.20.0' }];
+      return {
+        exitCode: this.daemon === '' ? 1 : 0,
+        stdout: JSON.stringify({
+          ServerVersion: this.daemon,
+          OSType: 'linux',
+          Architecture: 'x86_64',
+          ClientInfo: { Plugins },
+        }),
+        stderr: this.daemon === '' ? 'Cannot connect to the Docker daemon at unix:///x' : '',
+      };
+    }
+    if (line.startsWith('buildx inspect'))
+      return { stdout: `Name: b\nDriver:  ${this.buildx}\n\nPlatforms: linux/amd64*, linux/386\n` };
+    if (line.startsWith('image inspect')) {
+      const found = this.local.get(args.at(-1) ?? '');
+      if (found === undefined) return { exitCode: 1 };
+      return { stdout: JSON.stringify({ Id: found.id, RepoDigests: found.repoDigests }) };
+    }
+    if (line.startsWith('build ') || line.startsWith('buildx build')) {
+      onLine?.('Step 1/1 : FROM scratch');
+      if (line.startsWith('buildx')) this.#push(args[args.indexOf('--tag') + 1] ?? '', onLine);
+    }
+    if (line.startsWith('push ')) this.#push(args[1] ?? '', onLine);
+    return {};
+  }
+
+  #push(name: string, onLine: CommandOptions['onLine']): void {
+    const manifest = `built from ${this.#context()}`;
+    const tag = name.slice(name.lastIndexOf(':') + 1);
+    this.#registry.push(tag, manifest);
+    this.metadata = JSON.stringify({ 'containerimage.digest': digestOf(manifest) });
+    onLine?.(`${tag}: digest: ${digestOf(manifest)} size: 1`);
+    this.onPush();
+  }
+}
+
+function world() {
+  const registry = new FakeRegistry();
+  const texts = new Map([['Dockerfile', 'FROM scratch\n']]);
+  const tree = { sha256: 'tree-1', files: 2, bytes: 10 };
+  const docker = new FakeDocker(registry, () => tree.sha256);
+  const digests = new Map<string, string>();
+  const log: string[] = [];
+  const masked: string[] = [];
+  const configs: { readonly host: string; removed: boolean }[] = [];
+  let now = Date.UTC(2026, 0, 1);
+  const clock: Clock = { now: () => now, sleep: async (ms) => void (now += ms) };
+  const progress: Progress = {
+    info: (line) => log.push(line),
+    warn: (line) => log.push(`warning: ${line}`),
+    group: (title, body) => (log.push(title), body()),
+  };
+  const files: ContextFiles = {
+    kind: async (path) => (path === '.' ? 'directory' : texts.has(path) ? 'file' : 'missing'),
+    read: async (path) => (texts.has(path) ? new TextEncoder().encode(texts.get(path)) : undefined),
+    sizeOf: async (path) => texts.get(path)?.length,
+    digestTree: async () => ({ ...tree }),
+  };
+  const ports: ObservePorts & ApplyPorts = {
+    registry,
+    docker: dockerOf(docker),
+    files,
+    clock,
+    manifests: { digest: async (name) => digests.get(name) },
+    signal: new AbortController().signal,
+    mask: (secret) => masked.push(secret),
+    openDockerConfig: async (host): Promise<DockerConfig> => {
+      const config = { host, removed: false };
+      configs.push(config);
+      return {
+        directory: '/private',
+        env: { DOCKER_CONFIG: '/private' },
+        read: async () => docker.metadata,
+        remove: async () => void (config.removed = true),
+      };
+    },
+  };
+  const run = async (values: Readonly<Record<string, string>> = {}) => {
+    const inputs = parse(values);
+    const observed = await observe(inputs, ports, progress);
+    const plan = planBuild(inputs, observed);
+    const work = { inputs, observed, plan };
+    const result: Result | undefined = inputs.dryRun ? undefined : await apply(work, ports, progress);
+    return { plan, result, ...report(work, result) };
+  };
+  return { registry, docker, texts, tree, digests, log, masked, configs, ports, run };
+}
+
+const writes = (calls: readonly string[]) => calls.filter((call) => !['repository', 'images', 'scan'].includes(call));
+const mine = { registry: 'localhost:5000' };
+
+describe('building, and not building again', () => {
+  test('the first run creates, logs in, builds, pushes one tag, and tags from the manifest', async () => {
+    const { registry, docker, run, configs, masked } = world();
+    registry.known = undefined;
+    const { outputs, failure } = await run(mine);
+    expect(failure).toBeUndefined();
+    const digest = digestOf('built from tree-1');
+    expect(outputs).toMatchObject({
+      outcome: 'built',
+      digest,
+      image: `localhost:5000/app@${digest}`,
+      tags: commit,
+      changed: 'true',
+    });
+    const src = `src-${outputs['source-hash']}`;
+    expect([...registry.tags]).toEqual([
+      [src, digest],
+      [commit, digest],
+    ]);
+    expect(writes(registry.calls)).toEqual(['createRepository', 'login', `tag ${commit}`]);
+    expect(docker.did('push').map(({ line }) => line)).toEqual([`push localhost:5000/app:${src}`]);
+    expect(configs).toEqual([{ host: 'localhost:5000', removed: true }]);
+    expect(masked).toEqual(['registry-password', 'QVdTOnBhc3M=']);
+  });
+
+  test('the password reaches docker by stdin, on no argument list, in no environment and no line of the log', async () => {
+    const { docker, run, log } = world();
+    await run(mine);
+    expect(docker.did('login')).toMatchObject([
+      { line: 'login --username AWS --password-stdin localhost:5000', stdin: 'registry-password' },
+    ]);
+    const seen = docker.ran.map(({ line, env }) => JSON.stringify([line, env])).join() + log.join();
+    expect(seen).not.toMatch(/registry-password|QVdTOnBhc3M=/);
+    for (const { line, env } of docker.ran.filter(({ line }) => /^(login|build|push)/.test(line))) {
+      expect([line, env?.['DOCKER_CONFIG']]).toEqual([line, '/private']);
+    }
+  });
+
+  test('a rerun builds nothing, writes nothing, and says so', async () => {
+    const { registry, docker, run } = world();
+    const first = await run(mine);
+    registry.calls.length = docker.ran.length = 0;
+    const { outputs } = await run(mine);
+    expect(outputs).toEqual({ ...first.outputs, outcome: 'reused', changed: 'false' });
+    expect(registry.calls).toEqual(['repository', 'images']);
+    expect(docker.ran.map(({ line }) => line)).toEqual(['info --format {{json .}}']);
+  });
+
+  test('a new tag goes on the image that is there; an edit builds', async () => {
+    const { registry, docker, run, tree } = world();
+    const { outputs: first } = await run(mine);
+    const again = await run({ ...mine, tags: 'v1\nlatest' });
+    expect(again.outputs).toMatchObject({
+      outcome: 'reused',
+      digest: first['digest'],
+      tags: 'v1\nlatest',
+      changed: 'true',
+    });
+    expect(docker.did('build')).toHaveLength(1);
+    tree.sha256 = 'tree-2';
+    const edited = await run({ ...mine, tags: 'latest' });
+    expect(edited.outputs['outcome']).toBe('built');
+    expect(registry.tags.get('latest')).toBe(edited.outputs['digest']);
+    expect(registry.tags.get('v1')).toBe(first['digest']);
+  });
+
+  test('a dry run creates, builds and tags nothing, not even a login', async () => {
+    const { registry, docker, run, configs } = world();
+    registry.known = undefined;
+    expect((await run({ ...mine, 'dry-run': 'true' })).outputs).toMatchObject({ outcome: 'planned', changed: 'false' });
+    expect(writes(registry.calls)).toEqual([]);
+    expect(docker.ran.map(({ line }) => line.split(' ')[0])).toEqual(['info']);
+    expect(configs).toEqual([]);
+  });
+
+  test('force builds the same source again, without cache', async () => {
+    const { docker, run } = world();
+    await run(mine);
+    await run({ ...mine, force: 'true' });
+    expect(docker.did('build').map(({ line }) => line.includes('--no-cache'))).toEqual([false, true]);
+  });
+
+  test('with buildx one command builds and pushes, and its digest is compared with the registry’s', async () => {
+    const { docker, run, log } = world();
+    docker.buildx = 'docker-container';
+    const { outputs } = await run({ ...mine, secrets: 'npm=hunter2' });
+    expect(outputs['outcome']).toBe('built');
+    expect(docker.did('push')).toEqual([]);
+    expect(docker.did('buildx build')[0]?.env).toMatchObject({
+      SLIPWAY_SECRET_0: 'hunter2',
+      DOCKER_CONFIG: '/private',
+    });
+    expect(log).toContain(`The registry confirms ${outputs['digest']}`);
+  });
+});
+
+describe('base images', () => {
+  const digest = `sha256:${'1'.repeat(64)}`;
+  const moved = `sha256:${'2'.repeat(64)}`;
+
+  test('the registry’s digest is part of the source, and the daemon gets exactly that image', async () => {
+    const { docker, run, texts, digests } = world();
+    texts.set('Dockerfile', 'FROM python:3.11-slim\n');
+    digests.set('python:3.11-slim', digest);
+    docker.local.set('python:3.11-slim', { id: 'sha256:old', repoDigests: [`python@${moved}`] });
+    const first = await run(mine);
+    expect(docker.ran.map(({ line }) => line).filter((line) => /^(pull|tag)/.test(line))).toEqual([
+      `pull --quiet python@${digest}`,
+      `tag python@${digest} python:3.11-slim`,
+    ]);
+    digests.set('python:3.11-slim', moved);
+    const second = await run(mine);
+    expect(second.outputs['source-hash']).not.toBe(first.outputs['source-hash']);
+    // It is there already.
+    expect(docker.did('pull')).toHaveLength(1);
+  });
+
+  test('out of the registry’s reach, the local image counts: by the digest it was pulled by, else by its id', async () => {
+    const { docker, run, texts, digests } = world();
+    texts.set('Dockerfile', 'FROM python:3.11-slim\n');
+    digests.set('python:3.11-slim', digest);
+    const online = await run(mine);
+    digests.clear();
+    docker.local.set('python:3.11-slim', { id: 'sha256:x', repoDigests: [`other@${moved}`, `python@${digest}`] });
+    expect((await run(mine)).outputs).toMatchObject({
+      'source-hash': online.outputs['source-hash'],
+      outcome: 'reused',
+    });
+    docker.local.set('python:3.11-slim', { id: 'sha256:made-here', repoDigests: [] });
+    expect((await run(mine)).outputs['outcome']).toBe('built');
+    expect((await run(mine)).outputs['outcome']).toBe('reused');
+    docker.local.set('python:3.11-slim', { id: 'sha256:made-anew', repoDigests: [] });
+    expect((await run(mine)).outputs['outcome']).toBe('built');
+  });
+
+  test('what nobody can identify is built every time, and never found by a later run', async () => {
+    const { docker, run, texts } = world();
+    texts.set('Dockerfile', 'FROM ghcr.io/private/base\n');
+    const first = await run(mine);
+    expect(first.outputs).toMatchObject({ outcome: 'built', 'source-hash': '' });
+    expect(first.summary).toContain('not identified');
+    expect((await run(mine)).outputs['outcome']).toBe('built');
+    expect(docker.did('build')).toHaveLength(2);
+  });
+
+  test('a builder outside the daemon does not see the daemon’s images', async () => {
+    const { docker, run, texts } = world();
+    docker.buildx = 'remote';
+    texts.set('Dockerfile', '# syntax=docker/dockerfile:1\nFROM scratch\n');
+    docker.local.set('docker/dockerfile:1', { id: 'sha256:1', repoDigests: [] });
+    expect((await run(mine)).outputs['source-hash']).toBe('');
+    docker.buildx = 'docker';
+    expect((await run(mine)).outputs['source-hash']).not.toBe('');
+    // The classic builder knows no frontends.
+    docker.buildx = undefined;
+    docker.local.clear();
+    expect((await run(mine)).outputs['source-hash']).not.toBe('');
+  });
+});
+
+describe('failures', () => {
+  test.each<[string, (w: ReturnType<typeof world>) => void, Record<string, string>, string]>([
+    ['no Dockerfile', ({ texts }) => texts.clear(), {}, 'DockerfileMissing'],
+    ['no context', () => undefined, { context: 'elsewhere' }, 'ContextMissing'],
+    ['an empty secret file', ({ texts }) => texts.set('npmrc', ''), { 'secret-files': 'npm=npmrc' }, 'SecretFileEmpty'],
+    ['no secret file', () => undefined, { 'secret-files': 'npm=npmrc' }, 'SecretFileEmpty'],
+    ['no daemon', ({ docker }) => (docker.daemon = ''), {}, 'DockerUnreachable'],
+    [
+      'a forbidden daemon',
+      ({ docker }) =>
+        docker.answers.push({
+          start: 'info',
+          result: { exitCode: 1, stderr: 'permission denied while trying to connect' },
+        }),
+      {},
+      'DockerForbidden',
+    ],
+    [
+      'no docker at all',
+      ({ docker }) => (docker.run = () => Promise.reject(new Error('Unable to locate executable file: docker'))),
+      {},
+      'DockerMissing',
+    ],
+  ])('%s: told before AWS is asked anything', async (...[, prepare, values, code]) => {
+    const w = world();
+    prepare(w);
+    await expect(w.run(values)).rejects.toMatchObject({ code });
+    expect(w.registry.calls).toEqual([]);
+  });
+
+  test('a build that fails: the step, the last lines, nothing tagged, nothing left of the login; a rerun finishes', async () => {
+    const { registry, docker, run, configs } = world();
+    registry.known = undefined;
+    const lines = [
+      'Step 1/2 : FROM scratch',
+      'Step 2/2 : RUN false',
+      '::error::hostile',
+      'returned a non-zero code: 1',
+    ];
+    docker.answers.push({ start: 'build', result: { exitCode: 1 }, lines });
+    const { failure, outputs } = await run(mine);
+    expect(failure).toMatchObject({ code: 'BuildFailed' });
+    expect(failure?.message).toContain('at [2/2] RUN false');
+    expect(failure?.message).toContain('returned a non-zero code: 1');
+    expect(outputs).toMatchObject({ image: '', tags: '', changed: 'true' });
+    expect(registry.tags.size).toBe(0);
+    expect(configs).toEqual([{ host: 'localhost:5000', removed: true }]);
+    docker.answers = [];
+    expect((await run(mine)).outputs['outcome']).toBe('built');
+  });
+
+  test.each([
+    ['login', 'LoginFailed'],
+    ['push', 'PushFailed'],
+  ])('%s that fails leaves no tag and no login', async (start, code) => {
+    const { registry, docker, run, configs } = world();
+    docker.answers.push({ start, result: { exitCode: 1, stderr: 'denied' } });
+    expect((await run(mine)).failure).toMatchObject({ code });
+    expect(registry.tags.size).toBe(0);
+    expect(configs).toEqual([{ host: 'localhost:5000', removed: true }]);
+  });
+
+  test('a full disk is called that', async () => {
+    const { docker, run } = world();
+    docker.answers.push({ start: 'build', result: { exitCode: 1 }, lines: ['write /x: no space left on device'] });
+    expect((await run(mine)).failure?.hint).toContain('disk is full');
+  });
+
+  test('docker reports success and the registry has nothing: red', async () => {
+    const { docker, run } = world();
+    docker.answers.push({ start: 'push', result: { exitCode: 0 } });
+    expect((await run(mine)).failure).toMatchObject({ code: 'PushUnproven' });
+  });
+
+  test('cut off between two tags: what was done is reported, a rerun builds nothing and finishes', async () => {
+    const { registry, docker, run } = world();
+    registry.failing = { call: 'tag v2', error: refused('ServerException') };
+    const cut = await run({ ...mine, tags: 'v1\nv2\nv3' });
+    expect(cut.failure).toMatchObject({ code: 'ServerException' });
+    expect(cut.outputs).toMatchObject({ tags: 'v1', digest: expect.stringMatching(/^sha256:/), changed: 'true' });
+    registry.failing = undefined;
+    const rest = await run({ ...mine, tags: 'v1\nv2\nv3' });
+    expect(rest.outputs).toMatchObject({ outcome: 'reused', tags: 'v1\nv2\nv3', digest: cut.outputs['digest'] });
+    expect(docker.did('build')).toHaveLength(1);
+  });
+
+  test('a bug is no report', async () => {
+    const { registry, run } = world();
+    registry.failing = { call: 'login', error: new TypeError('x is not a function') };
+    await expect(run(mine)).rejects.toThrow(TypeError);
+  });
+});
+
+describe('two runs at once', () => {
+  test('the loser of an immutable source tag takes the winner’s image', async () => {
+    const { registry, docker, run } = world();
+    registry.known = immutable;
+    const { plan } = await run({ ...mine, 'dry-run': 'true' });
+    const [step] = plan.steps;
+    const tag = step?.kind === 'build' ? step.tag : '';
+    docker.answers.push({
+      start: 'build',
+      result: { exitCode: 0 },
+    });
+    docker.answers.push({
+      start: 'push',
+      result: { exitCode: 1 },
+      lines: [
+        `tag invalid: The image tag '${tag}' already exists and cannot be overwritten because the tag is immutable.`,
+      ],
+    });
+    const login = registry.login.bind(registry);
+    registry.login = async () => (registry.push(tag, 'the winner’s'), login());
+    const { outputs, failure } = await run(mine);
+    expect(failure).toBeUndefined();
+    expect(outputs).toMatchObject({ outcome: 'reused', digest: digestOf('the winner’s'), tags: commit });
+    expect(registry.tags.get(commit)).toBe(digestOf('the winner’s'));
+  });
+
+  test('a movable source tag that another run took right after: its image is handed on, with a word', async () => {
+    const { registry, docker, run, log } = world();
+    docker.onPush = () => {
+      for (const tag of registry.tags.keys()) registry.push(tag, 'the later one');
+    };
+    expect((await run(mine)).outputs['digest']).toBe(digestOf('the later one'));
+    expect(log.some((line) => line.startsWith('warning: Another run pushed'))).toBe(true);
+  });
+
+  test('a wanted immutable tag: given to the same image meanwhile is fine, to another is red', async () => {
+    const { registry, run } = world();
+    registry.known = immutable;
+    const images = registry.images.bind(registry);
+    const putBy = (manifest: string) => {
+      let looks = 0;
+      registry.images = async (name, tags) => {
+        // Right after our own push was confirmed.
+        const seen = await images(name, tags);
+        looks += 1;
+        if (looks === 2) registry.push(commit, manifest);
+        return seen;
+      };
+    };
+    putBy('somebody else’s');
+    const { failure } = await run(mine);
+    expect(failure).toMatchObject({ code: 'TagTaken' });
+    expect(failure?.message).toContain(digestOf('somebody else’s'));
+    registry.tags.clear();
+    putBy('built from tree-1');
+    expect((await run(mine)).outputs).toMatchObject({ tags: commit, outcome: 'built' });
+  });
+});
+
+describe('the scan', () => {
+  const look = (status: string, counts: Record<string, number> = {}): ImageScan => ({
+    status,
+    description: '',
+    counts,
+  });
+
+  test('waits, counts, and gives the tags only then', async () => {
+    const { registry, run, log } = world();
+    registry.scans = [undefined, look('PENDING'), look('IN_PROGRESS'), look('COMPLETE', { LOW: 3 })];
+    const { outputs, failure } = await run({ ...mine, scan: 'high' });
+    expect(failure).toBeUndefined();
+    expect(outputs).toMatchObject({ 'scan-findings': '{"LOW":3}', tags: commit });
+    expect(registry.calls.slice(-5)).toEqual(['scan', 'scan', 'scan', 'scan', `tag ${commit}`]);
+    expect(log.filter((line) => line.startsWith('Scan of'))).toHaveLength(3);
+  });
+
+  test('findings above the gate: red, and no wanted tag', async () => {
+    const { registry, run } = world();
+    registry.scans = [look('COMPLETE', { CRITICAL: 1 })];
+    const { failure, outputs } = await run({ ...mine, scan: 'high' });
+    expect(failure).toMatchObject({ code: 'ScanFindings' });
+    expect(outputs).toMatchObject({ tags: '', 'scan-findings': '{"CRITICAL":1}' });
+    expect(registry.tags.has(commit)).toBe(false);
+  });
+
+  test.each([
+    ['that never ends', [look('IN_PROGRESS')], 'WaitTimeout'],
+    ['that cannot be', [look('UNSUPPORTED_IMAGE')], 'ScanFailed'],
+    ['that never begins', [undefined], 'WaitTimeout'],
+  ])('one %s is red, also for a report', async (_, scans, code) => {
+    const { registry, run } = world();
+    registry.scans = scans;
+    const { failure } = await run({ ...mine, scan: 'report' });
+    expect(failure).toMatchObject({ code });
+    expect(registry.tags.has(commit)).toBe(false);
+  });
+
+  test('where nothing scans on push, the scan is started; once a day is not an error', async () => {
+    const { registry, run } = world();
+    registry.known = { ...mutable, scanOnPush: false };
+    registry.scans = [undefined, look('COMPLETE')];
+    registry.failing = { call: 'startScan', error: refused('LimitExceededException') };
+    expect((await run({ ...mine, scan: 'critical' })).failure).toBeUndefined();
+    expect(registry.calls).toContain('startScan');
+  });
+});

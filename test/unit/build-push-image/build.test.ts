@@ -1,0 +1,150 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Builder } from '../../../actions/build-push-image/src/builder.ts';
+import { buildCommand, type BuildRequest } from '../../../actions/build-push-image/src/build-command.ts';
+import {
+  buildFailure,
+  isTagTaken,
+  metadataDigest,
+  pushedDigest,
+} from '../../../actions/build-push-image/src/build-log.ts';
+import type { BaseImage } from '../../../actions/build-push-image/src/source-hash.ts';
+import { buildx, classic, inputs } from './kit.ts';
+
+const digest = `sha256:${'a'.repeat(64)}`;
+const base: BaseImage = { name: 'python:3.11-slim', identity: digest, from: 'registry' };
+
+function command(values: Readonly<Record<string, string>>, over: Partial<BuildRequest> = {}) {
+  return buildCommand({
+    inputs: inputs(values),
+    builder: buildx,
+    repository: 'localhost:5000/app',
+    tag: 'src-1',
+    bases: [],
+    syntax: undefined,
+    fresh: false,
+    metadataFile: '/tmp/m.json',
+    ...over,
+  });
+}
+
+describe('the command line', () => {
+  test('of the classic builder', () => {
+    const { args, env } = command(
+      { context: 'my app', 'build-args': 'A=b c\nB=$(id)', labels: 'k=v=w', target: 'run', platforms: 'linux/amd64' },
+      { builder: classic, fresh: true },
+    );
+    expect(args).toEqual([
+      ...['build', '--file', 'my app/Dockerfile', '--tag', 'localhost:5000/app:src-1', '--target', 'run'],
+      ...['--build-arg', 'A=b c', '--build-arg', 'B=$(id)', '--label', 'k=v=w', '--no-cache', '--', 'my app'],
+    ]);
+    expect(env).toEqual({ DOCKER_BUILDKIT: '0' });
+  });
+
+  test('of buildx', () => {
+    expect(command({ cache: 'none' }).args).toEqual([
+      ...['buildx', 'build', '--file', 'Dockerfile', '--tag', 'localhost:5000/app:src-1', '--push', '--progress=plain'],
+      ...['--provenance=false', '--sbom=false', '--metadata-file', '/tmp/m.json', '--', '.'],
+    ]);
+  });
+
+  test('secrets are in the environment, never among the arguments', () => {
+    const { args, env } = command({ secrets: 'npm=hunter2\npip=hunter3', 'secret-files': 'ca=a, "b".pem' });
+    expect(args.join('\n')).not.toMatch(/hunter/);
+    expect(args).toEqual(
+      expect.arrayContaining([
+        'id=npm,env=SLIPWAY_SECRET_0',
+        'id=pip,env=SLIPWAY_SECRET_1',
+        'id=ca,"src=a, ""b"".pem"',
+      ]),
+    );
+    expect(env).toMatchObject({ SLIPWAY_SECRET_0: 'hunter2', SLIPWAY_SECRET_1: 'hunter3' });
+    expect(env['BUILDX_METADATA_PROVENANCE']).toBe('disabled');
+  });
+
+  test.each<[string, Builder, Record<string, string>, boolean]>([
+    ['auto outside the daemon', buildx, {}, true],
+    ['auto inside the daemon', { ...buildx, driver: 'docker' }, {}, false],
+    ['auto with the classic builder', classic, {}, false],
+    ['none', buildx, { cache: 'none' }, false],
+    ['registry', buildx, { cache: 'registry' }, true],
+  ])('cache %s', (...[, builder, values, cached]) => {
+    const line = command(values, { builder }).args.join(' ');
+    const flags =
+      '--cache-from type=registry,ref=localhost:5000/app:buildcache --cache-to type=registry,ref=localhost:5000/app:buildcache,mode=max,image-manifest=true,oci-mediatypes=true,ignore-error=true';
+    expect(line.includes('--cache')).toBe(cached);
+    if (cached) expect(line).toContain(flags);
+  });
+
+  test('attestations and platforms', () => {
+    const { args } = command({ provenance: 'max', sbom: 'true', platforms: 'linux/arm64\nlinux/amd64' });
+    expect(args).toEqual(
+      expect.arrayContaining(['--provenance=mode=max', '--sbom=true', '--platform', 'linux/amd64,linux/arm64']),
+    );
+  });
+
+  test('base images are pinned to what was hashed', () => {
+    const syntax: BaseImage = { ...base, name: 'docker/dockerfile:1' };
+    const port: BaseImage = { ...base, name: 'localhost:5000/base' };
+    const known: BaseImage = { ...base, name: `redis@${digest}` };
+    const local: BaseImage = { ...base, name: 'mine', from: 'daemon' };
+    const request = { bases: [base, port, known, local], syntax };
+    const { args } = command({ cache: 'none' }, request);
+    expect(args.filter((arg) => arg.includes(digest))).toEqual([
+      `python:3.11-slim=docker-image://python@${digest}`,
+      `localhost:5000/base=docker-image://localhost:5000/base@${digest}`,
+      `BUILDKIT_SYNTAX=docker/dockerfile@${digest}`,
+    ]);
+    // The daemon's own builder is pinned by what lies under the name there.
+    const inside = command({}, { ...request, builder: { ...buildx, driver: 'docker' } }).args;
+    expect(inside.filter((arg) => arg.includes('docker-image://'))).toEqual([]);
+  });
+});
+
+describe('what a build says', () => {
+  test('the classic builder’s failing step', () => {
+    const lines = ['Step 1/3 : FROM a', ' ---> 1', 'Step 2/3 : RUN exit 3', 'oops', '', 'returned a non-zero code: 3'];
+    expect(buildFailure(lines)).toEqual({
+      step: '[2/3] RUN exit 3',
+      lastLines: lines.filter((line) => line !== ''),
+    });
+  });
+
+  test('BuildKit’s failing step, and where it is', () => {
+    const lines = [
+      '#5 [2/3] RUN exit 3',
+      '#5 0.1 oops',
+      '------',
+      ' > [build 2/3] RUN exit 3:',
+      '0.1 oops',
+      '------',
+      'api.Dockerfile:7',
+      '--------------------',
+      'ERROR: failed to solve: process "/bin/sh -c exit 3" did not complete successfully: exit code: 3',
+    ];
+    expect(buildFailure(lines).step).toBe('[build 2/3] RUN exit 3 (api.Dockerfile:7)');
+  });
+
+  test('at most the last 20 lines', () => {
+    const lines = Array.from({ length: 50 }, (_, index) => `line ${index}`);
+    expect(buildFailure(lines).lastLines).toEqual(lines.slice(30));
+    expect(buildFailure([])).toEqual({ step: undefined, lastLines: [] });
+  });
+
+  test('the digest it pushed', () => {
+    expect(pushedDigest(['abc: Pushed', `src-1: digest: ${digest} size: 524`])).toBe(digest);
+    expect(pushedDigest([digest])).toBeUndefined();
+    expect(metadataDigest(`{"containerimage.config.digest":"sha256:1","containerimage.digest": "${digest}"}`)).toBe(
+      digest,
+    );
+    expect(metadataDigest('')).toBeUndefined();
+  });
+
+  test('a lost race for an immutable tag', () => {
+    expect(
+      isTagTaken([
+        "tag invalid: The image tag 'src-1' already exists in the 'app' repository and cannot be overwritten because the tag is immutable.",
+      ]),
+    ).toBe(true);
+    expect(isTagTaken(['denied: requested access to the resource is denied'])).toBe(false);
+  });
+});

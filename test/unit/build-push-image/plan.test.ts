@@ -1,0 +1,154 @@
+import { describe, expect, test } from '@jest/globals';
+import { PreconditionError } from '../../../shared/core/errors.ts';
+import { isFixed, movingTags, planBuild, type Plan } from '../../../actions/build-push-image/src/plan.ts';
+import { buildx, classic, commit, hash, image, immutable, inputs, observed, tagged } from './kit.ts';
+
+const src = `src-${hash}`;
+const old = image('old', [src, 'v0']);
+
+const short = ({ steps }: Plan): readonly string[] =>
+  steps.map((step) => ('tag' in step ? `${step.kind} ${step.tag.replace(hash, 'HASH')}` : step.kind));
+
+function refusal(plan: () => Plan): PreconditionError {
+  try {
+    plan();
+  } catch (error) {
+    if (error instanceof PreconditionError) return error;
+    throw error;
+  }
+  throw new Error('the plan was made');
+}
+
+describe('what is to do', () => {
+  test('first run: repository, build, tag', () => {
+    const plan = planBuild(inputs(), observed({ repository: undefined }));
+    expect(short(plan)).toEqual(['create-repository', 'build src-HASH', `tag ${commit}`]);
+    expect(plan).toMatchObject({ outcome: 'built', image: undefined, keptTags: [] });
+    expect(plan.steps[0]).toMatchObject({ movingTags });
+  });
+
+  test('built before, new commit: the tag alone', () => {
+    const plan = planBuild(inputs(), observed({ images: tagged(old) }));
+    expect(short(plan)).toEqual([`tag ${commit}`]);
+    expect(plan).toMatchObject({ outcome: 'reused', image: old });
+  });
+
+  test('rerun: nothing at all', () => {
+    const done = image('old', [src, commit]);
+    const plan = planBuild(inputs(), observed({ images: tagged(done) }));
+    expect(plan).toMatchObject({ outcome: 'reused', image: done, keptTags: [commit], steps: [] });
+  });
+
+  test('a tag that names another image moves, where it may', () => {
+    const plan = planBuild(
+      inputs({ tags: 'latest\nv0' }),
+      observed({ images: tagged(old, image('other', ['latest'])), repository: immutable }),
+    );
+    expect(plan.keptTags).toEqual(['v0']);
+    expect(plan.steps).toEqual([{ kind: 'tag', tag: 'latest', reason: expect.stringMatching(/^moves from sha256:/) }]);
+  });
+
+  test.each([
+    ['force', { force: 'true' }, true, 'force is "true"'],
+    ['skip-unchanged: false', { 'skip-unchanged': 'false' }, false, 'skip-unchanged is "false"'],
+    ['too old', { 'max-age-days': '9' }, true, 'the same source was built 10 days ago; max-age-days is 9'],
+  ])('%s builds anew', (...[, values, fresh, reason]) => {
+    const plan = planBuild(inputs(values), observed({ images: tagged(old) }));
+    expect(plan.steps[0]).toEqual({ kind: 'build', tag: src, fresh, reason });
+  });
+
+  test('just young enough is reused, of unknown age is not', () => {
+    const limit = inputs({ 'max-age-days': '10' });
+    expect(planBuild(limit, observed({ images: tagged(old) })).outcome).toBe('reused');
+    const ageless = { ...old, pushedAt: undefined };
+    expect(planBuild(limit, observed({ images: tagged(ageless) })).outcome).toBe('built');
+  });
+
+  test('an immutable source tag: every forced build takes the next one, and the newest is reused', () => {
+    const first = image('1', [src]);
+    const second = image('2', [`${src}-2`]);
+    const now = observed({ images: tagged(first, second), repository: immutable });
+    expect(short(planBuild(inputs({ force: 'true' }), now))[0]).toBe('build src-HASH-3');
+    expect(planBuild(inputs(), now).image).toEqual(second);
+    const full = Array.from({ length: 20 }, (_, index) =>
+      image(`${index}`, [index === 0 ? src : `${src}-${index + 1}`]),
+    );
+    const plan = planBuild(inputs({ force: 'true' }), observed({ images: tagged(...full), repository: immutable }));
+    expect(short(plan)[0]).toMatch(/^build src-HASH-t\d{10}$/);
+  });
+
+  test('an image that could not be identified: no reuse, and no tag that a later run would find', () => {
+    const { source } = observed();
+    const plan = planBuild(
+      inputs(),
+      observed({ images: tagged(old), source: { ...source, unknown: ['private/base'] } }),
+    );
+    expect(short(plan)[0]).toMatch(/^build src-HASH-t\d{10}$/);
+    expect(plan.reason).toContain('private/base');
+  });
+
+  test('the scan comes before any tag', () => {
+    const plan = planBuild(inputs({ scan: 'high' }), observed());
+    expect(short(plan)).toEqual(['build src-HASH', 'scan', `tag ${commit}`]);
+    const reused = planBuild(inputs({ scan: 'report' }), observed({ images: tagged(old) }));
+    expect(short(reused)).toEqual(['scan', `tag ${commit}`]);
+  });
+});
+
+describe('what is refused before anything is done', () => {
+  test('no repository, and none may be created', () => {
+    const none = observed({ repository: undefined });
+    expect(refusal(() => planBuild(inputs({ 'create-repository': 'false' }), none)).code).toBe('RepositoryMissing');
+  });
+
+  test('an immutable tag of other content, with both digests', () => {
+    const other = image('other', [commit]);
+    const error = refusal(() => planBuild(inputs(), observed({ images: tagged(old, other), repository: immutable })));
+    expect(error.code).toBe('TagTaken');
+    expect(error.message).toContain(other.digest);
+    expect(error.message).toContain(old.digest);
+  });
+
+  test('an immutable tag while the source is still to be built', () => {
+    const other = image('other', [commit]);
+    const error = refusal(() => planBuild(inputs(), observed({ images: tagged(other), repository: immutable })));
+    expect(error.message).toContain(other.digest);
+    expect(error.message).toContain(hash);
+  });
+
+  test.each([
+    ['the classic builder', classic, ['secrets', 'secret-files', 'platforms', 'cache', 'provenance', 'sbom']],
+    ['buildx inside the daemon', { ...buildx, driver: 'docker' }, ['platforms', 'cache', 'provenance', 'sbom']],
+    ['buildx inside a daemon with containerd', { ...buildx, driver: 'docker', containerdStore: true }, []],
+    ['buildx outside the daemon', buildx, []],
+  ])('what %s cannot do', (_, builder, missing) => {
+    const all = inputs({
+      secrets: 'a=b',
+      'secret-files': 'c=d',
+      platforms: 'linux/amd64\nlinux/arm64',
+      cache: 'registry',
+      provenance: 'min',
+      sbom: 'true',
+    });
+    const plan = (): Plan => planBuild(all, observed({ builder }));
+    if (missing.length === 0) expect(plan().outcome).toBe('built');
+    else {
+      const lines = refusal(plan).message.split('\n').slice(1);
+      expect(lines.map((line) => /^- ([a-z-]+):/.exec(line)?.[1])).toEqual(missing);
+    }
+  });
+
+  test('the classic builder may be asked for its own platform', () => {
+    const own = inputs({ platforms: 'linux/amd64' });
+    expect(planBuild(own, observed({ builder: classic })).outcome).toBe('built');
+  });
+});
+
+test.each([
+  [{ mutable: true, exclusions: [] }, 'v1', false],
+  [{ mutable: false, exclusions: [] }, 'v1', true],
+  [{ mutable: false, exclusions: ['latest', 'branch-*'] }, 'branch-main', false],
+  [{ mutable: false, exclusions: ['latest', 'branch-*'] }, 'latest-1', true],
+  [{ mutable: true, exclusions: ['v*.*'] }, 'v1.2', true],
+  [{ mutable: true, exclusions: ['v*.*'] }, 'v12', false],
+])('%j fixes %s: %s', (mutability, tag, fixed) => expect(isFixed(mutability, tag)).toBe(fixed));

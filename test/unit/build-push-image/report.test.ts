@@ -1,0 +1,139 @@
+import { describe, expect, test } from '@jest/globals';
+import { ActionError } from '../../../shared/core/errors.ts';
+import type { Result } from '../../../actions/build-push-image/src/apply.ts';
+import { planBuild } from '../../../actions/build-push-image/src/plan.ts';
+import { planLines, report } from '../../../actions/build-push-image/src/report.ts';
+import { commit, hash, image, inputs, mutable, observed, tagged } from './kit.ts';
+
+const pushed = image('new', [`src-${hash}`]);
+
+function work(values: Readonly<Record<string, string>> = {}, seen = observed()) {
+  const given = inputs(values);
+  return { inputs: given, observed: seen, plan: planBuild(given, seen) };
+}
+
+const success: Result = {
+  outcome: 'built',
+  repositoryUri: mutable.uri,
+  image: pushed,
+  createdRepository: false,
+  pushed: true,
+  putTags: [commit],
+  findings: undefined,
+  durations: [{ step: 'build', ms: 12_300 }],
+  failure: undefined,
+};
+
+describe('outputs', () => {
+  test('of a build', () => {
+    expect(report(work(), success).outputs).toEqual({
+      image: `${mutable.uri}@${pushed.digest}`,
+      digest: pushed.digest,
+      tags: commit,
+      'source-hash': hash,
+      outcome: 'built',
+      'scan-findings': '',
+      changed: 'true',
+    });
+  });
+
+  test('of a rerun that had nothing to do', () => {
+    const done = image('new', [`src-${hash}`, commit]);
+    const result: Result = { ...success, outcome: 'reused', image: done, pushed: false, putTags: [], durations: [] };
+    expect(report(work({}, observed({ images: tagged(done) })), result).outputs).toMatchObject({
+      digest: done.digest,
+      tags: commit,
+      outcome: 'reused',
+      changed: 'false',
+    });
+  });
+
+  test('of a dry run: what is certain already, and nothing else', () => {
+    expect(report(work(), undefined)).toMatchObject({
+      outputs: { image: '', digest: '', tags: '', outcome: 'planned', changed: 'false' },
+      failure: undefined,
+    });
+    const reuse = work({ 'dry-run': 'true', registry: 'localhost:5000' }, observed({ images: tagged(pushed) }));
+    expect(report(reuse, undefined).outputs).toMatchObject({
+      image: `localhost:5000/app@${pushed.digest}`,
+      outcome: 'planned',
+      tags: '',
+    });
+  });
+
+  test('of a failure before there was an image', () => {
+    const failure = new ActionError('BuildFailed', 'no');
+    const result: Result = {
+      ...success,
+      image: undefined,
+      pushed: false,
+      putTags: [],
+      createdRepository: true,
+      failure,
+    };
+    const { outputs, failure: told } = report(work({}, observed({ repository: undefined })), result);
+    expect(outputs).toMatchObject({ image: '', digest: '', tags: '', outcome: '', changed: 'true' });
+    expect(told).toBe(failure);
+  });
+
+  test('of a scan that refuses: the image is there, the tags are not', () => {
+    const result: Result = {
+      ...success,
+      putTags: [],
+      findings: { HIGH: 2 },
+      failure: new ActionError('ScanFindings', 'x'),
+    };
+    expect(report(work({ scan: 'high' }), result).outputs).toMatchObject({
+      digest: pushed.digest,
+      tags: '',
+      'scan-findings': '{"HIGH":2}',
+    });
+  });
+
+  test('no source hash where an image could not be identified', () => {
+    const { source } = observed();
+    const seen = observed({ source: { ...source, unknown: ['x'] } });
+    expect(report(work({}, seen), success).outputs['source-hash']).toBe('');
+  });
+});
+
+describe('the summary', () => {
+  test('says what was done and why', () => {
+    const { summary } = report(work(), success);
+    expect(summary).toContain('### 🐳 Built and pushed `app`');
+    expect(summary).toContain(`| **Digest** | \`${pushed.digest}\` |`);
+    expect(summary).toContain(`| **Tags** | \`${commit}\` new |`);
+    expect(summary).toContain('| **Why** | this source was not built before |');
+    expect(summary).toContain('| **Built and pushed in** | 12 s |');
+  });
+
+  test('cannot be broken by what comes from outside', () => {
+    const { source } = observed();
+    const bases = [{ name: 'a`|<b>', identity: 'sha256:1', from: 'daemon' as const }];
+    const failure = new ActionError('BuildFailed', 'x\n```\n# <script>');
+    const { summary } = report(work({}, observed({ source: { ...source, bases } })), { ...success, failure });
+    expect(summary).toContain('``a`\\|<b>``');
+    expect(summary).toContain('````\nx\n```\n# <script>\n````');
+    expect(summary).toContain('### ❌ Image not released: `app`');
+  });
+
+  test('of findings', () => {
+    const { summary } = report(work({ scan: 'report' }), { ...success, findings: { CRITICAL: 1, LOW: 4 } });
+    expect(summary).toContain('| critical | high | medium | low | informational | undefined |');
+    expect(summary).toContain('| 1 | 0 | 0 | 4 | 0 | 0 |');
+  });
+
+  test('of a dry run', () => {
+    expect(report(work(), undefined).summary).toContain('### 📝 Dry run: would build `app`');
+  });
+});
+
+test('the plan in the log', () => {
+  const { plan } = work({ tags: 'v1', scan: 'high' }, observed({ repository: undefined }));
+  expect(planLines(plan)).toEqual([
+    'To build: this source was not built before',
+    '- create the repository (it does not exist yet)',
+    '- wait for the scan (scan is "high")',
+    '- tag v1 (new)',
+  ]);
+});
