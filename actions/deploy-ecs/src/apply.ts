@@ -102,7 +102,7 @@ async function fail(error: ActionError, run: Run): Promise<void> {
   draft.detail = error.message;
   if (draft.outcome !== 'cancelled' || known.ours === undefined || !plan.limits.rollbackOnFailure) return;
   const { detail } = await wayBack(run, { ours: known.ours, deadline: undefined });
-  draft.detail = `${error.message}. ${detail}`;
+  draft.detail = sentences(error.message, detail);
   draft.failure = new DeploymentError('Cancelled', draft.detail, { fault: 'user', cause: error });
 }
 
@@ -132,7 +132,7 @@ async function register(definition: Plan['definition'], { ports, draft }: Run): 
 async function runFirst(step: RunBeforeStep, { plan, ports, draft }: Run): Promise<string> {
   draft.changed = true;
   const { detail, failure } = await runBefore({ plan, step, taskDefinition: draft.taskDefinition ?? '' }, ports);
-  ports.progress.info(`run-before: ${detail}`);
+  ports.progress.info(failure === undefined ? `run-before: ${detail}` : detail);
   if (failure !== undefined) {
     draft.outcome = 'failed';
     draft.detail = 'run-before failed; the service was not touched';
@@ -256,8 +256,8 @@ async function failedDeployment(
   draft.outcome = end.outcome === 'rolled-back' || end.outcome === 'timed-out' ? end.outcome : 'failed';
   const became =
     end.outcome === 'rolled-back' ? `AWS rolled back: ${runningText(known.service)}.` : await takeBack(run);
-  draft.detail = [end.reason, became].filter((part) => part !== '').join('. ');
-  draft.failure = new DeploymentError(codes[draft.outcome] ?? 'DeploymentFailed', [text, became].join(' ').trim());
+  draft.detail = sentences(end.reason, became);
+  draft.failure = new DeploymentError(codes[draft.outcome] ?? 'DeploymentFailed', sentences(text, became));
 }
 
 const codes: Partial<Record<Outcome, string>> = { 'rolled-back': 'RolledBack', 'timed-out': 'TimedOut' };
@@ -299,13 +299,24 @@ async function healthCheck(url: string, run: Run): Promise<string> {
   if (isHealthy(answer)) return text;
   draft.outcome = 'failed';
   const became = await takeBack(run);
-  draft.detail = [`health-check-url never answered 2xx: ${text}`, became].filter((part) => part !== '').join('. ');
+  draft.detail = sentences(`health-check-url never answered 2xx: ${text}`, became);
   draft.failure = new DeploymentError(
     'HealthCheckFailed',
-    `The tasks run, but health-check-url ${url} did not answer with 2xx within a minute; last: ${text}. ${became}`.trim(),
+    sentences(
+      `The tasks run, but health-check-url ${url} did not answer with 2xx within a minute; last: ${text}`,
+      became,
+    ),
     { hint: 'Look at the service’s log; check that the URL leads to this service.' },
   );
   return text;
+}
+
+/** AWS ends some of its reasons with a full stop and others not. */
+function sentences(...parts: readonly string[]): string {
+  return parts
+    .filter((part) => part !== '')
+    .map((part) => (/[.!?…]$/.test(part) ? part : `${part}.`))
+    .join(' ');
 }
 
 function showLog(diagnosis: Diagnosis | undefined, { progress }: ApplyPorts): void {

@@ -279,7 +279,7 @@ export interface Change {
   readonly after: string | undefined;
 }
 
-/** What differs, for people: variables by name, secrets never by more than name and ARN, sensitive values not at all. */
+/** What differs, for people: secrets by name only, and of variables that sound like one not the value. */
 export function differences(before: TaskDefinitionRequest, after: TaskDefinitionRequest): readonly Change[] {
   return [
     ...listed(scalars(before), scalars(after), ''),
@@ -326,7 +326,7 @@ function containerDifferences(
   return [
     ...listed(plain(before), plain(after), `${name}.`),
     ...listed(variables(before), variables(after), `${name} environment `).map(hideSensitive),
-    ...listed(secrets(before), secrets(after), `${name} secret `),
+    ...listed(secrets(before), secrets(after), `${name} secret `).map(byNameOnly),
   ];
 }
 
@@ -342,6 +342,14 @@ function listed(
 
 const sensitiveName = /pass|secret|token|key|credential|auth|dsn|private|cert/i;
 const urlWithPassword = /:\/\/[^/\s:@]*:[^/\s@]+@/;
+
+function byNameOnly({ where, before, after }: Change): Change {
+  return {
+    where,
+    before: before === undefined ? undefined : 'set',
+    after: after === undefined ? undefined : before === undefined ? 'set' : 'set to another one',
+  };
+}
 
 function hideSensitive(change: Change): Change {
   const hide = (value: string | undefined): string | undefined =>

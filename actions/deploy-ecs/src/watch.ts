@@ -118,7 +118,7 @@ class Watch {
     return { outcome, reason, service: this.#service, deploymentArn: this.#arn, failures: this.failures };
   }
 
-  /** At most 30 reads a minute: the record each time, the service each third time (or each time without a record). */
+  /** At most 30 reads a minute once it polls slowly: the record each time, the service each third time (or, without a record, each time). */
   async look(): Promise<Sight> {
     this.#looks += 1;
     const deployment = await this.#readRecord();
