@@ -15,7 +15,8 @@ if (command === 'up') {
   if (kept) show(kept.emulator);
   else {
     await prepare(say, { docker: true });
-    const emulator = await startEmulator({ log: say, detached: true });
+    const emulator = await startEmulator({ log: say });
+    emulator.release();
     keep({ port: emulator.port, pid: emulator.pid });
     show(emulator);
   }

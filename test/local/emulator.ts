@@ -14,8 +14,6 @@ export interface EmulatorOptions {
   /** Enforce IAM policies (AUTH=true of the emulator). */
   readonly enforceIam?: boolean;
   readonly port?: number;
-  /** Outlive the process that starts it. */
-  readonly detached?: boolean;
   readonly region?: string;
 }
 
@@ -31,6 +29,8 @@ export interface EmulatorHandle {
 
 export interface Emulator extends EmulatorHandle {
   stop(): Promise<void>;
+  /** From now on it outlives the process that started it. */
+  release(): void;
 }
 
 /** Starts an emulated AWS of its own port, network and containers. Python and, for `docker`, a daemon must be prepared. */
@@ -42,6 +42,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   rmSync(work, { recursive: true, force: true });
   mkdirSync(join(work, 'tls'), { recursive: true });
   writeFileSync(join(work, 'pid'), String(process.pid));
+  const owner = join(work, 'owner');
+  writeFileSync(owner, String(process.pid));
   const network = docker ? await createNetwork(port) : undefined;
   mkdirSync(paths.logs, { recursive: true });
   const logFile = join(paths.logs, `emulator-${port}.log`);
@@ -58,7 +60,11 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   if (pid === undefined) throw new Error('the emulator could not be started');
   writeFileSync(join(work, 'pid'), String(pid));
   const handle = describe(port, pid, region);
-  const emulator = { ...handle, stop: () => stopEmulator({ port, pid }) };
+  const emulator = {
+    ...handle,
+    stop: () => stopEmulator({ port, pid }),
+    release: () => rmSync(owner, { force: true }),
+  };
   try {
     await ready(handle.endpoint, pid, logFile);
   } catch (error) {
@@ -158,7 +164,7 @@ function environment({ port, region, work, network, options }: EnvironmentOf): N
     AWS_ACCESS_KEY_ID: 'test',
     AWS_SECRET_ACCESS_KEY: 'test',
     AUTH: options.enforceIam ? 'true' : 'false',
-    ...(options.detached ? {} : { SLIPWAY_OWNER_PID: String(process.pid) }),
+    SLIPWAY_OWNER: join(work, 'owner'),
     ...confined,
   };
 }

@@ -4,10 +4,11 @@ export const silent: Log = () => undefined;
 
 const started = performance.now();
 
+export const sinceStart = () => (performance.now() - started) / 1000;
+
 /** A line on the terminal, with the seconds since the start in front. */
 export const say: Log = (line) => {
-  const seconds = ((performance.now() - started) / 1000).toFixed(1).padStart(6);
-  process.stdout.write(`${seconds} s  ${line}\n`);
+  process.stdout.write(`${sinceStart().toFixed(1).padStart(6)} s  ${line}\n`);
 };
 
 /** Runs one step and says how long it took; a reminder while it is silent. */

@@ -1,6 +1,8 @@
 import type { EmulatorHandle } from './emulator.ts';
 
-const subject = 'repo:your-org/analytics-studio:environment:production';
+/** What GitHub puts into the tokens of the example's jobs. */
+export const subject = 'repo:your-org/analytics-studio:environment:production';
+const account = '000000000000';
 const issuer = 'token.actions.githubusercontent.com';
 
 /** IAM's query API; the emulator tells services apart by the credential scope. */
@@ -18,28 +20,36 @@ async function iam(emulator: EmulatorHandle, action: string, parameters: Readonl
   if (!response.ok && !text.includes('EntityAlreadyExists')) throw new Error(`IAM ${action}: ${text}`);
 }
 
-/** What an administrator prepares once in an account: GitHub as an identity provider, and a role to provision with. */
-export async function prepareAccount(emulator: EmulatorHandle): Promise<{ readonly provisionRole: string }> {
+export interface Roles {
+  readonly provision: string;
+  readonly deploy: string;
+}
+
+/** What an administrator prepares once in an account: GitHub as an identity provider, and roles for its workflows. */
+export async function prepareAccount(emulator: EmulatorHandle): Promise<Roles> {
   await iam(emulator, 'CreateOpenIDConnectProvider', {
     Url: `https://${issuer}`,
     'ClientIDList.member.1': 'sts.amazonaws.com',
   });
+  return {
+    provision: await role(emulator, 'analytics-studio-provision'),
+    deploy: await role(emulator, 'analytics-studio-deploy'),
+  };
+}
+
+async function role(emulator: EmulatorHandle, RoleName: string): Promise<string> {
   const trust = {
     Version: '2012-10-17',
     Statement: [
       {
         Effect: 'Allow',
-        Principal: { Federated: `arn:aws:iam::000000000000:oidc-provider/${issuer}` },
+        Principal: { Federated: `arn:aws:iam::${account}:oidc-provider/${issuer}` },
         Action: 'sts:AssumeRoleWithWebIdentity',
         Condition: { StringEquals: { [`${issuer}:aud`]: 'sts.amazonaws.com', [`${issuer}:sub`]: subject } },
       },
     ],
   };
-  const RoleName = 'analytics-studio-provision';
   await iam(emulator, 'CreateRole', { RoleName, AssumeRolePolicyDocument: JSON.stringify(trust) });
-  const PolicyArn = 'arn:aws:iam::aws:policy/AdministratorAccess';
-  await iam(emulator, 'AttachRolePolicy', { RoleName, PolicyArn });
-  return { provisionRole: `arn:aws:iam::000000000000:role/${RoleName}` };
+  await iam(emulator, 'AttachRolePolicy', { RoleName, PolicyArn: 'arn:aws:iam::aws:policy/AdministratorAccess' });
+  return `arn:aws:iam::${account}:role/${RoleName}`;
 }
-
-export { subject };

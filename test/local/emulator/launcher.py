@@ -2,7 +2,7 @@
 
 Settings come from the environment, as ministack's own do:
   GATEWAY_PORT            the one port of every service
-  SLIPWAY_OWNER_PID       exit when this process is gone (unset: stay)
+  SLIPWAY_OWNER           a file with the process id of the owner: exit when that is gone, stay when the file is
   SLIPWAY_GATEWAY         address of the private Docker network's gateway, to listen on besides 127.0.0.1
   SLIPWAY_SUBNET          that network's address range
   DOCKER_NETWORK          that network's name; unset: no Docker, resources exist on paper
@@ -69,15 +69,18 @@ def refuse_strangers(application):
 
 
 def end_with_owner():
-    owner = int(os.environ.get("SLIPWAY_OWNER_PID") or 0)
-    if not owner:
+    file = os.environ.get("SLIPWAY_OWNER")
+    if not file:
         return
 
     def watch():
         while True:
             time.sleep(0.5)
             try:
-                os.kill(owner, 0)
+                with open(file) as owner:
+                    os.kill(int(owner.read()), 0)
+            except FileNotFoundError:
+                return
             except ProcessLookupError:
                 os.kill(os.getpid(), signal.SIGTERM)
                 return
