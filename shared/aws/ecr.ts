@@ -104,6 +104,30 @@ export function imageRegistry(config: SdkConfig, registryId?: string): ImageRegi
     }
   };
 
+  const imagesOf = async (repository: string, tags: readonly string[]): Promise<ReadonlyMap<string, RegistryImage>> => {
+    const asked = { ...registry, repositoryName: repository };
+    const answer = await client.send(
+      new BatchGetImageCommand({
+        ...asked,
+        imageIds: tags.map((imageTag) => ({ imageTag })),
+        acceptedMediaTypes: manifestTypes,
+      }),
+    );
+    const missing = new Set<string>();
+    for (const { failureCode, failureReason, imageId } of answer.failures ?? []) {
+      if (failureCode !== 'ImageNotFound')
+        throw broken('BatchGetImage', failureCode ?? 'Unknown', failureReason ?? 'no reason given');
+      missing.add(imageId?.imageTag ?? '');
+    }
+    const found = tags.filter((tag) => !missing.has(tag));
+    if (found.length === 0) return new Map();
+    // An image of several tags may be returned under any of them; only this call tells which tag names which digest.
+    const { imageDetails } = await client.send(
+      new DescribeImagesCommand({ ...asked, imageIds: found.map((imageTag) => ({ imageTag })) }),
+    );
+    return byTag(found, imageDetails ?? [], answer.images ?? []);
+  };
+
   return {
     async login() {
       const { authorizationData } = await client.send(new GetAuthorizationTokenCommand({}));
@@ -138,27 +162,14 @@ export function imageRegistry(config: SdkConfig, registryId?: string): ImageRegi
     },
 
     async images(repository, tags) {
-      const asked = { ...registry, repositoryName: repository };
-      const answer = await client.send(
-        new BatchGetImageCommand({
-          ...asked,
-          imageIds: tags.map((imageTag) => ({ imageTag })),
-          acceptedMediaTypes: manifestTypes,
-        }),
-      );
-      const missing = new Set<string>();
-      for (const { failureCode, failureReason, imageId } of answer.failures ?? []) {
-        if (failureCode !== 'ImageNotFound')
-          throw broken('BatchGetImage', failureCode ?? 'Unknown', failureReason ?? 'no reason given');
-        missing.add(imageId?.imageTag ?? '');
+      // A tag that another run moves between the two calls makes their answers differ: then both are asked again.
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          return await imagesOf(repository, tags);
+        } catch (error) {
+          if (attempt === 3 || !isAwsError(error, 'ImageMoved', 'ImageNotFoundException')) throw error;
+        }
       }
-      const found = tags.filter((tag) => !missing.has(tag));
-      if (found.length === 0) return new Map();
-      // An image of several tags may be returned under any of them; only this call tells which tag names which digest.
-      const { imageDetails } = await client.send(
-        new DescribeImagesCommand({ ...asked, imageIds: found.map((imageTag) => ({ imageTag })) }),
-      );
-      return byTag(found, imageDetails ?? [], answer.images ?? []);
     },
 
     async tag(repository, tag, image) {
@@ -242,7 +253,6 @@ function byTag(
   for (const detail of details) {
     const digest = detail.imageDigest ?? '';
     const { imageManifest: manifest, imageManifestMediaType } = manifests.get(digest) ?? {};
-    // Moved between the two calls: neither answer can be trusted then.
     if (manifest === undefined)
       throw broken('DescribeImages', 'ImageMoved', `a tag moved to ${digest} while it was read`);
     const actual = `sha256:${createHash('sha256').update(manifest).digest('hex')}`;
