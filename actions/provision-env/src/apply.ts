@@ -1,0 +1,304 @@
+import type { Progress } from '../../../shared/action/progress.ts';
+import type { ChangeSetRequest, ParameterValue, StackState } from '../../../shared/aws/cloudformation.ts';
+import { ActionError, DeploymentError, PreconditionError } from '../../../shared/core/errors.ts';
+import { discard, makeChangeSet, type MadeChangeSet } from './change-set.ts';
+import { failureOf } from './diagnose.ts';
+import { follow, type Operation, type OperationEnd } from './follow.ts';
+import { openaiKey, type Ports } from './observe.ts';
+import { catchUpParameters, heldParameters, resolveParameters, type LiveService } from './parameters.ts';
+import {
+  describeChanges,
+  forbidden,
+  forbiddenError,
+  stuck,
+  type Plan,
+  type PlannedChange,
+  type StackPlan,
+} from './plan.ts';
+import type { StackKey, StackSpec } from './stacks.ts';
+import { condition, succeeded } from './verdict.ts';
+
+export interface ApplyOptions {
+  readonly executionRole: string | undefined;
+  readonly runName: string;
+  readonly waitTimeoutMs: number;
+  readonly service: { readonly cluster: string; readonly service: string; readonly baseFamily: string };
+}
+
+export interface StackResult {
+  readonly spec: StackSpec;
+  readonly outcome: 'created' | 'updated' | 'unchanged' | 'failed' | 'not-started';
+  /** What was executed, whether it ended well or not. */
+  readonly changes: readonly PlannedChange[];
+  /** Whether anything at all was executed in AWS. */
+  readonly executed: boolean;
+  readonly outputs: ReadonlyMap<string, string>;
+  readonly ms: number;
+  readonly failure?: ActionError;
+}
+
+export interface ApplyResult {
+  readonly stacks: readonly StackResult[];
+  readonly openaiApiKeyHasValue: boolean | undefined;
+}
+
+type Outputs = Map<StackKey, ReadonlyMap<string, string>>;
+
+/** Works on every stack as soon as those it needs are done. A failure keeps back only what needs the failed one. */
+export async function apply(
+  plan: Plan,
+  options: ApplyOptions,
+  io: Ports & { readonly progress: Progress },
+): Promise<ApplyResult> {
+  const outputs: Outputs = new Map();
+  const running = new Map<StackKey, Promise<StackResult>>();
+  for (const stack of plan.stacks) {
+    const needed = stack.needs.flatMap((need) => running.get(need) ?? []);
+    const work = async (): Promise<StackResult> => {
+      const before = await Promise.all(needed);
+      const lacking = before.find(({ outcome }) => outcome === 'failed' || outcome === 'not-started');
+      if (lacking !== undefined) {
+        io.progress.info(`${stack.spec.key}  not started: it needs ${lacking.spec.name}`);
+        return { spec: stack.spec, outcome: 'not-started', changes: [], executed: false, outputs: new Map(), ms: 0 };
+      }
+      const result = await new StackRun(stack, { ...options, allowReplacement: plan.allowReplacement }, io).run(
+        outputs,
+      );
+      outputs.set(stack.spec.key, result.outputs);
+      return result;
+    };
+    running.set(stack.spec.key, work());
+  }
+  const stacks = await Promise.all(running.values());
+  return { stacks, openaiApiKeyHasValue: await openaiKey(outputs, io) };
+}
+
+/** One stack from what it is to what it shall be. */
+class StackRun {
+  readonly #plan: StackPlan;
+  readonly #options: ApplyOptions & { readonly allowReplacement: readonly string[] };
+  readonly #io: Ports & { readonly progress: Progress };
+  readonly #deadline: number;
+  #changes: readonly PlannedChange[] = [];
+  #executed = false;
+  #attempts = 0;
+
+  constructor(
+    plan: StackPlan,
+    options: ApplyOptions & { readonly allowReplacement: readonly string[] },
+    io: Ports & { readonly progress: Progress },
+  ) {
+    this.#plan = plan;
+    this.#options = options;
+    this.#io = io;
+    this.#deadline = io.clock.now() + options.waitTimeoutMs;
+  }
+
+  async run(outputs: Outputs): Promise<StackResult> {
+    const { spec } = this.#plan;
+    const start = this.#io.clock.now();
+    const end = (outcome: StackResult['outcome'], state: StackState | undefined): StackResult => ({
+      spec,
+      outcome,
+      changes: this.#changes,
+      executed: this.#executed,
+      outputs: state?.outputs ?? new Map(),
+      ms: this.#io.clock.now() - start,
+    });
+    let existing: StackState | undefined;
+    try {
+      existing = await this.#settle();
+      const resolved = resolveParameters(spec, outputs, await openaiKey(outputs, this.#io));
+      if (resolved === undefined) {
+        throw new DeploymentError(
+          'OutputMissing',
+          `${spec.name} needs outputs that ${this.#plan.needs.join(', ')} does not have`,
+        );
+      }
+      if (existing === undefined) return end('created', await this.#create(resolved));
+      const updated = await this.#update(existing, resolved);
+      return updated === undefined ? end('unchanged', existing) : end('updated', updated);
+    } catch (error) {
+      const failure = this.#io.signal.aborted ? this.#cancelled(error) : error;
+      if (!(failure instanceof ActionError)) throw error;
+      this.#io.progress.info(`${spec.key}  ✗ ${failure.message}`);
+      return { ...end('failed', existing), failure };
+    }
+  }
+
+  /** Waits for what runs already and clears what a failed first creation left; the stack that there is then. */
+  async #settle(): Promise<StackState | undefined> {
+    const { spec } = this.#plan;
+    const { stacks, progress } = this.#io;
+    let state = await stacks.describe(spec.name);
+    if (state !== undefined && condition(state.status) === 'busy') {
+      progress.info(`${spec.key}  ${state.status}: waiting for the operation that runs already`);
+      // Everything that comes from now on; its beginning is of no interest.
+      const since = await stacks.lastEvent(state.id);
+      ({ state } = await this.#follow(state.id, { since, begun: true }));
+    }
+    if (state === undefined) return undefined;
+    switch (condition(state.status)) {
+      case 'stuck':
+        throw stuck(spec, state);
+      case 'leftover': {
+        progress.info(`${spec.key}  removing what a first creation left (${state.status})`);
+        const since = await stacks.lastEvent(state.id);
+        this.#executed = true;
+        await stacks.deleteStack(state.id, { token: this.#name('remove'), executionRole: this.#options.executionRole });
+        const gone = await this.#follow(state.id, { since });
+        if (gone.state !== undefined) throw failureOf(spec, gone.state, gone.events);
+        return undefined;
+      }
+      case 'busy':
+      case 'ready':
+        return state;
+    }
+  }
+
+  async #create(resolved: ReadonlyMap<string, string>): Promise<StackState> {
+    const request = this.#request('CREATE', resolved);
+    const changeSet = await makeChangeSet(request, this.#io);
+    return this.#execute(request, changeSet);
+  }
+
+  /** Undefined when there is nothing to change. */
+  async #update(existing: StackState, resolved: ReadonlyMap<string, string>): Promise<StackState | undefined> {
+    const { spec } = this.#plan;
+    const held = heldParameters(spec, existing, resolved);
+    const request = this.#request('UPDATE', new Map([...resolved, ...held]));
+    const changeSet = await makeChangeSet(request, this.#io);
+    if (!changeSet.executable) {
+      await discard({ ...request, id: changeSet.id }, this.#io.stacks);
+      this.#io.progress.info(`${spec.key}  unchanged`);
+      return undefined;
+    }
+    const atRisk = forbidden(describeChanges(spec, changeSet.changes), this.#options.allowReplacement);
+    const service = spec.parameters.has('ServiceTaskDefinition') ? await this.#service() : undefined;
+    if (atRisk.length > 0 || service instanceof ActionError) {
+      await discard({ ...request, id: changeSet.id }, this.#io.stacks);
+      throw service instanceof ActionError ? service : forbiddenError(spec, atRisk);
+    }
+    const catchUp = service === undefined ? undefined : catchUpParameters(spec, existing, service);
+    if (catchUp === undefined) return this.#executeBeside(service, request, changeSet);
+
+    // The stack first learns what was deployed since; executing that drops every other change set.
+    await discard({ ...request, id: changeSet.id }, this.#io.stacks);
+    this.#io.progress.info(`${spec.key}  taking note of the deployed task definition`);
+    const note: ChangeSetRequest = { ...this.#request('UPDATE', catchUp), template: { previous: true } };
+    const noted = await makeChangeSet(note, this.#io);
+    if (noted.executable) await this.#execute(note, noted);
+    else await discard({ ...note, id: noted.id }, this.#io.stacks);
+    const known = await this.#io.stacks.describe(spec.name);
+    return this.#attempts > 3 || known === undefined ? this.#unsettled() : this.#update(known, resolved);
+  }
+
+  /** Executes, and after a roll-back makes sure that the service still runs what it ran. */
+  async #executeBeside(
+    before: LiveService | undefined,
+    request: ChangeSetRequest,
+    changeSet: MadeChangeSet,
+  ): Promise<StackState> {
+    try {
+      return await this.#execute(request, changeSet);
+    } catch (error) {
+      const after = before === undefined || !(error instanceof DeploymentError) ? before : await this.#service();
+      if (
+        before !== undefined &&
+        after !== undefined &&
+        !(after instanceof ActionError) &&
+        after.taskDefinition !== before.taskDefinition
+      ) {
+        this.#io.progress.warn(
+          `The roll-back left the service on ${after.taskDefinition}; before it ran ${before.taskDefinition}. Deploy again.`,
+        );
+      }
+      throw error;
+    }
+  }
+
+  #unsettled(): never {
+    throw new PreconditionError(
+      'DeploymentRunning',
+      `${this.#plan.spec.name}: deployments keep changing what the service runs`,
+      {
+        hint: 'Nothing was changed by this run. Run again when no deployment is under way.',
+      },
+    );
+  }
+
+  /** What the service runs; an error while a deployment is under way, which an update would take for the state to keep. */
+  async #service(): Promise<LiveService | ActionError> {
+    const { cluster, service, baseFamily } = this.#options.service;
+    const state = await this.#io.services.describeService({ cluster, service });
+    if (state === undefined || state.status !== 'ACTIVE') return { taskDefinition: 'base' };
+    if (state.deployments.some(({ rolloutState }) => rolloutState === 'IN_PROGRESS')) {
+      return new PreconditionError('DeploymentRunning', `a deployment of ${service} is under way`, {
+        hint: 'Nothing was changed in this stack. Run again when the deployment has ended.',
+      });
+    }
+    return {
+      taskDefinition: state.taskDefinition.includes(`:task-definition/${baseFamily}:`) ? 'base' : state.taskDefinition,
+    };
+  }
+
+  async #execute(request: ChangeSetRequest, changeSet: MadeChangeSet): Promise<StackState> {
+    const { spec } = this.#plan;
+    const { stacks, progress } = this.#io;
+    const changes = describeChanges(spec, changeSet.changes);
+    const state = await stacks.describe(spec.name);
+    if (state === undefined)
+      throw new DeploymentError('StackGone', `${spec.name} vanished before its change set was executed`);
+    const since = await stacks.lastEvent(state.id);
+    progress.info(
+      `${spec.key}  ${request.kind === 'CREATE' ? 'creating' : 'updating'} ${spec.name}: ${counted(changes)}`,
+    );
+    this.#executed = true;
+    await stacks.executeChangeSet(changeSet.id, request.name);
+    if (typeof request.template === 'string') this.#changes = changes;
+    const end = await this.#follow(state.id, { since, only: changes.map(({ logicalId }) => logicalId) });
+    if (end.state === undefined || !succeeded(end.state.status)) {
+      throw failureOf(spec, end.state ?? { ...state, status: 'DELETE_COMPLETE' }, end.events);
+    }
+    return end.state;
+  }
+
+  async #follow(stackId: string, what: Pick<Operation, 'since' | 'begun' | 'only'>): Promise<OperationEnd> {
+    const operation = { spec: this.#plan.spec, stackId, deadline: this.#deadline, ...what };
+    return follow(operation, this.#io, this.#io.progress);
+  }
+
+  #request(kind: ChangeSetRequest['kind'], parameters: ReadonlyMap<string, ParameterValue>): ChangeSetRequest {
+    const { spec } = this.#plan;
+    this.#attempts += 1;
+    return {
+      stack: spec.name,
+      name: this.#name(String(this.#attempts)),
+      kind,
+      template: spec.body,
+      parameters,
+      tags: spec.tags,
+      executionRole: this.#options.executionRole,
+    };
+  }
+
+  #name(what: string): string {
+    return `${this.#options.runName}-${what}`;
+  }
+
+  #cancelled(error: unknown): ActionError {
+    return new ActionError('Cancelled', `${this.#plan.spec.name}: the run was cancelled`, {
+      cause: error,
+      hint: 'What CloudFormation has begun goes on by itself; a new run attaches to it.',
+    });
+  }
+}
+
+function counted(changes: readonly PlannedChange[]): string {
+  const kinds = ['add', 'change', 'perhaps-replace', 'replace', 'remove'] as const;
+  const parts = kinds.flatMap((kind) => {
+    const count = changes.filter((change) => change.kind === kind).length;
+    return count === 0 ? [] : [`${count} to ${kind.replace('-', ' ')}`];
+  });
+  return parts.length === 0 ? 'outputs only' : parts.join(', ');
+}

@@ -1,0 +1,117 @@
+import { isMap, isScalar, isSeq, parseDocument } from 'yaml';
+import type { InputProblem } from '../../../shared/core/errors.ts';
+import { nearest } from '../../../shared/core/suggest.ts';
+
+/** What a configuration file may hold besides `parameters` and `environment-variables`: inputs that describe an environment. */
+export const configurableInputs = [
+  'aws-region',
+  'app',
+  'environment',
+  'tier',
+  'domain',
+  'hosted-zone-id',
+  'compute',
+  'nat',
+  'kms',
+  'drift-is',
+  'max-monthly-usd',
+  'execution-role-arn',
+  'wait-timeout-minutes',
+] as const;
+
+/** Inputs that belong to one run, never to an environment. */
+const runInputs = [
+  'config',
+  'mode',
+  'confirm',
+  'dry-run',
+  'plan-digest',
+  'allow-replacement',
+  'comment',
+  'github-token',
+  'role-to-assume',
+  'role-session-name',
+  'role-duration-seconds',
+];
+
+export interface Config {
+  readonly inputs: ReadonlyMap<string, string>;
+  readonly parameters: ReadonlyMap<string, string>;
+  readonly environmentVariables: ReadonlyMap<string, string>;
+  readonly problems: readonly InputProblem[];
+}
+
+export const emptyConfig: Config = {
+  inputs: new Map(),
+  parameters: new Map(),
+  environmentVariables: new Map(),
+  problems: [],
+};
+
+/** Reads a configuration file's text. Every key and value is judged; nothing unknown passes in silence. */
+export function parseConfig(path: string, text: string): Config {
+  const problems: InputProblem[] = [];
+  const refuse = (field: string, value: string | undefined, accepted: string): void => {
+    problems.push({ field: `${path}: ${field}`, value, accepted });
+  };
+  const document = parseDocument(text, { logLevel: 'silent', stringKeys: true });
+  const [fault] = document.errors;
+  if (fault !== undefined) {
+    refuse('YAML', fault.message.split('\n')[0], 'a YAML file');
+    return { ...emptyConfig, problems };
+  }
+  const root: unknown = document.contents;
+  if (!isMap(root)) {
+    if (root !== null)
+      refuse('content', text.trim().slice(0, 60), 'a map of inputs, parameters and environment-variables');
+    return { ...emptyConfig, problems };
+  }
+
+  /** A map's entries as texts; a list becomes JSON, as settings such as CORS_ORIGINS want it. */
+  const texts = (field: string, node: unknown): ReadonlyMap<string, string> => {
+    const found = new Map<string, string>();
+    if (isScalar(node) && node.value === null) return found;
+    if (!isMap(node)) {
+      refuse(field, String(node).trim(), 'a map of names to values');
+      return found;
+    }
+    for (const pair of node.items) {
+      const name = scalarText(pair.key) ?? '';
+      const value = isSeq(pair.value) ? listText(pair.value.toJSON()) : scalarText(pair.value);
+      if (value === undefined)
+        refuse(`${field}.${name}`, undefined, 'a text, a number, true or false; or a list of them');
+      else found.set(name, value);
+    }
+    return found;
+  };
+
+  const inputs = new Map<string, string>();
+  let parameters: ReadonlyMap<string, string> = new Map();
+  let environmentVariables: ReadonlyMap<string, string> = new Map();
+  const known = ['parameters', 'environment-variables', ...configurableInputs];
+  for (const pair of root.items) {
+    const name = scalarText(pair.key) ?? '';
+    const value = scalarText(pair.value);
+    if (name === 'parameters') parameters = texts(name, pair.value);
+    else if (name === 'environment-variables') environmentVariables = texts(name, pair.value);
+    else if (runInputs.includes(name))
+      refuse(name, value, 'an input of the run: give it to the action, not in the file');
+    else if (!known.includes(name)) {
+      const meant = nearest(name, known);
+      refuse(name, value, meant === undefined ? `one of ${known.join(', ')}` : `a known key; did you mean "${meant}"?`);
+    } else if (value === undefined) refuse(name, undefined, 'a text, a number, true or false');
+    else inputs.set(name, value);
+  }
+  return { inputs, parameters, environmentVariables, problems };
+}
+
+function scalarText(node: unknown): string | undefined {
+  const value: unknown = isScalar(node) ? node.value : undefined;
+  if (typeof value === 'string') return value;
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
+}
+
+function listText(items: unknown): string | undefined {
+  const plain = (item: unknown): boolean => ['string', 'number', 'boolean'].includes(typeof item);
+  return Array.isArray(items) && items.every(plain) ? JSON.stringify(items) : undefined;
+}

@@ -1,0 +1,209 @@
+import { readFileSync, statSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import type { RunContext } from '../../../shared/action/context.ts';
+import type { CommonInputs, InputReader } from '../../../shared/action/input-reader.ts';
+import { anyText, integer, matching, oneOf, roleArn } from '../../../shared/core/parsers.ts';
+import { nearest } from '../../../shared/core/suggest.ts';
+import { emptyConfig, parseConfig, type Config } from './config.ts';
+import {
+  fitsInline,
+  inputParameters,
+  namePrefix,
+  observedParameters,
+  stackKeys,
+  stackNeeds,
+  stackSpecs,
+  tiers,
+  type StackSpec,
+} from './stacks.ts';
+import { accepts, maxTemplateBytes } from './template.ts';
+import { readTemplates, type Templates } from './templates.ts';
+
+export interface Inputs extends CommonInputs {
+  readonly mode: 'plan' | 'apply' | 'outputs';
+  readonly app: string;
+  readonly environment: string;
+  readonly tier: (typeof tiers)[number];
+  readonly specs: readonly StackSpec[];
+  readonly planDigest: string | undefined;
+  readonly allowReplacement: readonly string[];
+  readonly executionRole: string | undefined;
+  readonly waitTimeoutMinutes: number;
+}
+
+const name = matching(
+  /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/,
+  'lower-case letters, digits and single "-", starting with a letter',
+);
+const domainName = matching(/^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/, 'a domain such as "example.com"');
+const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
+/** What the template reads from Secrets Manager. */
+const secretVariables = ['DATABASE_URL', 'OPENAI_API_KEY', 'SECRET_KEY', 'REDIS_URL'];
+const later = 'is not supported yet';
+
+export function parseInputs(read: InputReader, context: Pick<RunContext, 'workspace'>): Inputs {
+  const config = loadConfig(read, context.workspace);
+  read.defaults(config.inputs);
+
+  const common = read.common();
+  const mode = read.withDefault('mode', oneOf(['plan', 'apply', 'drift', 'destroy', 'outputs', 'bootstrap']), 'plan');
+  if (mode === 'drift' || mode === 'destroy' || mode === 'bootstrap') {
+    read.problem('mode', mode, `"plan", "apply" or "outputs"; "${mode}" ${later}`);
+  }
+  const app = read.withDefault('app', name, 'analytics-studio');
+  const environment = read.withDefault('environment', name, 'production');
+  const prefix = namePrefix(app, environment);
+  // A load balancer's name has 32 characters at most, "-alb" included; a stack's name tells both.
+  if (prefix.length > 28) read.problem('app', prefix, 'app and environment of at most 28 characters together');
+  if (environment.length > 20) read.problem('environment', environment, 'at most 20 characters');
+  if (app.length > 27) read.problem('app', app, 'at most 27 characters');
+  const tier = read.withDefault('tier', oneOf(tiers), 'development');
+
+  const compute = read.withDefault('compute', oneOf(['fargate', 'ec2']), 'fargate');
+  if (compute === 'ec2') read.problem('compute', compute, `"fargate"; "ec2" ${later}`);
+  const kms = read.withDefault('kms', oneOf(['aws', 'customer']), 'aws');
+  if (kms === 'customer') read.problem('kms', kms, `"aws"; "customer" ${later}`);
+
+  const templates = readTemplates();
+  const parameters = new Map(checkParameters(read, config, templates));
+  checkDomain(read, parameters);
+  const nat = read.optional('nat', oneOf(['none', 'single', 'per-az']));
+  if (nat !== undefined) parameters.set('Nat', nat);
+
+  const confirm = read.text('confirm');
+  if (confirm !== undefined && mode !== 'destroy')
+    read.problem('confirm', confirm, 'empty, except with mode "destroy"');
+  const driftIs = read.withDefault('drift-is', oneOf(['green', 'red']), 'green');
+  if (driftIs === 'red' && mode !== 'drift') read.problem('drift-is', driftIs, '"green", except with mode "drift"');
+  const planDigest = read.optional('plan-digest', matching(/^[0-9a-f]{64}$/, 'the output plan-digest of a plan'));
+  if (planDigest !== undefined && mode !== 'apply')
+    read.problem('plan-digest', planDigest, 'empty, except with mode "apply"');
+  const usd = read.optional('max-monthly-usd', integer(1, 1_000_000));
+  if (usd !== undefined) read.problem('max-monthly-usd', String(usd), `empty: a price limit ${later}`);
+  if (read.boolean('comment', false))
+    read.problem('comment', 'true', `"false": a comment on the pull request ${later}`);
+  const token = read.secret('github-token');
+  if (token !== undefined)
+    read.problem('github-token', '***', `empty: only a comment on the pull request needs it, which ${later}`);
+
+  const specs = stackSpecs(
+    { app, environment, tier, parameters, environmentVariables: checkVariables(read, config) },
+    templates,
+  );
+  for (const spec of specs) {
+    if (!fitsInline(spec.body)) {
+      read.problem(
+        'environment-variables',
+        undefined,
+        `so few that the template ${spec.key}.yml stays within ${maxTemplateBytes} bytes`,
+      );
+    }
+  }
+  return read.finish({
+    ...common,
+    mode: mode === 'outputs' || mode === 'apply' ? (common.dryRun && mode === 'apply' ? 'plan' : mode) : 'plan',
+    app,
+    environment,
+    tier,
+    specs,
+    planDigest,
+    allowReplacement: checkReplacements(read, templates),
+    executionRole: read.optional('execution-role-arn', roleArn),
+    waitTimeoutMinutes: read.integer('wait-timeout-minutes', { min: 1, max: 720, fallback: 60 }),
+  });
+}
+
+function loadConfig(read: InputReader, workspace: string): Config {
+  const path = read.text('config');
+  if (path === undefined) return emptyConfig;
+  const file = isAbsolute(path) ? path : join(workspace, path);
+  let config: Config;
+  try {
+    if (statSync(file).size > 256 * 1024) throw new Error('it is larger than 256 KiB');
+    config = parseConfig(path, readFileSync(file, 'utf8'));
+  } catch (error) {
+    const why = error instanceof Error ? error.message.replace(/,? (?:stat|open|read) '.*$/, '') : String(error);
+    read.problem('config', path, `a YAML file in the workspace that can be read (${why})`);
+    return emptyConfig;
+  }
+  for (const { field, value, accepted } of config.problems) read.problem(field, value, accepted);
+  return config;
+}
+
+/** The file's template parameters, each judged by the rules its template states. */
+function checkParameters(read: InputReader, config: Config, templates: Templates): ReadonlyMap<string, string> {
+  const known = new Map(stackKeys.flatMap((key) => [...templates[key].parameters]));
+  const supplied = new Set(stackKeys.flatMap((key) => stackNeeds[key].flatMap((need) => templates[need].outputs)));
+  for (const [parameter, value] of config.parameters) {
+    const field = `parameters.${parameter}`;
+    const definition = known.get(parameter);
+    const input = inputParameters[parameter];
+    if (input !== undefined) read.problem(field, value, `left out: use the input ${input}`);
+    else if (definition === undefined) {
+      const meant = nearest(parameter, known.keys());
+      read.problem(
+        field,
+        value,
+        meant === undefined ? 'a parameter of templates/*.yml' : `a known parameter; did you mean "${meant}"?`,
+      );
+    } else if (supplied.has(parameter) || observedParameters.some((item) => item === parameter)) {
+      read.problem(field, value, 'left out: it follows from what is deployed');
+    } else if (value.includes('{{resolve:'))
+      read.problem(field, value, 'a plain value: references are the templates’ own');
+    else {
+      const accepted = accepts(definition, value);
+      if (accepted !== undefined) read.problem(field, value, accepted);
+    }
+  }
+  return config.parameters;
+}
+
+function checkVariables(read: InputReader, config: Config): ReadonlyMap<string, string> {
+  for (const [variable, value] of config.environmentVariables) {
+    const field = `environment-variables.${variable}`;
+    if (!variableName.test(variable))
+      read.problem(field, undefined, 'a name of letters, digits and "_", not starting with a digit');
+    else if (secretVariables.includes(variable)) {
+      // The value is not shown: someone may have put a real secret there.
+      read.problem(field, undefined, 'left out: tasks read it from Secrets Manager');
+    } else if (value.includes('{{resolve:'))
+      read.problem(field, value, 'a plain value: references are the templates’ own');
+  }
+  return config.environmentVariables;
+}
+
+/** The certificates come from the caller until there is a stack for them. */
+function checkDomain(read: InputReader, parameters: Map<string, string>): void {
+  const domain = read.optional('domain', domainName);
+  const zone = read.optional(
+    'hosted-zone-id',
+    matching(/^Z[A-Z0-9]{1,31}$/, 'the id of a Route 53 zone, such as "Z0123456789ABC"'),
+  );
+  if (zone !== undefined && domain === undefined) read.problem('hosted-zone-id', zone, 'empty, except with a domain');
+  if (domain === undefined) return;
+  for (const certificate of ['SiteCertificateArn', 'ApiCertificateArn']) {
+    if ((parameters.get(certificate) ?? '') === '') {
+      read.problem(
+        `parameters.${certificate}`,
+        undefined,
+        `with a domain, the ARN of an issued certificate: making one ${later}`,
+      );
+    }
+  }
+  parameters.set('Domain', domain);
+  if (zone !== undefined) parameters.set('HostedZoneId', zone);
+}
+
+function checkReplacements(read: InputReader, templates: Templates): readonly string[] {
+  const known = new Set(stackKeys.flatMap((key) => [...templates[key].resources.keys()]));
+  const allowed = read.list('allow-replacement', anyText);
+  for (const id of allowed) {
+    // A resource that an older version of the templates had is unknown here, and may well be the one to remove.
+    const meant = known.has(id) ? undefined : nearest(id, known);
+    if (meant !== undefined)
+      read.problem('allow-replacement', id, `logical ids of the templates; did you mean "${meant}"?`);
+    else if (!/^[A-Za-z0-9]{1,255}$/.test(id))
+      read.problem('allow-replacement', id, 'logical ids of the templates, one a line');
+  }
+  return allowed;
+}

@@ -1,0 +1,71 @@
+import type { ParameterValue, StackState } from '../../../shared/aws/cloudformation.ts';
+import type { StackKey, StackSpec } from './stacks.ts';
+
+export type KnownOutputs = ReadonlyMap<StackKey, ReadonlyMap<string, string>>;
+
+/** What the service runs at the moment, as the parameters of the app stack say it. */
+export interface LiveService {
+  /** An ARN, or `base` before the first deployment. */
+  readonly taskDefinition: string;
+}
+
+export function knownOutputs(stacks: ReadonlyMap<StackKey, StackState>): KnownOutputs {
+  return new Map([...stacks].map(([key, { outputs }]) => [key, outputs]));
+}
+
+/**
+ * A stack's values; undefined while a stack they come from is not there. Those that follow deployments are what a new
+ * stack begins with; an existing one holds its own (`heldParameters`).
+ */
+export function resolveParameters(
+  spec: StackSpec,
+  outputs: KnownOutputs,
+  openaiApiKeyHasValue: boolean | undefined,
+): ReadonlyMap<string, string> | undefined {
+  const resolved = new Map<string, string>();
+  for (const [name, source] of spec.parameters) {
+    if (source.from === 'value') resolved.set(name, source.value);
+    else if (source.from === 'output') {
+      const value = outputs.get(source.stack)?.get(name);
+      if (value === undefined) return undefined;
+      resolved.set(name, value);
+    } else if (source.what === 'OpenaiApiKeyHasValue') {
+      // Not known: an existing stack keeps what it has, a new one starts without the key.
+      if (openaiApiKeyHasValue !== undefined) resolved.set(name, String(openaiApiKeyHasValue));
+    } else resolved.set(name, source.what === 'ServiceCount' ? 'zero' : 'base');
+  }
+  return resolved;
+}
+
+/** By themselves these are no reason to touch the stack: they only follow deployments. */
+const following: readonly string[] = ['ServiceTaskDefinition', 'ServiceCount'];
+
+/** Parameters of an existing stack that keep their values: what follows deployments, and what may not be asked for. */
+export function heldParameters(
+  spec: StackSpec,
+  state: StackState,
+  resolved: ReadonlyMap<string, string>,
+): ReadonlyMap<string, ParameterValue> {
+  const held = [...spec.parameters.keys()].filter((name) => following.includes(name) || !resolved.has(name));
+  return new Map(held.filter((name) => state.parameters.has(name)).map((name) => [name, { previous: true }]));
+}
+
+/**
+ * The values that bring the held parameters up to date, every other one as it is; undefined when they are. A failed update
+ * restores the parameters of the last one: were they old, it would bring back an old image.
+ */
+export function catchUpParameters(
+  spec: StackSpec,
+  state: StackState,
+  service: LiveService,
+): ReadonlyMap<string, ParameterValue> | undefined {
+  const live: Readonly<Record<string, string>> = {
+    ServiceTaskDefinition: service.taskDefinition,
+    ServiceCount: 'keep',
+  };
+  const held = following.filter((name) => spec.parameters.has(name) && state.parameters.has(name));
+  if (held.every((name) => state.parameters.get(name) === live[name])) return undefined;
+  return new Map(
+    [...state.parameters.keys()].map((name) => [name, held.includes(name) ? (live[name] ?? '') : { previous: true }]),
+  );
+}

@@ -1,0 +1,258 @@
+import type { ActionReport } from '../../../shared/action/run.ts';
+import { humanDuration } from '../../../shared/core/clock.ts';
+import { ActionError } from '../../../shared/core/errors.ts';
+import { code, codeBlock, details, escapeMarkdown, table } from '../../../shared/core/markdown.ts';
+import type { ApplyResult, StackResult } from './apply.ts';
+import type { Observed } from './observe.ts';
+import { forbidden, type Plan, type PlannedChange } from './plan.ts';
+import { namePrefix, stackKeys, stackName, type StackKey } from './stacks.ts';
+
+export interface ReportInputs {
+  readonly app: string;
+  readonly environment: string;
+  readonly tier: string;
+}
+
+type Outputs = Readonly<Record<string, string>>;
+
+/** What the bootstrap stack and later modes fill in; there from the start, so that workflows may name them. */
+const laterOutputs: Outputs = {
+  'monthly-usd': '',
+  drifted: '',
+  'deploy-backend-role-arn': '',
+  'deploy-frontend-role-arn': '',
+  'plan-role-arn': '',
+};
+
+export function reportPlan(inputs: ReportInputs, plan: Plan, observed: Observed): ActionReport {
+  const changes = plan.stacks.flatMap(({ changes: planned }) => planned ?? []);
+  const unknown = plan.stacks.some(({ changes: planned }) => planned === undefined);
+  const headline = changes.length > 0 ? counted(changes) : unknown ? 'not known yet' : 'nothing to change';
+  const rows = plan.stacks.map(({ spec, action, reason, changes: planned }) => [
+    code(spec.name),
+    action === 'update' && planned?.length === 0 ? 'unchanged' : action,
+    planned === undefined ? 'known once what it waits for is done' : counted(planned),
+    escapeMarkdown(reason),
+  ]);
+  return {
+    outputs: {
+      ...laterOutputs,
+      ...stackOutputs(observedOutputs(observed)),
+      ...secretOutputs(inputs, observed.openaiApiKeyHasValue),
+      changed: 'false',
+      changes: String(changes.length),
+      'plan-digest': plan.digest,
+    },
+    summary: paragraphs(
+      `### 📋 Plan for ${title(inputs)}: ${headline}`,
+      table(['Stack', 'Action', 'Changes', 'Why'], rows),
+      refused(forbidden(changes, plan.allowReplacement)),
+      ...plan.stacks.map(({ spec, changes: planned = [] }) => changeList(spec.name, planned)),
+      `Tier ${code(inputs.tier)} · plan digest ${code(plan.digest)}`,
+    ),
+  };
+}
+
+export function reportApply(
+  inputs: ReportInputs,
+  plan: Plan,
+  result: ApplyResult & { readonly ms: number },
+): ActionReport {
+  const failure = combined(result.stacks);
+  const changes = result.stacks.flatMap(({ changes: done }) => done);
+  const executed = result.stacks.some(({ executed: did }) => did);
+  const outputs = stackOutputs(new Map(result.stacks.map(({ spec, outputs: found }) => [spec.key, found])));
+  const secrets = secretOutputs(inputs, result.openaiApiKeyHasValue);
+  return {
+    outputs: {
+      ...laterOutputs,
+      ...outputs,
+      ...secrets,
+      changed: String(executed),
+      changes: String(changes.length),
+      'plan-digest': plan.digest,
+    },
+    summary: paragraphs(
+      headline(inputs, { failed: failure !== undefined, changes, ms: result.ms }),
+      failure === undefined ? '' : codeBlock(failure.message),
+      failure?.hint === undefined ? '' : `**What to do:** ${escapeMarkdown(failure.hint)}`,
+      table(
+        ['Stack', 'Outcome', 'Changes', 'Time'],
+        result.stacks.map(({ spec, outcome, changes: done, ms }) => [
+          code(spec.name),
+          marks[outcome],
+          counted(done),
+          outcome === 'not-started' ? '' : humanDuration(ms),
+        ]),
+      ),
+      places(outputs),
+      missing(secrets['missing-secrets']),
+      ...result.stacks.map(({ spec, changes: done }) => changeList(spec.name, done)),
+    ),
+    failure,
+  };
+}
+
+export function reportOutputs(inputs: ReportInputs, observed: Observed): ActionReport {
+  const lacking = stackKeys.filter((key) => !observed.stacks.has(key));
+  const outputs = stackOutputs(observedOutputs(observed));
+  const rows = Object.entries(outputs).map(([name, value]) => [code(name), code(value)]);
+  return {
+    outputs: {
+      ...laterOutputs,
+      ...outputs,
+      ...secretOutputs(inputs, observed.openaiApiKeyHasValue),
+      changed: 'false',
+      changes: '0',
+      'plan-digest': '',
+    },
+    summary:
+      lacking.length > 0
+        ? `### ❌ ${title(inputs)} is not there`
+        : details(`Outputs of ${inputs.app} ${inputs.environment}`, table(['Output', 'Value'], rows)),
+    failure: lacking.length === 0 ? undefined : notThere(inputs, lacking),
+  };
+}
+
+function notThere(inputs: ReportInputs, lacking: readonly StackKey[]): ActionError {
+  const names = lacking.map((key) => stackName(inputs, key)).join(', ');
+  return new ActionError('StackMissing', `not in this account and region: ${names}`, {
+    hint: 'Check app, environment and aws-region, or provision the environment first (mode: apply).',
+  });
+}
+
+/** Every stack output by its kebab-cased name. */
+export function stackOutputs(outputs: ReadonlyMap<StackKey, ReadonlyMap<string, string>>): Outputs {
+  return Object.fromEntries(
+    [...outputs.values()].flatMap((found) => [...found].map(([name, value]) => [kebab(name), value] as const)),
+  );
+}
+
+export function kebab(name: string): string {
+  return name.replace(/([a-z0-9])([A-Z])/g, '$1-$2').toLowerCase();
+}
+
+function observedOutputs(observed: Observed): ReadonlyMap<StackKey, ReadonlyMap<string, string>> {
+  return new Map([...observed.stacks].map(([key, { outputs }]) => [key, outputs]));
+}
+
+function secretOutputs(inputs: ReportInputs, hasValue: boolean | undefined): { readonly 'missing-secrets': string } {
+  const name = `${namePrefix(inputs.app, inputs.environment)}/openai-api-key`;
+  return { 'missing-secrets': hasValue === false ? name : '' };
+}
+
+const marks: Readonly<Record<StackResult['outcome'], string>> = {
+  created: '✅ created',
+  updated: '✅ updated',
+  unchanged: '✅ unchanged',
+  failed: '❌ failed',
+  'not-started': '➖ not started',
+};
+
+/** One error for the step, with every failed stack in it. */
+function combined(stacks: readonly StackResult[]): ActionError | undefined {
+  const failures = stacks.flatMap(({ failure }) => failure ?? []);
+  const [first] = failures;
+  if (first === undefined || failures.length === 1) return first;
+  return new ActionError('StacksFailed', failures.map(({ message }) => message).join('\n'), {
+    ...(first.hint === undefined ? {} : { hint: first.hint }),
+    fault: first.fault,
+  });
+}
+
+function headline(
+  inputs: ReportInputs,
+  {
+    failed,
+    changes,
+    ms,
+  }: { readonly failed: boolean; readonly changes: readonly PlannedChange[]; readonly ms: number },
+): string {
+  if (failed) return `### ❌ ${title(inputs)} is not what it should be`;
+  return changes.length === 0
+    ? `### ✅ ${title(inputs)} is unchanged (checked in ${humanDuration(ms)})`
+    : `### ✅ ${title(inputs)} is up: ${counted(changes)} in ${humanDuration(ms)}`;
+}
+
+function title({ app, environment }: ReportInputs): string {
+  return escapeMarkdown(`${app} ${environment}`);
+}
+
+const kinds = ['add', 'change', 'perhaps-replace', 'replace', 'remove'] as const;
+const words = {
+  add: 'added',
+  change: 'changed',
+  'perhaps-replace': 'perhaps replaced',
+  replace: '**replaced**',
+  remove: '**removed**',
+} as const;
+const signs = {
+  add: '➕',
+  change: '✏️',
+  'perhaps-replace': '♻️ perhaps replaced',
+  replace: '♻️ **replaced**',
+  remove: '🗑️ **removed**',
+} as const;
+
+function counted(changes: readonly PlannedChange[]): string {
+  const counts = kinds.map((kind) => [kind, changes.filter((change) => change.kind === kind).length] as const);
+  return counts
+    .filter(([, count]) => count > 0)
+    .map(([kind, count]) => `${count} ${words[kind]}`)
+    .join(', ');
+}
+
+function changeList(stack: string, changes: readonly PlannedChange[]): string {
+  if (changes.length === 0) return '';
+  const rows = changes.map(({ kind, description, logicalId, type, properties }) => [
+    signs[kind],
+    escapeMarkdown(description),
+    code(logicalId),
+    code(type),
+    properties.map(code).join(', '),
+  ]);
+  return details(
+    `${stack}: ${counted(changes).replaceAll('*', '')}`,
+    table(['', 'What', 'Id', 'Type', 'Properties'], rows),
+  );
+}
+
+function refused(changes: readonly PlannedChange[]): string {
+  if (changes.length === 0) return '';
+  const list = changes.map(
+    ({ kind, description, logicalId }) => `${kind} ${escapeMarkdown(description)} (${code(logicalId)})`,
+  );
+  return `⛔ **Apply would refuse to** ${list.join(', ')}, unless \`allow-replacement\` names it.`;
+}
+
+function places(outputs: Outputs): string {
+  const shown = [
+    'site-url',
+    'api-url',
+    'cluster',
+    'service',
+    'ecr-repository',
+    'frontend-bucket',
+    'uploads-bucket',
+    'log-group',
+  ];
+  const rows = shown.flatMap((name) => {
+    const value = outputs[name];
+    return value === undefined ? [] : [[code(name), code(value)]];
+  });
+  return rows.length === 0 ? '' : table(['Output', 'Value'], rows);
+}
+
+function missing(secret: string): string {
+  if (secret === '') return '';
+  const command = `aws secretsmanager put-secret-value --secret-id ${secret} --secret-string file://key.txt`;
+  return paragraphs(
+    `🔑 **A person must fill in** ${code(secret)}; until then tasks run without it:`,
+    codeBlock(command, 'sh'),
+    'Then provision and deploy again.',
+  );
+}
+
+function paragraphs(...parts: readonly string[]): string {
+  return parts.filter((part) => part !== '').join('\n\n');
+}

@@ -1,0 +1,116 @@
+import { join } from 'node:path';
+
+interface BadInputs {
+  readonly name: string;
+  readonly inputs: Readonly<Record<string, string>>;
+  /** All of these are said. */
+  readonly expect: readonly string[];
+}
+
+const config = (file: string): string => join(import.meta.dirname, 'provision-env', file);
+
+export const cases: readonly BadInputs[] = [
+  { name: 'an unknown mode', inputs: { mode: 'aply' }, expect: ['mode is "aply"', '"plan", "apply"'] },
+  { name: 'a mode that comes later', inputs: { mode: 'destroy' }, expect: ['mode is "destroy"', 'not supported yet'] },
+  {
+    name: 'an application name in capitals',
+    inputs: { app: 'Analytics' },
+    expect: ['app is "Analytics"', 'lower-case'],
+  },
+  { name: 'a name that begins a command', inputs: { app: '::add-mask::x' }, expect: ['app is', 'lower-case'] },
+  {
+    name: 'names too long for a load balancer',
+    inputs: { app: 'analytics-studio-of-ours', environment: 'staging' },
+    expect: ['app is "analytics-studio-of-ours-staging"', 'at most 28 characters'],
+  },
+  { name: 'an environment with a slash', inputs: { environment: 'a/b' }, expect: ['environment is "a/b"'] },
+  { name: 'an unknown tier', inputs: { tier: 'small' }, expect: ['tier is "small"', '"production-small"'] },
+  { name: 'NAT of no kind', inputs: { nat: 'double' }, expect: ['nat is "double"', '"per-az"'] },
+  { name: 'EC2 capacity', inputs: { compute: 'ec2' }, expect: ['compute is "ec2"', 'not supported yet'] },
+  { name: 'customer keys', inputs: { kms: 'customer' }, expect: ['kms is "customer"', 'not supported yet'] },
+  {
+    name: 'a domain without certificates, and not even a domain',
+    inputs: { domain: 'https://example.com' },
+    expect: ['domain is "https://example.com"', 'a domain such as "example.com"'],
+  },
+  {
+    name: 'a domain without certificates',
+    inputs: { domain: 'example.com' },
+    expect: ['parameters.SiteCertificateArn is missing', 'parameters.ApiCertificateArn is missing'],
+  },
+  {
+    name: 'a zone without a domain',
+    inputs: { 'hosted-zone-id': 'Z0123456789' },
+    expect: ['hosted-zone-id is "Z0123456789"', 'except with a domain'],
+  },
+  {
+    name: 'a confirmation of nothing',
+    inputs: { mode: 'apply', confirm: 'analytics-studio-production' },
+    expect: ['confirm is "analytics-studio-production"', 'mode "destroy"'],
+  },
+  {
+    name: 'a digest for a plan, and no digest at all',
+    inputs: { mode: 'plan', 'plan-digest': 'latest' },
+    expect: ['plan-digest is "latest"', 'the output plan-digest of a plan'],
+  },
+  {
+    name: 'a digest that only apply can honour',
+    inputs: { mode: 'plan', 'plan-digest': 'a'.repeat(64) },
+    expect: ['plan-digest is "aaaa', 'mode "apply"'],
+  },
+  {
+    name: 'a mistyped logical id',
+    inputs: { mode: 'apply', 'allow-replacement': 'Databse\n"; rm -rf /' },
+    expect: ['allow-replacement is "Databse"', 'did you mean "Database"?', 'allow-replacement is "\\"; rm'],
+  },
+  {
+    name: 'a price limit',
+    inputs: { 'max-monthly-usd': '100' },
+    expect: ['max-monthly-usd is "100"', 'not supported yet'],
+  },
+  {
+    name: 'a comment and its token, which is not shown',
+    inputs: { comment: 'true', 'github-token': 'ghp_secret' },
+    expect: ['comment is "true"', 'github-token is "***"'],
+  },
+  {
+    name: 'a role that is a user',
+    inputs: { 'execution-role-arn': 'arn:aws:iam::123456789012:user/me' },
+    expect: ['execution-role-arn is "arn:aws:iam::123456789012:user/me"', 'role/name'],
+  },
+  {
+    name: 'a wait of no time',
+    inputs: { 'wait-timeout-minutes': '0' },
+    expect: ['wait-timeout-minutes is "0"', 'from 1 to 720'],
+  },
+  { name: 'a missing file', inputs: { config: 'nowhere.yml' }, expect: ['config is "nowhere.yml"', 'ENOENT'] },
+  { name: 'a broken file', inputs: { config: config('broken.yml') }, expect: ['broken.yml: YAML is', 'a YAML file'] },
+  { name: 'a list for a file', inputs: { config: config('list.yml') }, expect: ['list.yml: content is', 'a map'] },
+  {
+    name: 'unknown and misplaced keys, all at once, without showing a password',
+    inputs: { config: config('unknown.yml') },
+    expect: [
+      'tir is "production-small"; accepted: a known key; did you mean "tier"?',
+      'mode is "apply"; accepted: an input of the run',
+      'parameters.DatabseMultiAz is "true"; accepted: a known parameter; did you mean "DatabaseMultiAz"?',
+      'parameters.VpcId is "vpc-1"; accepted: left out',
+      'parameters.Nat is "single"; accepted: left out: use the input nat',
+      'environment-variables.1ST is missing; accepted: a name of letters',
+      'environment-variables.DATABASE_URL is missing; accepted: left out: tasks read it from Secrets Manager',
+    ],
+  },
+  {
+    name: 'values the templates refuse, beside bad inputs',
+    inputs: { config: config('values.yml'), 'dry-run': 'yes', 'aws-region': 'mars' },
+    expect: [
+      'tier is "huge"',
+      'parameters.DatabaseBackupRetentionDays is "99"; accepted: a whole number from 1 to 35',
+      'parameters.DatabaseMultiAz is "maybe"; accepted: "true", "false"',
+      'parameters.HealthCheckPath is "health"',
+      'parameters.PriceClass is missing; accepted: a text, a number',
+      'environment-variables.LEAK',
+      'dry-run is "yes"',
+      'aws-region is "mars"',
+    ],
+  },
+];

@@ -1,0 +1,139 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { parseInputs, type Inputs } from '../../../actions/provision-env/src/inputs.ts';
+import { InputReader } from '../../../shared/action/input-reader.ts';
+import { InputError } from '../../../shared/core/errors.ts';
+import { cases } from '../../bundle/provision-env.bad-inputs.ts';
+
+const workspace = mkdtempSync(join(tmpdir(), 'slipway-provision-'));
+
+function read(inputs: Readonly<Record<string, string>>): Inputs {
+  return parseInputs(
+    new InputReader({ get: (name) => inputs[name] ?? '', env: { AWS_REGION: 'us-east-1' }, mask: () => undefined }),
+    { workspace },
+  );
+}
+
+function config(text: string): string {
+  writeFileSync(join(workspace, 'env.yml'), text);
+  return 'env.yml';
+}
+
+const value = (inputs: Inputs, key: string, name: string): string | undefined => {
+  const source = inputs.specs.find((spec) => spec.key === key)?.parameters.get(name);
+  return source?.from === 'value' ? source.value : source?.from;
+};
+
+describe('refused', () => {
+  test.each(cases.map((item) => [item.name, item] as const))('%s', (_, { inputs, expect: expected }) => {
+    let message = '';
+    try {
+      read(inputs);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      message = error.message;
+    }
+    for (const text of expected) expect(message).toContain(text);
+  });
+
+  test('a secret among the variables is named, never shown', () => {
+    expect(() => read({ config: config('environment-variables: { SECRET_KEY: hunter2 }') })).toThrow(InputError);
+    try {
+      read({ config: 'env.yml' });
+    } catch (error) {
+      expect((error as Error).message).not.toContain('hunter2');
+    }
+  });
+
+  test('variables that no template could hold', () => {
+    const many = Array.from({ length: 300 }, (_, index) => `  V${index}: ${'x'.repeat(100)}`).join('\n');
+    expect(() => read({ config: config(`environment-variables:\n${many}`) })).toThrow(/51200 bytes/);
+  });
+
+  test('an alias bomb', () => {
+    const bomb = ['a: &a [x, x, x, x, x, x, x, x, x]'];
+    for (let level = 1; level < 12; level += 1) {
+      const [name, inner] = [String.fromCharCode(97 + level), String.fromCharCode(96 + level)];
+      bomb.push(`${name}: &${name} [${`*${inner}, `.repeat(9)}*${inner}]`);
+    }
+    expect(() => read({ config: config(bomb.join('\n')) })).toThrow(InputError);
+  });
+});
+
+describe('accepted', () => {
+  test('nothing at all is a plan of the development tier', () => {
+    const inputs = read({});
+    expect(inputs).toMatchObject({
+      mode: 'plan',
+      app: 'analytics-studio',
+      environment: 'production',
+      tier: 'development',
+    });
+    expect(inputs.specs.map(({ name }) => name)).toEqual([
+      'analytics-studio-production-foundation',
+      'analytics-studio-production-app',
+    ]);
+    expect(value(inputs, 'foundation', 'Name')).toBe('analytics-studio');
+    expect(value(inputs, 'foundation', 'Nat')).toBe('none');
+    expect(value(inputs, 'foundation', 'DatabaseInstanceClass')).toBe('db.t3.micro');
+  });
+
+  test('other environments carry their name in every name', () => {
+    expect(value(read({ environment: 'staging' }), 'app', 'Name')).toBe('analytics-studio-staging');
+  });
+
+  test('inputs win over the file, the file wins over the tier, the tier over the template', () => {
+    const path = config(
+      'tier: production-medium\nnat: single\naws-region: eu-west-1\nparameters: { RedisReplicas: 2 }\n',
+    );
+    const inputs = read({ config: path, app: 'shop', nat: 'none' });
+    expect(inputs).toMatchObject({ app: 'shop', tier: 'production-medium', region: 'eu-west-1' });
+    expect(value(inputs, 'foundation', 'Nat')).toBe('none');
+    expect(value(inputs, 'foundation', 'RedisReplicas')).toBe('2');
+    expect(value(inputs, 'foundation', 'DatabaseMultiAz')).toBe('true');
+    expect(value(inputs, 'foundation', 'DatabaseAllocatedStorage')).toBeUndefined();
+  });
+
+  test('a value comes from a person, from another stack, or from what AWS says', () => {
+    const inputs = read({ tier: 'production-small' });
+    expect(value(inputs, 'app', 'VpcId')).toBe('output');
+    expect(value(inputs, 'app', 'ServiceTaskDefinition')).toBe('observed');
+  });
+
+  test('a dry run of apply is a plan', () => {
+    expect(read({ mode: 'apply', 'dry-run': 'true' }).mode).toBe('plan');
+    expect(read({ mode: 'apply' }).mode).toBe('apply');
+  });
+
+  test('a domain with its certificates', () => {
+    const certificates = ['Site', 'Api'].map(
+      (name) => `  ${name}CertificateArn: arn:aws:acm:us-east-1:123456789012:certificate/${name}`,
+    );
+    const path = config(`domain: example.com\nhosted-zone-id: Z0123\nparameters:\n${certificates.join('\n')}\n`);
+    expect(value(read({ config: path }), 'app', 'Domain')).toBe('example.com');
+    expect(value(read({ config: path }), 'app', 'HostedZoneId')).toBe('Z0123');
+  });
+
+  test('an empty file', () => {
+    expect(read({ config: config('') }).tier).toBe('development');
+    expect(read({ config: config('parameters:\nenvironment-variables:\n') }).tier).toBe('development');
+  });
+
+  test('the example’s own file', () => {
+    const path = join(import.meta.dirname, '../../../examples/analytics-studio/environments/production.yml');
+    const inputs = read({ config: path });
+    expect(inputs).toMatchObject({ app: 'analytics-studio', environment: 'production', tier: 'production-small' });
+  });
+
+  test('a list becomes JSON, a boolean and a number their texts', () => {
+    const path = config(
+      'environment-variables: { CORS_ORIGINS: [https://a.example, https://b.example], DEBUG: true, N: 5 }',
+    );
+    const body = read({ config: path }).specs.find(({ key }) => key === 'app')?.body ?? '';
+    expect(body).toContain('- { Name: CORS_ORIGINS, Value: "[\\"https://a.example\\",\\"https://b.example\\"]" }');
+    expect(body).toContain('- { Name: DEBUG, Value: "true" }');
+    expect(body).toContain('- { Name: N, Value: "5" }');
+  });
+});
