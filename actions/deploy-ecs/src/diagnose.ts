@@ -158,7 +158,7 @@ const rules: readonly Rule[] = [
     fix: 'push the image first and pass its digest on (build-push-image’s output "image")',
   },
   {
-    matches: pullFailed(/timeout|timed out|no route|connection refused|i\/o|deadline/i),
+    matches: pullFailed(/timeout|timed out|no such host|no route|connection refused|i\/o|deadline/i),
     cause: 'the tasks’ subnets cannot reach the registry',
     fix: 'route the subnets through a NAT gateway, or add the VPC endpoints ecr.api, ecr.dkr and the S3 gateway, or set assignPublicIp in a public subnet; let the security group out on 443',
   },
