@@ -31,8 +31,12 @@ export async function verify(cloud: Cloud, deployed: Deployed): Promise<readonly
 }
 
 async function site(cloud: Cloud, { siteUrl, bucket }: Deployed): Promise<readonly Check[]> {
+  const plain = await cloud.fetch(new URL('/', siteUrl).href.replace(/^https/, 'http'));
   const page = await cloud.fetch(new URL('/', siteUrl).href);
-  const checks = [check('site: the page', page.status === 200 && page.text.includes('<html'), seen(page))];
+  const checks = [
+    check('site: plain HTTP is sent to HTTPS', plain.status === 301, seen(plain)),
+    check('site: the page', page.status === 200 && page.text.includes('<html'), seen(page)),
+  ];
   const assets = assetsOf(page.text);
   const broken: string[] = [];
   for (const asset of assets) {

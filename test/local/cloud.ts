@@ -75,14 +75,16 @@ export class Cloud {
 
   /** A viewer's request: the name that a browser would look up goes into the Host header. */
   fetch(url: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
-    const { host, pathname, search } = new URL(url);
+    const { host, pathname, search, protocol } = new URL(url);
+    // The emulator has no certificate: HTTPS counts as having ended in front of it.
+    const ended = protocol === 'https:' ? { 'x-forwarded-proto': 'https' } : {};
     return new Promise((resolve, reject) => {
       const call = request(
         {
           host: '127.0.0.1',
           port: this.emulator.port,
           path: pathname + search,
-          headers: { ...headers, host },
+          headers: { ...headers, ...ended, host },
           timeout: 15_000,
         },
         (response) => {

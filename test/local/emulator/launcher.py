@@ -68,6 +68,22 @@ def refuse_strangers(application):
     return guarded
 
 
+def viewers_come_by_https(application):
+    """AWS: a site is served by HTTPS, and plain HTTP is redirected there. This port has no certificate: whoever asks
+    for `<name>.cloudfront.localhost` (a browser finds that on loopback) counts as having come by HTTPS. Under the
+    distribution's own name, `<name>.cloudfront.net`, the redirect is what it is on AWS."""
+
+    async def as_https(scope, receive, send):
+        if scope["type"] == "http":
+            headers = dict(scope["headers"])
+            host = headers.get(b"host", b"").decode().split(":")[0]
+            if host.endswith(".cloudfront.localhost") and b"x-forwarded-proto" not in headers:
+                scope = {**scope, "headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
+        await application(scope, receive, send)
+
+    return as_https
+
+
 def end_with_owner():
     file = os.environ.get("SLIPWAY_OWNER")
     if not file:
@@ -96,7 +112,7 @@ def main():
     containers.confine()
     listen_on_the_private_network_too()
     end_with_owner()
-    emulator.app = refuse_strangers(emulator.app)
+    emulator.app = refuse_strangers(viewers_come_by_https(emulator.app))
     sys.argv = ["ministack"]
     emulator.main()
 
