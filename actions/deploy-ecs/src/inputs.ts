@@ -150,7 +150,7 @@ export function parseInputs(read: InputReader, readFile: ReadFile): Inputs {
     rollback: read.boolean('rollback', false),
     initialCount: read.optional('initial-count', count),
     pausedIs: read.withDefault('paused-is', oneOf(['red', 'green']), 'red'),
-    healthCheckUrl: read.optional('health-check-url', httpUrl),
+    healthCheckUrl: readUrl(read),
   };
   if (container !== undefined && read.text('run-before') === undefined) {
     read.problem('run-before-container', container, 'only together with run-before');
@@ -163,6 +163,15 @@ const count: Parser<number> = {
   accepted: 'a whole number from 1 to 5000 (0 running tasks would prove nothing)',
   parse: (text) => (/^[1-9]\d{0,3}$/.test(text) && Number(text) <= 5000 ? Number(text) : undefined),
 };
+
+/** A URL may hold a password, which must not be shown. */
+function readUrl(read: InputReader): string | undefined {
+  const text = read.text('health-check-url');
+  if (text === undefined) return undefined;
+  const url = httpUrl.parse(text);
+  if (url === undefined) read.problem('health-check-url', text.replace(/\/\/.*@/s, '//***@'), httpUrl.accepted);
+  return url;
+}
 
 function readBase(read: InputReader, readFile: ReadFile): Base {
   const text = read.text('task-definition');
