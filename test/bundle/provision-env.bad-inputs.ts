@@ -84,7 +84,7 @@ export const cases: readonly BadInputs[] = [
     expect: ['wait-timeout-minutes is "0"', 'from 1 to 720'],
   },
   { name: 'a missing file', inputs: { config: 'nowhere.yml' }, expect: ['config is "nowhere.yml"', 'ENOENT'] },
-  { name: 'a broken file', inputs: { config: config('broken.yml') }, expect: ['broken.yml: YAML is', 'a YAML file'] },
+  { name: 'a broken file', inputs: { config: config('broken.txt') }, expect: ['broken.txt: YAML is', 'a YAML file'] },
   { name: 'a list for a file', inputs: { config: config('list.yml') }, expect: ['list.yml: content is', 'a map'] },
   {
     name: 'unknown and misplaced keys, all at once, without showing a password',

@@ -283,7 +283,7 @@ class StackRun {
   }
 
   #name(what: string): string {
-    return `${this.#options.runName}-${what}`;
+    return `${this.#options.runName}-${this.#plan.spec.key}-${what}`;
   }
 
   #cancelled(error: unknown): ActionError {

@@ -1,5 +1,5 @@
 import type { ChangeSetState, Stacks, StackState } from '../../../shared/aws/cloudformation.ts';
-import type { EcsServices } from '../../../shared/aws/ecs.ts';
+import type { DeploymentState, ServiceRef, ServiceState } from '../../../shared/aws/ecs.ts';
 import type { Secrets } from '../../../shared/aws/secrets-manager.ts';
 import type { Clock } from '../../../shared/core/clock.ts';
 import { isAwsError } from '../../../shared/core/errors.ts';
@@ -8,10 +8,19 @@ import { heldParameters, knownOutputs, resolveParameters } from './parameters.ts
 import { condition } from './verdict.ts';
 import type { StackKey, StackSpec } from './stacks.ts';
 
+/** What there is to know about a service here: `EcsServices` tells it. */
+export interface RunningServices {
+  describeService(ref: ServiceRef): Promise<RunningService | undefined>;
+}
+
+export interface RunningService extends Pick<ServiceState, 'status' | 'taskDefinition'> {
+  readonly deployments: readonly Pick<DeploymentState, 'rolloutState'>[];
+}
+
 export interface Ports {
   readonly stacks: Stacks;
   readonly secrets: Secrets;
-  readonly services: Pick<EcsServices, 'describeService'>;
+  readonly services: RunningServices;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -49,7 +58,7 @@ export async function observe(inputs: ObserveInputs, ports: Ports): Promise<Obse
         const preview = await makeChangeSet(
           {
             stack: spec.name,
-            name: `${inputs.runName}-plan`,
+            name: `${inputs.runName}-${spec.key}-plan`,
             kind: 'UPDATE',
             template: spec.body,
             parameters: new Map([...parameters, ...heldParameters(spec, state, parameters)]),

@@ -1,0 +1,292 @@
+import type {
+  ChangeSetRequest,
+  ChangeSetState,
+  ResourceChange,
+  StackEvent,
+  Stacks,
+  StackState,
+} from '../../shared/aws/cloudformation.ts';
+import type { Clock } from '../../shared/core/clock.ts';
+import { AwsError } from '../../shared/core/errors.ts';
+import type { RunningService } from '../../actions/provision-env/src/observe.ts';
+import type { RunIo } from '../../actions/provision-env/src/run.ts';
+import { parseTemplate, type Template } from '../../actions/provision-env/src/template.ts';
+
+/** A clock that only moves when someone sleeps, and lets the world move with it. */
+export class FakeClock implements Clock {
+  #now = 1_800_000_000_000;
+  readonly onTick: ((now: number) => void)[] = [];
+
+  now(): number {
+    return this.#now;
+  }
+
+  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    this.#now += ms;
+    for (const tick of this.onTick) tick(this.#now);
+  }
+}
+
+const known = new Map<string, Template>();
+
+function parsed(text: string): Template {
+  const template = known.get(text) ?? parseTemplate(text);
+  known.set(text, template);
+  return template;
+}
+
+interface FakeStack {
+  state: { -readonly [K in keyof StackState]: StackState[K] };
+  template: string;
+  events: StackEvent[];
+}
+
+interface FakeChangeSet {
+  readonly request: ChangeSetRequest;
+  readonly parameters: ReadonlyMap<string, string>;
+  readonly template: string;
+  readonly changes: readonly ResourceChange[];
+}
+
+/** How an execution goes: what fails (by logical id, with a reason), and how long it takes. */
+export interface Behaviour {
+  readonly fails?: Readonly<Record<string, string>>;
+  readonly ms?: number;
+  /** How the change set itself ends. */
+  readonly refused?: string;
+}
+
+/**
+ * CloudFormation as far as the action can see it: change sets compare templates and parameters, executions take time,
+ * failures roll back. What a change is called is up to the test.
+ */
+export class FakeStacks implements Stacks {
+  readonly stacks = new Map<string, FakeStack>();
+  readonly changeSets = new Map<string, FakeChangeSet>();
+  /** Every call that changes something, in order. */
+  readonly writes: string[] = [];
+  readonly executed: { readonly stack: string; readonly parameters: Readonly<Record<string, string>> }[] = [];
+  readonly behaviour = new Map<string, Behaviour>();
+  /** Names a modification by the parameters and the template that differ. */
+  changesOf: (stack: string, differing: readonly string[]) => readonly ResourceChange[] = (_, differing) =>
+    differing.map((name) => modification(`Changed${name}`));
+  /** Thrown instead of the next answers to `describe`. */
+  readonly faults: Error[] = [];
+  #ids = 0;
+  readonly #clock: FakeClock;
+  readonly #pending: { readonly at: number; readonly run: () => void }[] = [];
+
+  constructor(clock: FakeClock) {
+    this.#clock = clock;
+    clock.onTick.push((now) => {
+      for (const due of this.#pending.filter(({ at }) => at <= now)) {
+        this.#pending.splice(this.#pending.indexOf(due), 1);
+        due.run();
+      }
+    });
+  }
+
+  add(name: string, status: string, parameters: Readonly<Record<string, string>> = {}): FakeStack {
+    const stack: FakeStack = {
+      template: '',
+      events: [],
+      state: {
+        id: `arn:stack/${name}/1`,
+        name,
+        status,
+        reason: '',
+        parameters: new Map(Object.entries(parameters)),
+        outputs: new Map(),
+      },
+    };
+    this.stacks.set(name, stack);
+    this.#event(stack, name, [status]);
+    return stack;
+  }
+
+  /** Something that AWS itself does later. */
+  later(ms: number, run: () => void): void {
+    this.#pending.push({ at: this.#clock.now() + ms, run });
+  }
+
+  finish(name: string, status: string): void {
+    const stack = this.stacks.get(name)!;
+    stack.state.status = status;
+    this.#event(stack, name, [status]);
+  }
+
+  async describe(stack: string): Promise<StackState | undefined> {
+    const fault = this.faults.shift();
+    if (fault !== undefined) throw fault;
+    const found = this.#find(stack);
+    return found === undefined ? undefined : { ...found.state };
+  }
+
+  async createChangeSet(request: ChangeSetRequest): Promise<string> {
+    this.writes.push(`create-change-set ${request.stack}`);
+    if (request.kind === 'CREATE') {
+      if (this.stacks.has(request.stack)) throw new Error(`${request.stack} exists`);
+      this.add(request.stack, 'REVIEW_IN_PROGRESS');
+    }
+    const stack = this.stacks.get(request.stack)!;
+    const template = typeof request.template === 'string' ? request.template : stack.template;
+    const parameters = new Map(
+      [...request.parameters].map(([name, value]) => {
+        const previous = stack.state.parameters.get(name);
+        if (typeof value !== 'string' && previous === undefined) throw new Error(`${name} has no previous value`);
+        return [name, typeof value === 'string' ? value : previous!] as const;
+      }),
+    );
+    // As AWS does: what is not sent takes the template's default.
+    for (const { name, fallback } of parsed(template).parameters.values()) {
+      if (!parameters.has(name) && fallback !== undefined) parameters.set(name, fallback);
+    }
+    const differing = [...parameters].filter(([name, value]) => stack.state.parameters.get(name) !== value);
+    const names = [...differing.map(([name]) => name), ...(template === stack.template ? [] : ['Template'])];
+    const changes =
+      request.kind === 'CREATE'
+        ? [...parsed(template).resources.values()].map(({ logicalId, type }) => addition(logicalId, type))
+        : this.changesOf(request.stack, names);
+    const id = `arn:change-set/${request.name}`;
+    if (this.changeSets.has(id)) throw new Error(`${request.name} exists already`);
+    this.changeSets.set(id, { request, parameters, template, changes });
+    return id;
+  }
+
+  async describeChangeSet(changeSet: string): Promise<ChangeSetState> {
+    const { request, changes } = this.changeSets.get(changeSet)!;
+    const { refused } = this.behaviour.get(request.stack) ?? {};
+    if (refused !== undefined) return { status: 'FAILED', reason: refused, executable: false, changes: [] };
+    return changes.length === 0
+      ? { status: 'FAILED', reason: 'The submitted information didn’t contain changes.', executable: false, changes }
+      : { status: 'CREATE_COMPLETE', reason: '', executable: true, changes };
+  }
+
+  async executeChangeSet(changeSet: string): Promise<void> {
+    const { request, parameters, template, changes } = this.changeSets.get(changeSet)!;
+    const name = request.stack;
+    const stack = this.stacks.get(name)!;
+    const { fails = {}, ms = 1000 } = this.behaviour.get(name) ?? {};
+    const verb = request.kind;
+    this.writes.push(`execute ${name}`);
+    this.executed.push({ stack: name, parameters: Object.fromEntries(parameters) });
+    this.changeSets.clear();
+    stack.state.status = `${verb}_IN_PROGRESS`;
+    this.#event(stack, name, [stack.state.status, 'User Initiated']);
+    for (const { logicalId } of changes) this.#event(stack, logicalId, [`${verb}_IN_PROGRESS`]);
+    this.later(ms, () => {
+      const failed = changes.some(({ logicalId }) => fails[logicalId] !== undefined);
+      for (const { logicalId } of changes) {
+        const reason = fails[logicalId];
+        if (reason !== undefined) this.#event(stack, logicalId, [`${verb}_FAILED`, reason]);
+        else this.#event(stack, logicalId, [`${verb}_COMPLETE`]);
+      }
+      if (failed) {
+        this.#event(stack, 'Bystander', [`${verb}_FAILED`, 'Resource creation cancelled']);
+        this.finish(name, verb === 'CREATE' ? 'ROLLBACK_COMPLETE' : 'UPDATE_ROLLBACK_COMPLETE');
+        return;
+      }
+      stack.template = template;
+      stack.state.parameters = parameters;
+      stack.state.outputs = new Map(parsed(template).outputs.map((output) => [output, `${output} of ${name}`]));
+      this.finish(name, `${verb}_COMPLETE`);
+    });
+  }
+
+  async deleteChangeSet(changeSet: string): Promise<void> {
+    this.changeSets.delete(changeSet);
+  }
+
+  async deleteStack(stack: string): Promise<void> {
+    const found = this.#find(stack)!;
+    this.writes.push(`delete ${found.state.name}`);
+    this.stacks.delete(found.state.name);
+  }
+
+  async events(stack: string, since: string | undefined): Promise<readonly StackEvent[]> {
+    const events = this.#find(stack)?.events ?? [];
+    return events.slice(events.findIndex(({ id }) => id === since) + 1);
+  }
+
+  async lastEvent(stack: string): Promise<string | undefined> {
+    return this.#find(stack)?.events.at(-1)?.id;
+  }
+
+  #find(stack: string): FakeStack | undefined {
+    return [...this.stacks.values()].find(({ state }) => state.name === stack || state.id === stack);
+  }
+
+  #event(stack: FakeStack, logicalId: string, [status, reason = '']: readonly [string, string?]): void {
+    this.#ids += 1;
+    const own = logicalId === stack.state.name;
+    stack.events.push({
+      id: String(this.#ids),
+      at: this.#clock.now(),
+      logicalId,
+      physicalId: own ? stack.state.id : `id-${logicalId}`,
+      type: own ? 'AWS::CloudFormation::Stack' : 'AWS::Test::Thing',
+      status,
+      reason,
+    });
+  }
+}
+
+export function modification(logicalId: string, more: Partial<Omit<ResourceChange, 'logicalId'>> = {}): ResourceChange {
+  return { action: 'Modify', logicalId, type: 'AWS::Test::Thing', replacement: 'False', properties: [], ...more };
+}
+
+function addition(logicalId: string, type: string): ResourceChange {
+  return { action: 'Add', logicalId, type, replacement: 'False', properties: [] };
+}
+
+export function throttled(): AwsError {
+  return new AwsError('ThrottlingException', 'Rate exceeded', {
+    service: 'CloudFormation',
+    operation: 'DescribeStacks',
+    httpStatus: 400,
+  });
+}
+
+export interface World extends RunIo {
+  readonly stacks: FakeStacks;
+  readonly clock: FakeClock;
+  readonly lines: string[];
+  readonly cancel: AbortController;
+  openaiKey: boolean | Error;
+  service: RunningService | undefined;
+}
+
+export function world(): World {
+  const clock = new FakeClock();
+  const lines: string[] = [];
+  const cancel = new AbortController();
+  const made: World = {
+    clock,
+    stacks: new FakeStacks(clock),
+    lines,
+    cancel,
+    signal: cancel.signal,
+    openaiKey: false,
+    service: undefined,
+    context: { runId: '7', runAttempt: 1 },
+    secrets: {
+      hasValue: async () => {
+        if (made.openaiKey instanceof Error) throw made.openaiKey;
+        return made.openaiKey;
+      },
+    },
+    services: { describeService: async () => made.service },
+    progress: {
+      info: (line) => lines.push(line),
+      warn: (line) => lines.push(`warning: ${line}`),
+      group: async (_, body) => body(),
+    },
+  };
+  return made;
+}
+
+/** A service that runs this task definition, with deployments in these states. */
+export function service(taskDefinition: string, ...rollouts: readonly string[]): RunningService {
+  return { status: 'ACTIVE', taskDefinition, deployments: rollouts.map((rolloutState) => ({ rolloutState })) };
+}

@@ -1,0 +1,322 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { parseInputs } from '../../actions/provision-env/src/inputs.ts';
+import { run } from '../../actions/provision-env/src/run.ts';
+import { InputReader } from '../../shared/action/input-reader.ts';
+import type { ActionReport } from '../../shared/action/run.ts';
+import { AwsError } from '../../shared/core/errors.ts';
+import { modification, service, throttled, world, type World } from './provision-env.fakes.ts';
+
+const workspace = mkdtempSync(join(tmpdir(), 'slipway-provision-'));
+const foundation = 'analytics-studio-production-foundation';
+const app = 'analytics-studio-production-app';
+const deployed = 'arn:aws:ecs:us-east-1:1:task-definition/analytics-studio-backend:7';
+const base = 'arn:aws:ecs:us-east-1:1:task-definition/analytics-studio-backend-base:1';
+
+let aws: World;
+beforeEach(() => {
+  aws = world();
+});
+
+async function provision(inputs: Readonly<Record<string, string>> = {}): Promise<ActionReport> {
+  const read = new InputReader({
+    get: (name) => ({ mode: 'apply', tier: 'production-small', ...inputs })[name] ?? '',
+    env: { AWS_REGION: 'us-east-1' },
+    mask: () => undefined,
+  });
+  return run(parseInputs(read, { workspace }), aws);
+}
+
+/** A changed setting of the app stack. */
+function changed(): { readonly config: string } {
+  writeFileSync(join(workspace, 'changed.yml'), 'parameters: { TaskMemory: 2048 }');
+  return { config: 'changed.yml' };
+}
+
+function parametersOf(index: number): Readonly<Record<string, string>> {
+  return aws.stacks.executed[index]!.parameters;
+}
+
+describe('first creation', () => {
+  test('makes the foundation, then the app with its outputs', async () => {
+    const report = await provision();
+    expect(report.failure).toBeUndefined();
+    expect(aws.stacks.executed.map(({ stack }) => stack)).toEqual([foundation, app]);
+    expect(parametersOf(0)).toMatchObject({ Name: 'analytics-studio', Nat: 'single', Redis: 'true' });
+    expect(parametersOf(1)).toMatchObject({
+      VpcId: `VpcId of ${foundation}`,
+      ServiceTaskDefinition: 'base',
+      ServiceCount: 'zero',
+      OpenaiApiKeyHasValue: 'false',
+    });
+    expect(report.outputs).toMatchObject({
+      changed: 'true',
+      cluster: `Cluster of ${app}`,
+      'frontend-bucket': `FrontendBucket of ${foundation}`,
+      'missing-secrets': 'analytics-studio/openai-api-key',
+      'monthly-usd': '',
+    });
+    expect(aws.lines.join('\n')).toContain('✓ created PostgreSQL database (Database), 1.0 s');
+    expect(report.summary).toContain('### ✅ analytics-studio production is up');
+    expect(report.summary).toContain('aws secretsmanager put-secret-value --secret-id analytics-studio/openai-api-key');
+  });
+
+  test('again, nothing is changed and nothing left', async () => {
+    await provision();
+    const before = aws.stacks.executed.length;
+    const report = await provision();
+    expect(aws.stacks.executed).toHaveLength(before);
+    expect(report.outputs).toMatchObject({ changed: 'false', changes: '0', cluster: `Cluster of ${app}` });
+    expect(aws.stacks.changeSets.size).toBe(0);
+    expect(report.summary).toContain('is unchanged');
+  });
+
+  test('a failure tells its first cause; the app is not started; the next run makes it anew', async () => {
+    aws.stacks.behaviour.set(foundation, { fails: { Database: 'Invalid DB engine', Cache: 'no such node' } });
+    const report = await provision();
+    expect(report.failure?.message).toContain(`${foundation} ended as ROLLBACK_COMPLETE`);
+    // The template names the cache behind the database.
+    expect(report.failure?.message).toContain('First failure: PostgreSQL database (Database): Invalid DB engine');
+    expect(report.outputs).toMatchObject({ changed: 'true' });
+    expect(report.summary).toContain('➖ not started');
+    expect(aws.stacks.stacks.has(app)).toBe(false);
+
+    aws.stacks.behaviour.clear();
+    const again = await provision();
+    expect(again.failure).toBeUndefined();
+    expect(aws.stacks.writes).toContain(`delete ${foundation}`);
+    expect(again.outputs['cluster']).toBe(`Cluster of ${app}`);
+  });
+
+  test('a change set that CloudFormation refuses leaves no empty stack behind', async () => {
+    aws.stacks.behaviour.set(foundation, { refused: 'Template error: something' });
+    const report = await provision();
+    expect(report.failure?.message).toContain('refused the change: Template error: something');
+    expect([aws.stacks.stacks.size, aws.stacks.changeSets.size]).toEqual([0, 0]);
+    expect(report.outputs).toMatchObject({ changed: 'false' });
+  });
+
+  test.each(['REVIEW_IN_PROGRESS', 'ROLLBACK_COMPLETE'])('a leftover %s is removed first', async (status) => {
+    aws.stacks.add(foundation, status);
+    expect((await provision()).failure).toBeUndefined();
+    expect(aws.stacks.writes[0]).toBe(`delete ${foundation}`);
+  });
+});
+
+describe('update', () => {
+  beforeEach(async () => {
+    await provision();
+    aws.service = service(base, 'COMPLETED');
+    aws.stacks.executed.length = 0;
+    aws.stacks.writes.length = 0;
+    aws.lines.length = 0;
+  });
+
+  test('a deployment since is no reason to touch the stack', async () => {
+    aws.service = service(deployed, 'COMPLETED');
+    const report = await provision();
+    expect(aws.stacks.executed).toEqual([]);
+    expect(report.outputs['changed']).toBe('false');
+  });
+
+  test('before a real change the stack learns what runs, and the number of tasks is let go', async () => {
+    aws.service = service(deployed, 'COMPLETED');
+    const report = await provision(changed());
+    expect(report.failure).toBeUndefined();
+    expect(aws.stacks.executed.map(({ stack }) => stack)).toEqual([app, app]);
+    expect(parametersOf(0)).toMatchObject({
+      ServiceTaskDefinition: deployed,
+      ServiceCount: 'keep',
+      TaskMemory: '1024',
+    });
+    expect(parametersOf(1)).toMatchObject({
+      ServiceTaskDefinition: deployed,
+      ServiceCount: 'keep',
+      TaskMemory: '2048',
+    });
+    expect(report.outputs).toMatchObject({ changed: 'true', changes: '1' });
+  });
+
+  test('a rolled-back update still knows the deployed revision', async () => {
+    aws.service = service(deployed, 'COMPLETED');
+    aws.stacks.behaviour.set(app, { fails: { ChangedTaskMemory: 'no' } });
+    const report = await provision(changed());
+    expect(report.failure?.message).toContain('UPDATE_ROLLBACK_COMPLETE');
+    expect(report.outputs).toMatchObject({ changed: 'true', cluster: `Cluster of ${app}` });
+    const restored = aws.stacks.stacks.get(app)!.state.parameters;
+    expect(restored.get('ServiceTaskDefinition')).toBe(deployed);
+    expect(restored.get('TaskMemory')).toBe('1024');
+  });
+
+  test('is refused while a deployment is under way; the foundation is not', async () => {
+    aws.service = service(deployed, 'IN_PROGRESS', 'COMPLETED');
+    const report = await provision(changed());
+    expect(report.failure?.code).toBe('DeploymentRunning');
+    expect(aws.stacks.executed).toEqual([]);
+    expect(aws.stacks.changeSets.size).toBe(0);
+    expect(report.summary).toContain('✅ unchanged');
+  });
+
+  test('a deployment that failed long ago does not stand in the way', async () => {
+    aws.service = service(deployed, 'COMPLETED', 'FAILED');
+    expect((await provision(changed())).failure).toBeUndefined();
+  });
+
+  test('a secret that was filled in since reaches the base task definition', async () => {
+    aws.openaiKey = true;
+    const report = await provision();
+    expect(parametersOf(1)).toMatchObject({ OpenaiApiKeyHasValue: 'true' });
+    expect(report.outputs['missing-secrets']).toBe('');
+  });
+
+  test('a role that may not look at secrets takes nothing away', async () => {
+    aws.openaiKey = true;
+    await provision();
+    const before = aws.stacks.executed.length;
+    aws.openaiKey = new AwsError('AccessDeniedException', 'denied', {
+      service: 'SecretsManager',
+      operation: 'DescribeSecret',
+      fault: 'user',
+    });
+    const report = await provision();
+    expect(report.failure).toBeUndefined();
+    expect(aws.stacks.executed).toHaveLength(before);
+    expect(report.outputs['missing-secrets']).toBe('');
+  });
+
+  test.each(['replace', 'remove'] as const)('does not %s data that is not named', async (what) => {
+    aws.stacks.changesOf = (stack, differing) =>
+      stack === foundation || differing.length === 0
+        ? []
+        : [
+            modification('Database', {
+              type: 'AWS::RDS::DBInstance',
+              ...(what === 'remove' ? { action: 'Remove' } : { replacement: 'Conditional' }),
+            }),
+          ];
+    const refused = await provision(changed());
+    expect(refused.failure?.code).toBe('DataAtRisk');
+    expect(refused.failure?.hint).toContain('Database');
+    expect(aws.stacks.executed).toEqual([]);
+    expect((await provision({ ...changed(), 'allow-replacement': 'Database' })).failure).toBeUndefined();
+  });
+
+  test('only the plan that was reviewed', async () => {
+    const plan = await provision({ mode: 'plan' });
+    await expect(provision({ ...changed(), 'plan-digest': plan.outputs['plan-digest']! })).rejects.toThrow(/reviewed/);
+    expect(aws.stacks.executed).toEqual([]);
+    expect((await provision({ 'plan-digest': plan.outputs['plan-digest']! })).failure).toBeUndefined();
+  });
+
+  test('the digest does not hang on what was deployed since', async () => {
+    const before = (await provision({ mode: 'plan' })).outputs['plan-digest'];
+    aws.service = service(deployed, 'COMPLETED');
+    expect((await provision({ mode: 'plan' })).outputs['plan-digest']).toBe(before);
+    expect((await provision({ mode: 'plan', ...changed() })).outputs['plan-digest']).not.toBe(before);
+  });
+});
+
+describe('waiting', () => {
+  test('attaches to an operation that runs already', async () => {
+    await provision();
+    aws.stacks.finish(foundation, 'UPDATE_IN_PROGRESS');
+    aws.stacks.later(60_000, () => aws.stacks.finish(foundation, 'UPDATE_COMPLETE'));
+    const report = await provision();
+    expect(report.failure).toBeUndefined();
+    expect(aws.lines.join('\n')).toContain('waiting for the operation that runs already');
+  });
+
+  test('throttled polls are no news', async () => {
+    aws.stacks.behaviour.set(foundation, { ms: 20_000 });
+    const running = provision();
+    aws.clock.onTick.push(() => {
+      if (aws.stacks.executed.length === 1 && aws.clock.now() % 3 === 0) aws.stacks.faults.push(throttled());
+    });
+    expect((await running).failure).toBeUndefined();
+  });
+
+  test('a timeout is red, and a rerun finishes', async () => {
+    aws.stacks.behaviour.set(foundation, { ms: 5 * 60_000 });
+    const late = await provision({ 'wait-timeout-minutes': '1' });
+    expect(late.failure?.code).toBe('WaitTimeout');
+    expect(late.failure?.message).toContain('CREATE_IN_PROGRESS');
+    expect((await provision()).failure).toBeUndefined();
+    expect(aws.stacks.writes.filter((write) => write === `execute ${foundation}`)).toHaveLength(1);
+  });
+
+  test('no silent minute: what takes long is told while it does', async () => {
+    aws.stacks.behaviour.set(foundation, { ms: 3 * 60_000 });
+    await provision();
+    const waiting = aws.lines.filter((line) => line.includes('… ') && line.includes('PostgreSQL database'));
+    expect(waiting.length).toBeGreaterThanOrEqual(4);
+  });
+
+  test('a cancelled run says that AWS goes on', async () => {
+    aws.stacks.behaviour.set(foundation, { ms: 60_000 });
+    aws.clock.onTick.push((now) => {
+      if (now > 1_800_000_010_000) aws.cancel.abort(new Error('SIGINT'));
+    });
+    const report = await provision();
+    expect(report.failure?.code).toBe('Cancelled');
+    expect(report.failure?.hint).toContain('goes on by itself');
+  });
+
+  test('a stack that only a person can mend is named, and nothing is touched', async () => {
+    await provision();
+    aws.stacks.finish(app, 'UPDATE_ROLLBACK_FAILED');
+    aws.stacks.writes.length = 0;
+    await expect(provision()).rejects.toThrow(/UPDATE_ROLLBACK_FAILED/);
+    expect(aws.stacks.writes).toEqual([]);
+  });
+});
+
+describe('plan', () => {
+  test('of nothing comes from the templates, without a single write', async () => {
+    const report = await provision({ mode: 'plan' });
+    expect(aws.stacks.writes).toEqual([]);
+    expect(report.outputs).toMatchObject({ changed: 'false', changes: '54' });
+    expect(report.summary).toContain('PostgreSQL database');
+    expect(report.summary).not.toContain('second NAT gateway');
+  });
+
+  test('of what exists asks CloudFormation and leaves nothing behind', async () => {
+    await provision();
+    const executed = aws.stacks.executed.length;
+    aws.stacks.changesOf = (stack, differing) =>
+      stack === app && differing.length > 0
+        ? [
+            modification('Service', { properties: ['TaskDefinition'] }),
+            modification('Database', { type: 'AWS::RDS::DBInstance', replacement: 'True' }),
+          ]
+        : [];
+    const report = await provision({ mode: 'plan', ...changed() });
+    expect(aws.stacks.executed).toHaveLength(executed);
+    expect(aws.stacks.changeSets.size).toBe(0);
+    expect(report.outputs).toMatchObject({ changed: 'false', changes: '2', cluster: `Cluster of ${app}` });
+    expect(report.summary).toContain('⛔ **Apply would refuse to** replace');
+  });
+
+  test('a dry run of apply executes nothing', async () => {
+    const report = await provision({ 'dry-run': 'true' });
+    expect(aws.stacks.writes).toEqual([]);
+    expect(report.summary).toContain('📋 Plan');
+  });
+});
+
+describe('outputs', () => {
+  test('are read without a change', async () => {
+    await provision();
+    aws.stacks.writes.length = 0;
+    const report = await provision({ mode: 'outputs' });
+    expect(report.outputs).toMatchObject({ cluster: `Cluster of ${app}`, changed: 'false' });
+    expect(aws.stacks.writes).toEqual([]);
+  });
+
+  test('of what is not there are red, with what to do', async () => {
+    const report = await provision({ mode: 'outputs' });
+    expect(report.failure?.message).toContain(foundation);
+    expect(report.failure?.hint).toContain('provision the environment first');
+  });
+});
