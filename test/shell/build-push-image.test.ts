@@ -3,7 +3,7 @@ import type { CommandOptions, CommandResult, CommandRunner } from '../../shared/
 import type { Progress } from '../../shared/action/progress.ts';
 import type { ImageRegistry, ImageScan, RegistryImage, Repository } from '../../shared/aws/ecr.ts';
 import type { Clock } from '../../shared/core/clock.ts';
-import { AwsError } from '../../shared/core/errors.ts';
+import { ActionError, AwsError } from '../../shared/core/errors.ts';
 import { sha256 } from '../../shared/core/hash.ts';
 import { apply, type ApplyPorts, type Result } from '../../actions/build-push-image/src/apply.ts';
 import type { ContextFiles } from '../../actions/build-push-image/src/context-files.ts';
@@ -164,6 +164,8 @@ function world() {
   const log: string[] = [];
   const masked: string[] = [];
   const configs: { readonly host: string; removed: boolean }[] = [];
+  const cancelled = new AbortController();
+  const cancel = (): void => cancelled.abort(new ActionError('Cancelled', 'the run was cancelled'));
   let now = Date.UTC(2026, 0, 1);
   const clock: Clock = { now: () => now, sleep: async (ms) => void (now += ms) };
   const progress: Progress = {
@@ -183,7 +185,7 @@ function world() {
     files,
     clock,
     manifests: { digest: async (name) => digests.get(name) },
-    signal: new AbortController().signal,
+    signal: cancelled.signal,
     mask: (secret) => masked.push(secret),
     openDockerConfig: async (host): Promise<DockerConfig> => {
       const config = { host, removed: false };
@@ -204,7 +206,7 @@ function world() {
     const result: Result | undefined = inputs.dryRun ? undefined : await apply(work, ports, progress);
     return { plan, result, ...report(work, result) };
   };
-  return { registry, docker, texts, tree, digests, log, masked, configs, ports, run };
+  return { registry, docker, texts, tree, digests, log, masked, configs, ports, cancel, run };
 }
 
 const writes = (calls: readonly string[]) => calls.filter((call) => !['repository', 'images', 'scan'].includes(call));
@@ -456,6 +458,15 @@ describe('failures', () => {
     expect(docker.did('build')).toHaveLength(1);
   });
 
+  test('a run that was cancelled begins no further step', async () => {
+    const { registry, docker, run, cancel } = world();
+    docker.onPush = cancel;
+    const { failure, outputs } = await run(mine);
+    expect(failure).toMatchObject({ code: 'Cancelled' });
+    expect(outputs).toMatchObject({ tags: '', digest: expect.stringMatching(/^sha256:/) });
+    expect(registry.tags.has(commit)).toBe(false);
+  });
+
   test('a bug is no report', async () => {
     const { registry, run } = world();
     registry.failing = { call: 'login', error: new TypeError('x is not a function') };
@@ -518,7 +529,11 @@ describe('two runs at once', () => {
     expect(failure?.message).toContain(digestOf('somebody else’s'));
     registry.tags.clear();
     putBy('built from tree-1');
-    expect((await run(mine)).outputs).toMatchObject({ tags: commit, outcome: 'built' });
+    // ECR would say ImageAlreadyExists here; what counts is what the tag names.
+    registry.failing = { call: `tag ${commit}`, error: refused('ImageTagAlreadyExistsException') };
+    const { outputs, failure: none } = await run(mine);
+    expect(none).toBeUndefined();
+    expect(outputs).toMatchObject({ tags: commit, outcome: 'built' });
   });
 });
 

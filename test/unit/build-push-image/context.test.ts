@@ -83,6 +83,10 @@ describe('the digest of a context', () => {
     expect((await digest(rules)).sha256).toBe(sha256);
     write('node_modules/keep/me', '2');
     expect((await digest(rules)).sha256).not.toBe(sha256);
+    // The directories on the way to a kept file are kept themselves.
+    write('node_modules/keep/me', '1');
+    chmodSync(join(root, 'node_modules'), 0o700);
+    expect((await digest(rules)).sha256).not.toBe(sha256);
   });
 
   test('a large file is read in pieces', async () => {

@@ -30,6 +30,17 @@ describe('bad inputs', () => {
     expect(message.split('\n').map((line) => line.split(' ')[0])).toEqual(['context', 'repository', 'cache']);
   });
 
+  test('more tags than ECR can be asked about at once', () => {
+    const tags = Array.from({ length: 51 }, (_, index) => `v${index}`);
+    expect(refusal({ repository: 'app', tags: tags.join('\n') })).toBe('tags is "51 tags"; accepted: at most 50 tags');
+    expect(refusal({ repository: 'app', tags: tags.slice(1).join('\n') })).toBe('accepted');
+  });
+
+  test('zero bytes, which no command line can carry', () => {
+    const message = refusal({ repository: 'app', 'build-args': '{"A":"\\u0000"}', labels: '{"a":"x\\u0000"}' });
+    expect(message).toMatch(/^build-args .*zero bytes\nlabels .*zero bytes$/);
+  });
+
   test('a secret’s value is never shown', () => {
     expect(refusal({ repository: 'app', secrets: 'a=hunter2\na=hunter3\nhunter4' })).not.toMatch(/hunter/);
   });

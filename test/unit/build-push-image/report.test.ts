@@ -90,6 +90,15 @@ describe('outputs', () => {
     });
   });
 
+  test('each of repository, image and tag is a change of its own', () => {
+    const nothing: Result = { ...success, pushed: false, putTags: [], createdRepository: false };
+    const changed = (result: Result) => report(work(), result).outputs['changed'];
+    expect(changed(nothing)).toBe('false');
+    expect(changed({ ...nothing, pushed: true })).toBe('true');
+    expect(changed({ ...nothing, putTags: [commit] })).toBe('true');
+    expect(changed({ ...nothing, createdRepository: true })).toBe('true');
+  });
+
   test('no source hash where an image could not be identified', () => {
     const { source } = observed();
     const seen = observed({ source: { ...source, unknown: ['x'] } });
