@@ -14,6 +14,8 @@ export interface EmulatorOptions {
   /** Enforce IAM policies (AUTH=true of the emulator). */
   readonly enforceIam?: boolean;
   readonly port?: number;
+  /** Its registry has the big image layers that earlier emulators were sent. */
+  readonly keepsLayers?: boolean;
   readonly region?: string;
 }
 
@@ -165,6 +167,7 @@ function environment({ port, region, work, network, options }: EnvironmentOf): N
     AWS_SECRET_ACCESS_KEY: 'test',
     AUTH: options.enforceIam ? 'true' : 'false',
     SLIPWAY_OWNER: join(work, 'owner'),
+    ...(options.keepsLayers ? { SLIPWAY_LAYERS: join(workRoot, 'layers') } : {}),
     ...confined,
   };
 }

@@ -6,6 +6,7 @@ Settings come from the environment, as ministack's own do:
   SLIPWAY_GATEWAY         address of the private Docker network's gateway, to listen on besides 127.0.0.1
   SLIPWAY_SUBNET          that network's address range
   DOCKER_NETWORK          that network's name; unset: no Docker, resources exist on paper
+  SLIPWAY_LAYERS          a folder of image layers that the registry has from earlier runs
   SLIPWAY_TLS_DIR         a directory for the certificate authorities that tasks shall trust
 """
 
@@ -21,6 +22,7 @@ from ministack import app as emulator
 
 import containers
 import corrections
+import layers
 import resources
 
 
@@ -109,6 +111,7 @@ def end_with_owner():
 def main():
     resources.register()
     corrections.apply()
+    layers.outlive()
     containers.confine()
     listen_on_the_private_network_too()
     end_with_owner()
