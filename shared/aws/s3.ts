@@ -70,6 +70,8 @@ export interface ObjectStore {
 /** Up to this size a body is held in memory, where the SDK can send it again by itself. */
 const bufferLimit = 1024 * 1024;
 const attempts = 10;
+const silent = (): void => undefined;
+const silentLogger = { debug: silent, info: silent, warn: silent, error: silent };
 
 export function objectStore(config: SdkConfig, bucket: string): ObjectStore {
   const client = connect(S3Client, {
@@ -77,6 +79,8 @@ export function objectStore(config: SdkConfig, bucket: string): ObjectStore {
     // Bodies carry the SHA-256 that was planned; the SDK's own CRC32 on top costs CPU and breaks some S3-compatible stores.
     requestChecksumCalculation: 'WHEN_REQUIRED' as const,
     responseChecksumValidation: 'WHEN_REQUIRED' as const,
+    // It would warn of every stream that it cannot send again; that is done here.
+    logger: silentLogger,
     // A custom endpoint (an emulator) has no host name per bucket.
     forcePathStyle: (process.env['AWS_ENDPOINT_URL_S3'] ?? process.env['AWS_ENDPOINT_URL'] ?? '') !== '',
   });
@@ -170,7 +174,7 @@ export function objectStore(config: SdkConfig, bucket: string): ObjectStore {
           new PutObjectCommand({
             Bucket: bucket,
             Key: key,
-            Body: text,
+            Body: Buffer.from(text),
             ContentType: contentType,
             CacheControl: 'no-store',
             ...condition,

@@ -142,13 +142,23 @@ class Run {
   }
 
   async #remove({ deletions, leftovers }: Plan): Promise<void> {
+    if (deletions.length + leftovers.length === 0) return;
+    const pages = deletions.filter(({ isPage }) => isPage).map(({ path }) => path);
+    const others = deletions.filter(({ isPage }) => !isPage).map(({ path }) => path);
+    try {
+      await this.#removeAll(pages, []);
+      await this.#removeAll(others, leftovers);
+    } finally {
+      this.#ports.progress.info(`deleted: ${this.deleted.length} of ${deletions.length}`);
+    }
+  }
+
+  async #removeAll(paths: readonly string[], leftovers: readonly string[]): Promise<void> {
+    if (paths.length + leftovers.length === 0) return;
     const { prefix } = this.#options;
-    const paths = [...deletions.map(({ path }) => path), ...leftovers];
-    if (paths.length === 0) return;
-    const failures = await this.#ports.store.remove(paths.map((path) => prefix + path));
+    const failures = await this.#ports.store.remove([...paths, ...leftovers].map((path) => prefix + path));
     const failed = new Set(failures.map(({ key }) => key));
-    for (const { path } of deletions) if (!failed.has(prefix + path)) this.deleted.push(path);
-    this.#ports.progress.info(`deleted: ${this.deleted.length}`);
+    this.deleted.push(...paths.filter((path) => !failed.has(prefix + path)));
     const [first] = failures;
     if (first === undefined) return;
     throw new ActionError(

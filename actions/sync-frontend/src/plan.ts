@@ -46,6 +46,8 @@ export interface Deletion {
   readonly reason: string;
   /** False for assets under names of their own: what a CDN still holds of them is right for ever. */
   readonly isSeen: boolean;
+  /** Pages go first: what they refer to must be there for as long as they are. */
+  readonly isPage: boolean;
 }
 
 export interface Plan {
@@ -326,10 +328,11 @@ function planDeletions(from: {
     .filter((path) => !wantedPaths.has(path) && isInScope(path))
     .flatMap((path) => {
       const record = records.find(({ files }) => files.has(path))?.files.get(path);
-      const isSeen = !isImmutable(record?.headers);
-      if (isPage(path, record?.headers)) return [{ path, isSeen, reason: 'page no longer in the site' }];
+      const headers = record?.headers;
+      const deletion = { path, isSeen: !isImmutable(headers), isPage: isPage(path, headers) };
+      if (deletion.isPage) return [{ ...deletion, reason: 'page no longer in the site' }];
       if (older.some(({ files }) => files.has(path))) return [];
-      return [{ path, isSeen, reason: record === undefined ? 'in no release' : 'only in releases no longer kept' }];
+      return [{ ...deletion, reason: record === undefined ? 'in no release' : 'only in releases no longer kept' }];
     })
     .sort((a, b) => (a.path < b.path ? -1 : 1));
 }

@@ -1,0 +1,100 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import {
+  contentHash,
+  isInvalidated,
+  markerPath,
+  parseState,
+  publicationOf,
+  serializeState,
+  type Release,
+  type SiteState,
+} from '../../../shared/core/release.ts';
+
+const file = fc.record({
+  path: fc.string({ minLength: 1 }),
+  size: fc.nat(),
+  etag: fc.string(),
+  sha256: fc.option(fc.string({ minLength: 1 }), { nil: undefined }),
+  headers: fc.option(fc.record({ contentType: fc.string(), cacheControl: fc.string() }), { nil: undefined }),
+});
+const release = fc.record({
+  id: fc.string(),
+  sequence: fc.nat(),
+  origin: fc.nat(),
+  content: fc.string(),
+  sourceHash: fc.option(fc.string(), { nil: undefined }),
+  rolledBackBy: fc.option(fc.string(), { nil: undefined }),
+  files: fc.array(file).map((files) => new Map(files.map((item) => [item.path, item]))),
+});
+const state = fc.record({
+  releases: fc.array(release, { minLength: 1, maxLength: 4 }),
+  paths: fc.array(fc.string()),
+  uncertain: fc.array(fc.string()),
+});
+
+describe('the state in the bucket', () => {
+  test('reads back as it was written', () => {
+    fc.assert(fc.property(state, (given) => expect(parseState(serializeState(given))).toEqual(given)));
+  });
+
+  test('holds a file that releases share once', () => {
+    const files = new Map([['a', { path: 'a', size: 1, etag: 'e', sha256: 's'.repeat(64), headers: undefined }]]);
+    const one: Release = {
+      id: 'x',
+      sequence: 1,
+      origin: 1,
+      content: 'c',
+      sourceHash: undefined,
+      rolledBackBy: undefined,
+      files,
+    };
+    const text = serializeState({ releases: [one, one, one], paths: [], uncertain: [] });
+    expect(text.split('s'.repeat(64))).toHaveLength(2);
+  });
+
+  test.each([
+    ['', 'empty'],
+    ['null', 'null'],
+    ['[]', 'a list'],
+    ['{"format":"slipway-site/2"}', 'a later version'],
+    ['{"format":"slipway-site/1","paths":[],"uncertain":[],"headers":[],"releases":[],"files":[]}', 'no release'],
+    ['{"format":"slipway-site/1","paths":[1],"uncertain":[],"headers":[],"releases":[{}],"files":[]}', 'wrong types'],
+    ['<?xml version="1.0"?>', 'another format'],
+  ])('refuses %j: %s', (text) =>
+    expect(() => parseState(text)).toThrow('is not a release state this version can read'),
+  );
+});
+
+describe('publications', () => {
+  const files = [
+    { path: 'a', sha256: '1', headers: undefined },
+    { path: 'b', sha256: '2', headers: undefined },
+  ];
+
+  test('depend on content, headers and sequence, not on order', () => {
+    const content = contentHash(files);
+    expect(contentHash([...files].reverse())).toBe(content);
+    expect(contentHash([{ ...files[0]!, headers: { contentType: 'x', cacheControl: 'y' } }, files[1]!])).not.toBe(
+      content,
+    );
+    expect(publicationOf({ sequence: 1, content })).not.toBe(publicationOf({ sequence: 3, content }));
+  });
+
+  test('are invalidated when the marker is of these paths or of everything, or none is needed', () => {
+    const one = { sequence: 7, content: 'c'.repeat(64) };
+    const site = (paths: readonly string[]): SiteState => ({
+      releases: [{ ...one, id: '', origin: 7, sourceHash: undefined, rolledBackBy: undefined, files: new Map() }],
+      paths,
+      uncertain: [],
+    });
+    const marked = (paths: readonly string[], publication = publicationOf(one)) =>
+      new Set([markerPath(publication, paths)]);
+    expect(isInvalidated(site([]), new Set())).toBe(true);
+    expect(isInvalidated(site(['/a', '/b']), new Set())).toBe(false);
+    expect(isInvalidated(site(['/a', '/b']), marked(['/b', '/a']))).toBe(true);
+    expect(isInvalidated(site(['/a', '/b']), marked(['/x', '/*']))).toBe(true);
+    expect(isInvalidated(site(['/a', '/b']), marked(['/a']))).toBe(false);
+    expect(isInvalidated(site(['/a', '/b']), marked(['/a', '/b'], '6-x'))).toBe(false);
+  });
+});
