@@ -110,8 +110,9 @@ function tagCells({ inputs, plan }: Work, result: Result | undefined): string {
     .map((tag) => {
       if (plan.keptTags.includes(tag)) return `${code(tag)} there already`;
       const step = plan.steps.find((candidate) => candidate.kind === 'tag' && candidate.tag === tag);
-      if (result === undefined) return `${code(tag)} ${escapeMarkdown(step?.reason ?? '')} (planned)`;
-      if (result.putTags.includes(tag)) return `${code(tag)} ${escapeMarkdown(step?.reason ?? '')}`;
+      const reason = escapeMarkdown((step?.reason ?? '').replace(/(sha256:[0-9a-f]{12})[0-9a-f]+/, '$1'));
+      if (result === undefined) return `${code(tag)} ${reason} (planned)`;
+      if (result.putTags.includes(tag)) return `${code(tag)} ${reason}`;
       return `${code(tag)} ${result.failure === undefined ? 'there already' : 'not given'}`;
     })
     .join('<br>');

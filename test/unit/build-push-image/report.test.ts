@@ -126,6 +126,12 @@ describe('the summary', () => {
     expect(summary).toContain('### ❌ Image not released: `app`');
   });
 
+  test('of a tag that moves: from where, in short', () => {
+    const seen = observed({ images: tagged(image('old', ['latest'])) });
+    const { summary } = report(work({ tags: 'latest' }, seen), { ...success, putTags: ['latest'] });
+    expect(summary).toMatch(/\| \*\*Tags\*\* \| `latest` moves from sha256:[0-9a-f]{12} \|/);
+  });
+
   test('of findings', () => {
     const { summary } = report(work({ scan: 'report' }), { ...success, findings: { CRITICAL: 1, LOW: 4 } });
     expect(summary).toContain('| critical | high | medium | low | informational | undefined |');
