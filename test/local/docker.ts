@@ -6,9 +6,7 @@ import { paths, workRoot } from './paths.ts';
 import { step, type Log } from './progress.ts';
 
 export interface DockerDaemon {
-  /** True when the local run started the daemon, and so may stop it. */
-  readonly startedHere: boolean;
-  /** What the daemon would publish wider than loopback, in a sentence; empty when it is ours. */
+  /** What is to be said about a daemon that is not ours. */
   readonly remark: string;
 }
 
@@ -16,30 +14,30 @@ const daemonAnswers = () => succeeds('docker', ['version', '--format', '{{.Serve
 
 /** A Docker daemon: the one that runs, or one installed and started here. */
 export async function prepareDocker(log: Log): Promise<DockerDaemon> {
-  if (!(await daemonAnswers())) {
-    await requireInstallable();
-    if (!(await succeeds('sh', ['-c', 'command -v dockerd && command -v docker']))) {
-      await step(log, 'Docker: installing docker.io from the distribution', () =>
-        aptInstall(['docker.io', 'iptables']),
-      );
-    }
-    await step(
-      log,
-      'Docker: starting dockerd (publishes on 127.0.0.1 only; log in .local/logs/dockerd.log)',
-      startDaemon,
-    );
+  if (await daemonAnswers()) {
+    const remark =
+      'The Docker daemon was running already and stays. The local run publishes nothing on it beyond 127.0.0.1.';
+    return { remark: ownDaemon() === undefined ? remark : '' };
   }
-  const startedHere = ownDaemon() !== undefined;
-  const remark = startedHere
-    ? ''
-    : 'The Docker daemon was running already. Nothing of the local run is published beyond 127.0.0.1 by it.';
-  return { startedHere, remark };
+  await requireInstallable();
+  if (!(await succeeds('sh', ['-c', 'command -v dockerd && command -v docker']))) {
+    await step(log, 'Docker: installing docker.io from the distribution', () => aptInstall(['docker.io', 'iptables']));
+    // Where a service manager runs, it has just started the daemon.
+    for (let wait = 0; wait < 10 && existsSync('/run/systemd/system'); wait += 1) {
+      if (await daemonAnswers()) return { remark: '' };
+      await sleep(500);
+    }
+  }
+  const name = 'Docker: starting dockerd, which publishes on 127.0.0.1 only (log in .local/logs/dockerd.log)';
+  await step(log, name, startDaemon);
+  return { remark: '' };
 }
 
 async function requireInstallable(): Promise<void> {
   const os = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
   const debian = /^(ID|ID_LIKE)=.*(debian|ubuntu)/m.test(os);
-  if (process.platform === 'linux' && debian && process.getuid?.() === 0) return;
+  const elsewhere = process.env['DOCKER_HOST'] !== undefined;
+  if (process.platform === 'linux' && debian && process.getuid?.() === 0 && !elsewhere) return;
   const { stderr } = await run('docker', ['version']);
   throw new Error(
     [
@@ -61,7 +59,7 @@ export async function aptInstall(packages: readonly string[]): Promise<void> {
 async function startDaemon(): Promise<void> {
   mkdirSync(paths.logs, { recursive: true });
   const output = openSync(join(paths.logs, 'dockerd.log'), 'a');
-  rmSync('/var/run/docker.pid', { force: true });
+  removeStalePid('/var/run/docker.pid');
   const child = spawn('dockerd', ['--ip', '127.0.0.1'], { detached: true, stdio: ['ignore', output, output] });
   child.unref();
   if (child.pid === undefined) throw new Error('dockerd could not be started.');
@@ -74,6 +72,17 @@ async function startDaemon(): Promise<void> {
     }
     await sleep(150);
   }
+}
+
+/** dockerd refuses to start while the process id of its last run is anybody's. */
+function removeStalePid(file: string): void {
+  try {
+    const pid = readFileSync(file, 'utf8').trim();
+    if (readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'dockerd') return;
+  } catch {
+    // no file, or no such process
+  }
+  rmSync(file, { force: true });
 }
 
 /** The process id of a daemon that the local run started and that still runs. */

@@ -121,7 +121,7 @@ export function isEmulator(pid: number): boolean {
 }
 
 /** Removes what emulators left that were killed before they could tidy up. */
-async function removeOrphans(): Promise<void> {
+export async function removeOrphans(): Promise<void> {
   for (const port of await portsInDocker()) {
     const file = join(workOf(port), 'pid');
     const owner = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;

@@ -3,8 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArguments, usage, type LocalArguments } from './arguments.ts';
 import { conclude } from './conclusion.ts';
-import { stopOwnDaemon } from './docker.ts';
-import { startEmulator, stopEmulator, type Emulator, type EmulatorHandle } from './emulator.ts';
+import { ownDaemon, stopOwnDaemon } from './docker.ts';
+import { removeOrphans, startEmulator, stopEmulator, type Emulator, type EmulatorHandle } from './emulator.ts';
 import { locked } from './lock.ts';
 import { workRoot } from './paths.ts';
 import { runPipeline } from './pipeline.ts';
@@ -42,16 +42,17 @@ async function down(): Promise<number> {
   if (kept) await step(say, 'Stopping what was kept running', () => stopEmulator(kept));
   else say('Nothing was kept running.');
   forget();
+  await removeOrphans();
   await stopOwnDaemon(say);
   return 0;
 }
 
 async function rehearse(keeping: boolean): Promise<number> {
   let own: Emulator | undefined;
+  const daemonBefore = ownDaemon();
   try {
     const [major = 0] = process.versions.node.split('.').map(Number);
-    if (major < 24)
-      throw new Error(`Node 24 is needed, and this is ${process.versions.node}: npm run local brings it.`);
+    if (major < 24) throw new Error(`Node 24 is needed, this is ${process.versions.node}: npm run local brings it.`);
     const daemon = await prepare(say, { docker: true });
     interrupted.signal.throwIfAborted();
     if (daemon?.remark) say(daemon.remark);
@@ -85,7 +86,7 @@ async function rehearse(keeping: boolean): Promise<number> {
     const started = own;
     if (started) await step(say, 'Stopping what was started', () => started.stop());
     if (keptState()) say('It stays running; `npm run local -- --down` stops it.');
-    else await stopOwnDaemon(say);
+    else if (daemonBefore === undefined) await stopOwnDaemon(say);
   }
 }
 
