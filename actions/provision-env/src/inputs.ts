@@ -12,9 +12,8 @@ import {
   observedParameters,
   stackKeys,
   stackNeeds,
-  stackSpecs,
   tiers,
-  type StackSpec,
+  withEnvironmentVariables,
 } from './stacks.ts';
 import { accepts, maxTemplateBytes } from './template.ts';
 import { readTemplates, type Templates } from './templates.ts';
@@ -24,7 +23,9 @@ export interface Inputs extends CommonInputs {
   readonly app: string;
   readonly environment: string;
   readonly tier: (typeof tiers)[number];
-  readonly specs: readonly StackSpec[];
+  /** Chosen by a person, by template parameter. */
+  readonly parameters: ReadonlyMap<string, string>;
+  readonly environmentVariables: ReadonlyMap<string, string>;
   readonly planDigest: string | undefined;
   readonly allowReplacement: readonly string[];
   readonly executionRole: string | undefined;
@@ -86,18 +87,9 @@ export function parseInputs(read: InputReader, context: Pick<RunContext, 'worksp
   if (token !== undefined)
     read.problem('github-token', '***', `empty: only a comment on the pull request needs it, which ${later}`);
 
-  const specs = stackSpecs(
-    { app, environment, tier, parameters, environmentVariables: checkVariables(read, config) },
-    templates,
-  );
-  for (const spec of specs) {
-    if (!fitsInline(spec.body)) {
-      read.problem(
-        'environment-variables',
-        undefined,
-        `so few that the template ${spec.key}.yml stays within ${maxTemplateBytes} bytes`,
-      );
-    }
+  const environmentVariables = checkVariables(read, config);
+  if (!fitsInline(withEnvironmentVariables(templates.app.text, environmentVariables))) {
+    read.problem('environment-variables', undefined, `so few that app.yml stays within ${maxTemplateBytes} bytes`);
   }
   return read.finish({
     ...common,
@@ -105,7 +97,8 @@ export function parseInputs(read: InputReader, context: Pick<RunContext, 'worksp
     app,
     environment,
     tier,
-    specs,
+    parameters,
+    environmentVariables,
     planDigest,
     allowReplacement: checkReplacements(read, templates),
     executionRole: read.optional('execution-role-arn', roleArn),

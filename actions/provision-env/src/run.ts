@@ -6,7 +6,8 @@ import type { Inputs } from './inputs.ts';
 import { observe, type Ports } from './observe.ts';
 import { planStacks } from './plan.ts';
 import { reportApply, reportOutputs, reportPlan } from './report.ts';
-import { serviceOf } from './stacks.ts';
+import { serviceOf, stackSpecs } from './stacks.ts';
+import { readTemplates } from './templates.ts';
 
 export type RunIo = Ports & {
   readonly progress: Progress;
@@ -19,9 +20,10 @@ export async function run(inputs: Inputs, io: RunIo): Promise<ActionReport> {
   const { runId, runAttempt } = io.context;
   // Change sets must not share a name with those of another run, attempt, or step of the same job.
   const runName = `slipway-${runId === '' ? 'local' : runId}-${runAttempt}-${start.toString(36)}`;
-  const observed = await observe({ ...inputs, runName }, io);
+  const specs = stackSpecs(inputs, readTemplates());
+  const observed = await observe({ ...inputs, specs, runName }, io);
   if (inputs.mode === 'outputs') return reportOutputs(inputs, observed);
-  const plan = planStacks(inputs, observed);
+  const plan = planStacks({ ...inputs, specs }, observed);
   if (inputs.mode === 'plan') return reportPlan(inputs, plan, observed);
   const result = await apply(
     plan,

@@ -30,15 +30,43 @@ export interface Template {
 /** CloudFormation's limit for a template that is sent along with the request. */
 export const maxTemplateBytes = 51_200;
 
+/** Each section is read when it is first asked for: all of a template takes a while, and seldom is all of it wanted. */
 export function parseTemplate(text: string): Template {
-  const root = record(parse(text, { customTags: intrinsics, logLevel: 'silent' }));
+  const sections = new Map(
+    text.split(/^(?=[A-Z]\w*:)/m).map((section) => [section.slice(0, section.indexOf(':')), section] as const),
+  );
+  const section = (name: string): readonly (readonly [string, unknown])[] => {
+    const source = sections.get(name);
+    return source === undefined
+      ? []
+      : entries(record(parse(source, { customTags: intrinsics, logLevel: 'silent' }))[name]);
+  };
+  const parameters = once(
+    () => new Map(section('Parameters').map(([name, body]) => [name, parameter(name, record(body))])),
+  );
+  const resources = once(() => new Map(section('Resources').map(([id, body]) => [id, resource(id, record(body))])));
+  const conditions = once(() => new Map(section('Conditions')));
+  const outputs = once(() => section('Outputs').map(([name]) => name));
   return {
     text,
-    parameters: new Map(entries(root['Parameters']).map(([name, body]) => [name, parameter(name, record(body))])),
-    resources: new Map(entries(root['Resources']).map(([id, body]) => [id, resource(id, record(body))])),
-    conditions: new Map(entries(root['Conditions'])),
-    outputs: entries(root['Outputs']).map(([name]) => name),
+    get parameters() {
+      return parameters();
+    },
+    get resources() {
+      return resources();
+    },
+    get conditions() {
+      return conditions();
+    },
+    get outputs() {
+      return outputs();
+    },
   };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }
 
 /** What is wrong with a value for this parameter, as CloudFormation would see it; undefined when it is fine. */

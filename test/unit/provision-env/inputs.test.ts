@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parseInputs, type Inputs } from '../../../actions/provision-env/src/inputs.ts';
+import { stackSpecs, type StackSpec } from '../../../actions/provision-env/src/stacks.ts';
+import { readTemplates } from '../../../actions/provision-env/src/templates.ts';
 import { InputReader } from '../../../shared/action/input-reader.ts';
 import { InputError } from '../../../shared/core/errors.ts';
 import { cases } from '../../bundle/provision-env.bad-inputs.ts';
@@ -21,8 +23,11 @@ function config(text: string): string {
   return 'env.yml';
 }
 
+const specs = (inputs: Inputs): readonly StackSpec[] => stackSpecs(inputs, readTemplates());
 const value = (inputs: Inputs, key: string, name: string): string | undefined => {
-  const source = inputs.specs.find((spec) => spec.key === key)?.parameters.get(name);
+  const source = specs(inputs)
+    .find((spec) => spec.key === key)
+    ?.parameters.get(name);
   return source?.from === 'value' ? source.value : source?.from;
 };
 
@@ -71,7 +76,7 @@ describe('accepted', () => {
       environment: 'production',
       tier: 'development',
     });
-    expect(inputs.specs.map(({ name }) => name)).toEqual([
+    expect(specs(inputs).map(({ name }) => name)).toEqual([
       'analytics-studio-production-foundation',
       'analytics-studio-production-app',
     ]);
@@ -131,7 +136,7 @@ describe('accepted', () => {
     const path = config(
       'environment-variables: { CORS_ORIGINS: [https://a.example, https://b.example], DEBUG: true, N: 5 }',
     );
-    const body = read({ config: path }).specs.find(({ key }) => key === 'app')?.body ?? '';
+    const body = specs(read({ config: path })).find(({ key }) => key === 'app')?.body ?? '';
     expect(body).toContain('- { Name: CORS_ORIGINS, Value: "[\\"https://a.example\\",\\"https://b.example\\"]" }');
     expect(body).toContain('- { Name: DEBUG, Value: "true" }');
     expect(body).toContain('- { Name: N, Value: "5" }');
