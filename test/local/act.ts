@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { createWriteStream, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -232,6 +232,14 @@ async function end(child: ChildProcess): Promise<void> {
   }
 }
 
+/** act takes the first `node` of its PATH for every action, whatever `using` says: that has to be Node 24. */
+function nodeFolder(): string {
+  const folder = join(repositoryRoot, 'node_modules', 'node', 'bin');
+  if (!existsSync(join(folder, 'node')))
+    throw new Error('Node 24 is not in node_modules: npm ci, with install scripts');
+  return folder;
+}
+
 /** act hands its whole environment to every step, so it gets only what a runner would have. */
 function cleanEnvironment(home: string): NodeJS.ProcessEnv {
   const host = process.env;
@@ -242,7 +250,7 @@ function cleanEnvironment(home: string): NodeJS.ProcessEnv {
     ...Object.fromEntries(Object.entries(host).filter(([name]) => passed.test(name))),
     HOME: home,
     XDG_CACHE_HOME: join(home, '.cache'),
-    PATH: `${join(repositoryRoot, 'node_modules', 'node', 'bin')}:${host['PATH'] ?? ''}`,
+    PATH: `${nodeFolder()}:${host['PATH'] ?? ''}`,
     // npm: the machine's own configuration, a cache that outlives the run.
     npm_config_userconfig: host['npm_config_userconfig'] ?? join(homedir(), '.npmrc'),
     npm_config_cache: join(workRoot, 'npm-cache'),

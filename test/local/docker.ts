@@ -14,6 +14,12 @@ const daemonAnswers = () => succeeds('docker', ['version', '--format', '{{.Serve
 
 /** A Docker daemon: the one that runs, or one installed and started here. */
 export async function prepareDocker(log: Log): Promise<DockerDaemon> {
+  if (process.platform !== 'linux') {
+    throw new Error(
+      'The local run needs Linux: the emulated AWS reaches its containers at their own addresses, which Docker Desktop ' +
+        'keeps inside its virtual machine. Run it in a Linux machine, a dev container or a CI runner.',
+    );
+  }
   if (await daemonAnswers()) {
     const remark =
       'The Docker daemon was running already and stays. The local run publishes nothing on it beyond 127.0.0.1.';
