@@ -141,6 +141,20 @@ describe('once', () => {
     expect(summary).toContain('asked for before, not again');
   });
 
+  test('a bucket that lets nobody look: the note is made all the same', async () => {
+    const here = world();
+    here.store.read = async () => {
+      throw new AwsError('AccessDenied', 'no', {
+        service: 'S3',
+        operation: 'GetObject',
+        httpStatus: 403,
+        fault: 'user',
+      });
+    };
+    expect((await run(here)).failure).toBeUndefined();
+    expect(here.store.keys).toHaveLength(1);
+  });
+
   test('an answer lost on the way: the rerun finds it', async () => {
     const here = world();
     here.cdn.fail = (call) => {

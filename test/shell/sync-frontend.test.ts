@@ -146,6 +146,9 @@ describe('publishing', () => {
     await publish(bucket, v1, { prefix: 'app/', basePath: '/app/' });
     expect(bucket.log).toContain('list app/');
     expect(bucket.content('app/index.html')).toBe(v1['index.html']);
+    expect(bucket.keys).toContain('app/.releases/state.json');
+    const again = await publish(bucket, v1, { prefix: 'app/', basePath: '/app/' });
+    expect(again.outputs).toMatchObject({ changed: 'false', unchanged: '6' });
     const around = await publish(bucket, { 'index.html': 'home' });
     expect(around.outputs).toMatchObject({ deleted: '1' });
     expect(bucket.keys.filter((key) => key.startsWith('app-2/'))).toEqual([]);

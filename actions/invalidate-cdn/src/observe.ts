@@ -1,5 +1,6 @@
 import type { Cdn, Distribution } from '../../../shared/aws/cloudfront.ts';
 import type { ObjectStore } from '../../../shared/aws/s3.ts';
+import { isAwsError } from '../../../shared/core/errors.ts';
 import { markerPaths } from '../../../shared/core/release.ts';
 import type { Inputs } from './inputs.ts';
 
@@ -27,9 +28,14 @@ export async function observe(inputs: Inputs, { cdn, store }: Ports): Promise<Ob
 async function readMarker(inputs: Inputs, store: ObjectStore | undefined): Promise<string | undefined> {
   const { publication, record, paths } = inputs;
   if (publication === undefined || record === undefined || store === undefined) return undefined;
-  for (const marker of markerPaths(publication, paths)) {
-    const found = await store.read(record.prefix + marker);
-    if (found !== undefined) return found.text.trim();
+  try {
+    for (const marker of markerPaths(publication, paths)) {
+      const found = await store.read(record.prefix + marker);
+      if (found !== undefined) return found.text.trim();
+    }
+  } catch (error) {
+    // S3 also denies a look at what is not there, without s3:ListBucket. Not knowing costs nothing: CloudFront knows the reference.
+    if (!isAwsError(error, 'AccessDenied', 'Forbidden')) throw error;
   }
   return undefined;
 }
