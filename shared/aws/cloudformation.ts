@@ -4,13 +4,14 @@ import {
   DeleteChangeSetCommand,
   DeleteStackCommand,
   DescribeChangeSetCommand,
+  DescribeEventsCommand,
   DescribeStackEventsCommand,
   DescribeStacksCommand,
   ExecuteChangeSetCommand,
   type Change,
   type ChangeAction,
+  type OperationEvent,
   type Stack,
-  type StackEvent as SdkStackEvent,
 } from '@aws-sdk/client-cloudformation';
 import { isAwsError } from '../core/errors.ts';
 import { connect, type SdkConfig } from './sdk-config.ts';
@@ -83,6 +84,8 @@ export interface Stacks {
   events(stack: string, since: string | undefined): Promise<readonly StackEvent[]>;
   /** The newest event's id. */
   lastEvent(stack: string): Promise<string | undefined>;
+  /** What AWS's validation, which the ordinary events only hint at, found wrong with a stack's operations or a change set, newest first. */
+  validationFailures(of: { readonly stack: string } | { readonly changeSet: string }): Promise<readonly StackEvent[]>;
 }
 
 export function cloudFormationStacks(config: SdkConfig): Stacks {
@@ -191,6 +194,22 @@ export function cloudFormationStacks(config: SdkConfig): Stacks {
       const [page] = await eventPage(stack);
       return page[0]?.id;
     },
+
+    async validationFailures(of) {
+      const { OperationEvents = [] } = await client.send(
+        new DescribeEventsCommand({
+          ...('stack' in of ? { StackName: of.stack } : { ChangeSetName: of.changeSet }),
+          Filters: { FailedEvents: true },
+        }),
+      );
+      return OperationEvents.filter(({ EventType }) => EventType === 'VALIDATION_ERROR').map(
+        ({ ValidationStatusReason = '', ValidationPath = '', ...event }) => ({
+          ...stackEvent(event),
+          status: 'VALIDATION_FAILED',
+          reason: ValidationPath === '' ? ValidationStatusReason : `${ValidationStatusReason} (${ValidationPath})`,
+        }),
+      );
+    },
   };
 }
 
@@ -205,7 +224,19 @@ function stackState(stack: Stack): StackState {
   };
 }
 
-function stackEvent(event: SdkStackEvent): StackEvent {
+/** Fields that stack events and operation events share. */
+type SharedEvent = Pick<
+  OperationEvent,
+  | 'EventId'
+  | 'Timestamp'
+  | 'LogicalResourceId'
+  | 'PhysicalResourceId'
+  | 'ResourceType'
+  | 'ResourceStatus'
+  | 'ResourceStatusReason'
+>;
+
+function stackEvent(event: SharedEvent): StackEvent {
   return {
     id: event.EventId ?? '',
     at: event.Timestamp?.getTime() ?? 0,

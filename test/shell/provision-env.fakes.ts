@@ -73,6 +73,8 @@ export class FakeStacks implements Stacks {
     differing.map((name) => modification(`Changed${name}`));
   /** Thrown instead of the next answers to `describe`. */
   readonly faults: Error[] = [];
+  /** What DescribeEvents would tell. */
+  validation: readonly StackEvent[] = [];
   #ids = 0;
   readonly #clock: FakeClock;
   readonly #pending: { readonly at: number; readonly run: () => void }[] = [];
@@ -211,6 +213,10 @@ export class FakeStacks implements Stacks {
 
   async lastEvent(stack: string): Promise<string | undefined> {
     return this.#find(stack)?.events.at(-1)?.id;
+  }
+
+  async validationFailures(): Promise<readonly StackEvent[]> {
+    return this.validation;
   }
 
   #find(stack: string): FakeStack | undefined {

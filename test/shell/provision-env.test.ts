@@ -98,6 +98,26 @@ describe('first creation', () => {
     expect(report.outputs).toMatchObject({ changed: 'false' });
   });
 
+  test('what validation found is told, not only that it found something', async () => {
+    aws.stacks.validation = [
+      {
+        id: 'v',
+        at: Number.MAX_SAFE_INTEGER,
+        logicalId: 'UploadsBucket',
+        physicalId: '',
+        type: 'AWS::S3::Bucket',
+        status: 'VALIDATION_FAILED',
+        reason: 'the name is taken',
+      },
+    ];
+    aws.stacks.behaviour.set(foundation, { fails: { Vpc: 'Validation failed. Call DescribeEvents for more.' } });
+    expect((await provision()).failure?.message).toContain(
+      'bucket of uploaded files (UploadsBucket): the name is taken',
+    );
+    aws.stacks.behaviour.set(foundation, { refused: 'Validation failed. Call DescribeEvents for more.' });
+    expect((await provision()).failure?.message).toContain('UploadsBucket: the name is taken');
+  });
+
   test.each(['REVIEW_IN_PROGRESS', 'ROLLBACK_COMPLETE'])('a leftover %s is removed first', async (status) => {
     aws.stacks.add(foundation, status);
     expect((await provision()).failure).toBeUndefined();

@@ -1,8 +1,8 @@
 import type { Progress } from '../../../shared/action/progress.ts';
 import type { ChangeSetRequest, ParameterValue, StackState } from '../../../shared/aws/cloudformation.ts';
 import { ActionError, DeploymentError, PreconditionError } from '../../../shared/core/errors.ts';
-import { discard, makeChangeSet, type MadeChangeSet } from './change-set.ts';
-import { failureOf } from './diagnose.ts';
+import { discard, makeChangeSet, validationFailures, type MadeChangeSet } from './change-set.ts';
+import { failureOf, hintsAtValidation } from './diagnose.ts';
 import { follow, type Operation, type OperationEnd } from './follow.ts';
 import { openaiKey, type Ports } from './observe.ts';
 import { catchUpParameters, heldParameters, resolveParameters, type LiveService } from './parameters.ts';
@@ -258,7 +258,9 @@ class StackRun {
     if (typeof request.template === 'string') this.#changes = changes;
     const end = await this.#follow(state.id, { since, only: changes.map(({ logicalId }) => logicalId) });
     if (end.state === undefined || !succeeded(end.state.status)) {
-      throw failureOf(spec, end.state ?? { ...state, status: 'DELETE_COMPLETE' }, end.events);
+      const found = hintsAtValidation(end.events) ? await validationFailures({ stack: state.id }, stacks) : [];
+      const ours = found.filter(({ at }) => at >= (end.events[0]?.at ?? 0));
+      throw failureOf(spec, end.state ?? { ...state, status: 'DELETE_COMPLETE' }, [...ours, ...end.events]);
     }
     return end.state;
   }

@@ -1,6 +1,8 @@
-import type { ChangeSetRequest, ChangeSetState, Stacks } from '../../../shared/aws/cloudformation.ts';
+import type { ChangeSetRequest, ChangeSetState, StackEvent, Stacks } from '../../../shared/aws/cloudformation.ts';
 import { waitUntil } from '../../../shared/aws/wait.ts';
 import type { Clock } from '../../../shared/core/clock.ts';
+import { AwsError, DeploymentError } from '../../../shared/core/errors.ts';
+import { hintsAtValidation } from './diagnose.ts';
 import { judgeChangeSet } from './verdict.ts';
 
 export interface MadeChangeSet extends ChangeSetState {
@@ -28,7 +30,28 @@ export async function makeChangeSet(
     );
     return { ...state, id };
   } catch (error) {
+    // Found out before the change set is gone, and with it what was said about it.
+    const said = error instanceof DeploymentError && hintsAtValidation([{ reason: error.message }]);
+    const found = said ? await validationFailures({ changeSet: id }, stacks) : [];
     await discard({ ...request, id }, stacks);
+    if (!(error instanceof DeploymentError) || found.length === 0) throw error;
+    const list = found.map(({ logicalId, reason }) => `${logicalId}: ${reason}`).join('; ');
+    throw new DeploymentError(error.code, `${error.message} ${list}`, {
+      fault: error.fault,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    });
+  }
+}
+
+/** What validation found; a role that may not ask still tells of the failure itself. */
+export async function validationFailures(
+  of: Parameters<Stacks['validationFailures']>[0],
+  stacks: Stacks,
+): Promise<readonly StackEvent[]> {
+  try {
+    return await stacks.validationFailures(of);
+  } catch (error) {
+    if (error instanceof AwsError) return [];
     throw error;
   }
 }

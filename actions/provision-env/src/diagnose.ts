@@ -5,6 +5,11 @@ import type { StackSpec } from './stacks.ts';
 /** Events that follow from another failure. */
 const consequence = /^Resource (?:creation|update) cancelled|^The following resource\(s\) failed|^Rollback requested/i;
 
+/** Whether the events only say that validation failed, and leave the findings to DescribeEvents. */
+export function hintsAtValidation(events: readonly Pick<StackEvent, 'reason'>[]): boolean {
+  return events.some(({ reason }) => reason.includes('DescribeEvents'));
+}
+
 /** The first thing that went wrong, which is seldom the last one told. */
 export function rootCause(events: readonly StackEvent[], stackId: string): StackEvent | undefined {
   const failures = events.filter(
