@@ -18,6 +18,8 @@ export interface Scene {
   readonly failures: readonly TaskState[];
   readonly service: ServiceState | undefined;
   readonly since: Date | undefined;
+  /** Whose log is wanted; by default that of the container that failed. */
+  readonly container?: string;
 }
 
 const logLines = 20;
@@ -30,11 +32,14 @@ export async function gatherEvidence(scene: Scene, ports: EvidencePorts): Promis
   return { reason, definition, failures, events, targets, log, sensitive: sensitiveValues(definition) };
 }
 
-async function lastLog({ definition, failures }: Scene, { logs, clock }: EvidencePorts): Promise<Evidence['log']> {
+async function lastLog(
+  { definition, failures, ...scene }: Scene,
+  { logs, clock }: EvidencePorts,
+): Promise<Evidence['log']> {
   const [task] = failures;
   if (task === undefined) return undefined;
   const failed = task.containers.find(({ exitCode }) => exitCode !== undefined && exitCode !== 0);
-  const container = failed?.name ?? mainContainer(definition);
+  const container = scene.container ?? failed?.name ?? mainContainer(definition);
   const stream = logStreamOf(definition, container, task.arn);
   if (stream === undefined) return undefined;
   // CloudWatch shows a line some seconds after it was written.

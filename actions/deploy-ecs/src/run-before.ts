@@ -60,7 +60,7 @@ export async function runBefore(work: RunBefore, ports: RunBeforePorts): Promise
       : `run-before ended with exit code ${exitCode} after ${took}`;
   const { definition } = plan;
   const evidence = await gatherEvidence(
-    { reason: '', definition, failures: [end], service: undefined, since: undefined },
+    { reason: '', definition, failures: [end], service: undefined, since: undefined, container: step.container },
     ports,
   );
   return failed(reason, diagnose(evidence));
