@@ -77,8 +77,10 @@ export function isHashedName(path: string): boolean {
   if (hashedFolders.test(path)) return true;
   const name = path.slice(path.lastIndexOf('/') + 1);
   const stems = name.split('.').slice(0, -1);
-  const hexadecimal = stems.flatMap((stem) => stem.split(/[-_]/)).some((part) => isHex(part));
-  if (hexadecimal) return true;
+  const parts = stems.flatMap((stem) => stem.split(/[-_]/));
+  if (parts.some(isHex)) return true;
+  // One in fifty hashes of eight hexadecimal digits has no letter; a date looks the same.
+  if (buildFolders.test(path) && /^(?!(?:19|20)\d{6}$)\d{8,64}$/.test(parts.at(-1) ?? '')) return true;
   // Vite, Rollup and esbuild: `index-DiwrgTda.js`, eight characters that may themselves hold "-" and "_".
   const stem = stems[0] ?? '';
   const token = /^(?:.*-)?([\w-]{8})$/.exec(stem)?.[1];
