@@ -53,6 +53,8 @@ interface FakeChangeSet {
 export interface Behaviour {
   readonly fails?: Readonly<Record<string, string>>;
   readonly ms?: number;
+  /** How long the stack still looks as before. */
+  readonly lagMs?: number;
   /** How the change set itself ends. */
   readonly refused?: string;
 }
@@ -169,15 +171,19 @@ export class FakeStacks implements Stacks {
     const { request, parameters, template, changes } = this.changeSets.get(changeSet)!;
     const name = request.stack;
     const stack = this.stacks.get(name)!;
-    const { fails = {}, ms = 1000 } = this.behaviour.get(name) ?? {};
+    const { fails = {}, ms = 1000, lagMs = 0 } = this.behaviour.get(name) ?? {};
     const verb = request.kind;
     this.writes.push(`execute ${name}`);
     this.executed.push({ stack: name, parameters: Object.fromEntries(parameters) });
     this.changeSets.clear();
-    stack.state.status = `${verb}_IN_PROGRESS`;
-    this.#event(stack, name, [stack.state.status, 'User Initiated']);
-    for (const { logicalId } of changes) this.#event(stack, logicalId, [`${verb}_IN_PROGRESS`]);
-    this.later(ms, () => {
+    const begin = (): void => {
+      stack.state.status = `${verb}_IN_PROGRESS`;
+      this.#event(stack, name, [stack.state.status, 'User Initiated']);
+      for (const { logicalId } of changes) this.#event(stack, logicalId, [`${verb}_IN_PROGRESS`]);
+    };
+    if (lagMs > 0) this.later(lagMs, begin);
+    else begin();
+    this.later(lagMs + ms, () => {
       const failed = changes.some(({ logicalId }) => fails[logicalId] !== undefined);
       for (const { logicalId } of changes) {
         const reason = fails[logicalId];

@@ -248,6 +248,13 @@ describe('waiting', () => {
     expect(aws.lines.join('\n')).toContain('waiting for the operation that runs already');
   });
 
+  test('the state before an operation is not taken for its outcome', async () => {
+    await provision();
+    aws.stacks.behaviour.set(app, { lagMs: 5000 });
+    await provision(changed());
+    expect(aws.stacks.stacks.get(app)!.state.parameters.get('TaskMemory')).toBe('2048');
+  });
+
   test('throttled polls are no news', async () => {
     aws.stacks.behaviour.set(foundation, { ms: 20_000 });
     const running = provision();
