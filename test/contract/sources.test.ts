@@ -15,5 +15,13 @@ async function complaints(tool: string, ...args: readonly string[]): Promise<str
 }
 
 test('types', async () => expect(await complaints('typescript/bin/tsc', '-p', '.')).toBe(''), 180_000);
-test('lint, import table included', async () => expect(await complaints('eslint/bin/eslint.js', '.')).toBe(''), 180_000);
-test('format', async () => expect(await complaints('prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.')).toBe(''), 180_000);
+test(
+  'lint, import table included',
+  async () => expect(await complaints('eslint/bin/eslint.js', '.')).toBe(''),
+  180_000,
+);
+test(
+  'format',
+  async () => expect(await complaints('prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.')).toBe(''),
+  180_000,
+);

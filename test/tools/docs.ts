@@ -42,7 +42,9 @@ async function reference(): Promise<string> {
       sourceFile: join(root, 'actions', action, 'action.yml'),
       tocLevel: 3,
     });
-    parts.push(`## [${action}](actions/${action}/README.md)`, '', docs.trim(), '');
+    // How it runs and an empty usage add nothing to a reference.
+    const [tables = ''] = docs.split('### Runs');
+    parts.push(`## [${action}](actions/${action}/README.md)`, '', tables.trim(), '');
   }
   return parts.join('\n');
 }
