@@ -59,6 +59,7 @@ describe('first creation', () => {
       'monthly-usd': '',
     });
     expect(aws.lines.join('\n')).toContain('✓ created PostgreSQL database (Database), 1.0 s');
+    expect(aws.lines.filter((line) => line.includes('own credentials'))).toHaveLength(1);
     expect(report.summary).toContain('### ✅ analytics-studio production is up');
     expect(report.summary).toContain('aws secretsmanager put-secret-value --secret-id analytics-studio/openai-api-key');
   });
@@ -88,6 +89,11 @@ describe('first creation', () => {
     expect(again.failure).toBeUndefined();
     expect(aws.stacks.writes).toContain(`delete ${foundation}`);
     expect(again.outputs['cluster']).toBe(`Cluster of ${app}`);
+  });
+
+  test('with an execution role nothing hangs on the run’s own credentials', async () => {
+    await provision({ 'execution-role-arn': 'arn:aws:iam::123456789012:role/cloudformation' });
+    expect(aws.lines.filter((line) => line.includes('own credentials'))).toEqual([]);
   });
 
   test('a change set that CloudFormation refuses leaves no empty stack behind', async () => {

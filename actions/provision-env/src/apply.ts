@@ -52,6 +52,15 @@ export async function apply(
 ): Promise<ApplyResult> {
   const outputs: Outputs = new Map();
   const running = new Map<StackKey, Promise<StackResult>>();
+  let warned = options.executionRole !== undefined;
+  const beforeExecution = (): void => {
+    if (!warned)
+      io.progress.info(
+        'CloudFormation works with this run’s own credentials (no execution-role-arn): they must outlive the slowest stack',
+      );
+    warned = true;
+  };
+  const stackOptions: StackOptions = { ...options, allowReplacement: plan.allowReplacement, beforeExecution };
   for (const stack of plan.stacks) {
     const needed = stack.needs.flatMap((need) => running.get(need) ?? []);
     const work = async (): Promise<StackResult> => {
@@ -61,9 +70,7 @@ export async function apply(
         io.progress.info(`${stack.spec.key}  not started: it needs ${lacking.spec.name}`);
         return { spec: stack.spec, outcome: 'not-started', changes: [], executed: false, outputs: new Map(), ms: 0 };
       }
-      const result = await new StackRun(stack, { ...options, allowReplacement: plan.allowReplacement }, io).run(
-        outputs,
-      );
+      const result = await new StackRun(stack, stackOptions, io).run(outputs);
       outputs.set(stack.spec.key, result.outputs);
       return result;
     };
@@ -73,21 +80,22 @@ export async function apply(
   return { stacks, openaiApiKeyHasValue: await openaiKey(outputs, io) };
 }
 
+interface StackOptions extends ApplyOptions {
+  readonly allowReplacement: readonly string[];
+  readonly beforeExecution: () => void;
+}
+
 /** One stack from what it is to what it shall be. */
 class StackRun {
   readonly #plan: StackPlan;
-  readonly #options: ApplyOptions & { readonly allowReplacement: readonly string[] };
+  readonly #options: StackOptions;
   readonly #io: Ports & { readonly progress: Progress };
   readonly #deadline: number;
   #changes: readonly PlannedChange[] = [];
   #executed = false;
   #attempts = 0;
 
-  constructor(
-    plan: StackPlan,
-    options: ApplyOptions & { readonly allowReplacement: readonly string[] },
-    io: Ports & { readonly progress: Progress },
-  ) {
+  constructor(plan: StackPlan, options: StackOptions, io: Ports & { readonly progress: Progress }) {
     this.#plan = plan;
     this.#options = options;
     this.#io = io;
@@ -253,6 +261,7 @@ class StackRun {
     progress.info(
       `${spec.key}  ${request.kind === 'CREATE' ? 'creating' : 'updating'} ${spec.name}: ${counted(changes)}`,
     );
+    this.#options.beforeExecution();
     this.#executed = true;
     await stacks.executeChangeSet(changeSet.id, request.name);
     if (typeof request.template === 'string') this.#changes = changes;
