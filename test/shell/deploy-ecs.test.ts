@@ -292,6 +292,59 @@ describe('a deployment that fails', () => {
     expect(w.ecs.updates).toHaveLength(1);
   });
 
+  test('because another took its place before the update was answered: the same', async () => {
+    const w = world();
+    w.ecs.onUpdate = (own) => {
+      const theirs = deployment({
+        id: 'ecs-svc/9',
+        taskDefinition: revisionArn('backend:9'),
+        createdAt: own.createdAt,
+      });
+      w.ecs.service!.deployments = [theirs, Object.assign(own, { status: 'ACTIVE' })];
+    };
+    expect(await run(w)).toMatchObject({ outcome: 'superseded' });
+    expect(w.ecs.updates).toHaveLength(1);
+  });
+
+  test('to show up at all is red: no other deployment is taken for it', async () => {
+    const w = world();
+    w.ecs.onUpdate = () => (w.ecs.service!.deployments = [deployment({ id: 'ecs-svc/9' })]);
+    expect(await run(w)).toMatchObject({ outcome: 'failed', failure: { code: 'NoDeployment' } });
+  });
+
+  test('is not mistaken for a neighbour’s that succeeded a second before or after', async () => {
+    const w = world();
+    w.ecs.onUpdate = (own) => {
+      w.ecs.keepRecord(deployment({ id: 'ecs-svc/21' }), { status: 'SUCCESSFUL' });
+      const kept = w.ecs.keepRecord(own);
+      w.ecs.keepRecord(deployment({ id: 'ecs-svc/3' }), { status: 'SUCCESSFUL' });
+      w.clock.after(4, () => {
+        kept.status = 'ROLLBACK_SUCCESSFUL';
+        w.ecs.rollBack(own, old);
+      });
+    };
+    const result = await run(w);
+    expect(result).toMatchObject({ outcome: 'rolled-back', running: old });
+    expect(result.deploymentArn).toMatch(/\/r2$/);
+  });
+
+  test('and is being rolled back by AWS is left to it, however many tasks die', async () => {
+    const w = world({ breaker: { enabled: false, rollback: false } });
+    w.ecs.onUpdate = (own) => {
+      const kept = w.ecs.keepRecord(own, { alarms: { status: 'TRIGGERED', triggered: ['5xx'] } });
+      w.clock.after(1, () => (kept.status = 'ROLLBACK_IN_PROGRESS'));
+      for (const second of [2, 3, 4, 5]) w.clock.after(second, () => w.ecs.crash(own));
+      w.clock.after(40, () => {
+        kept.status = 'ROLLBACK_SUCCESSFUL';
+        w.ecs.rollBack(own, old);
+      });
+    };
+    const result = await run(w);
+    expect(result).toMatchObject({ outcome: 'rolled-back', running: old });
+    expect(result.failure?.message).toContain('alarms went off: 5xx');
+    expect(w.ecs.writes).toEqual(['registerTaskDefinition backend:2', 'updateService backend:2']);
+  });
+
   test('at the update itself: the registered revision is still reported, and a rerun uses it', async () => {
     const w = world();
     w.ecs.failures.set('updateService', [denied('UpdateService')]);
@@ -444,9 +497,10 @@ describe('cancelled', () => {
 
   test('when another took its place meanwhile: nothing of the other’s is touched', async () => {
     const w = world();
-    w.ecs.onUpdate = () => {
+    w.ecs.onUpdate = (own) => {
       w.clock.after(2, () => {
-        w.ecs.service!.deployments = [deployment({ id: 'ecs-svc/9', rolloutState: 'IN_PROGRESS' })];
+        const theirs = deployment({ id: 'ecs-svc/9', rolloutState: 'IN_PROGRESS' });
+        w.ecs.service!.deployments = [theirs, Object.assign(own, { status: 'ACTIVE' })];
         w.cancel();
       });
     };
@@ -475,6 +529,20 @@ describe('health-check-url', () => {
     const result = await run(w, values);
     expect(result).toMatchObject({ outcome: 'rolled-back', running: old, failure: { code: 'HealthCheckFailed' } });
     expect(result.failure?.message).toContain('status 500: no database');
+  });
+
+  test('that never answers: a deployment that has ended is not stopped, the revision before is deployed again', async () => {
+    const w = world();
+    w.health = { status: 0, ms: 7, body: 'connect ECONNREFUSED' };
+    w.ecs.onUpdate = (own) => {
+      const kept = w.ecs.keepRecord(own);
+      w.clock.after(3, () => {
+        w.ecs.complete(own);
+        kept.status = 'SUCCESSFUL';
+      });
+    };
+    expect(await run(w, values)).toMatchObject({ outcome: 'rolled-back', running: old });
+    expect(w.ecs.writes.slice(1)).toEqual(['updateService backend:2', 'updateService backend:1']);
   });
 });
 
