@@ -70,7 +70,7 @@ async function rehearse(keeping: boolean): Promise<number> {
     const rows = conclude(result, { port: emulator.port, prepared, total: sinceStart() });
     const title = held ? 'The guide’s pipeline ran on this machine.' : 'The pipeline ran, but not everything held.';
     process.stdout.write(`\n${renderTable(title, rows)}\n\n`);
-    const record = { held, checks: result.checks, ...Object.fromEntries(rows) };
+    const record = { ...Object.fromEntries(rows), held, checks: result.checks };
     writeFileSync(join(workRoot, 'last-run.json'), `${JSON.stringify(record, null, 2)}\n`);
     if (keeping && own) {
       own.release();
