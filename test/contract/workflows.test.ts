@@ -127,3 +127,10 @@ describe.each(examples)('%s', (path) => {
     }
   });
 });
+
+test('the README shows the example’s own workflow', () => {
+  const shown = readFileSync(join(root, 'README.md'), 'utf8');
+  expect(shown).toContain(
+    readFileSync(join(root, 'examples/analytics-studio/.github/workflows/deploy.yml'), 'utf8').trim(),
+  );
+});
