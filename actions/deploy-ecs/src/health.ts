@@ -52,6 +52,6 @@ export function isHealthy({ status }: HealthAnswer): boolean {
 }
 
 export function healthText({ status, body }: HealthAnswer): string {
-  const said = body.trim().slice(0, 200);
+  const said = body.replace(/\s+/g, ' ').trim().slice(0, 200);
   return `${status === 0 ? 'no answer' : `status ${status}`}${said === '' ? '' : `: ${said}`}`;
 }
