@@ -1,6 +1,8 @@
 """Where the emulator differs from AWS in a way that the suite would notice. Each says what AWS does."""
 
 import json
+import socket
+import threading
 import time
 
 from ministack.core import iam_evaluator
@@ -16,6 +18,8 @@ def apply():
     change_sets_heed_conditions()
     requests_count_as_tls()
     missing_files_are_told_from_forbidden_ones()
+    tasks_behind_a_load_balancer_are_ready_when_they_count()
+    stopping_tasks_do_not_count()
 
 
 def databases_of_stacks_are_real():
@@ -257,3 +261,55 @@ def missing_files_are_told_from_forbidden_ones():
         return s3._error("NoSuchKey", "The specified key does not exist.", 404, f"/{bucket_name}/{key}")
 
     s3.serve_cloudfront_origin_fetch = fetch
+
+
+def tasks_behind_a_load_balancer_are_ready_when_they_count():
+    """AWS: a rolling deployment stops old tasks only when new ones pass the load balancer's health check. ministack counts
+    a task as soon as its container runs, so for the second an application needs to start nobody answered."""
+    mark_running = ecs._mark_task_running
+
+    def mark_when_it_answers(task_arn, task):
+        address = (ecs._task_ip(task), balanced_port(task))
+        container = (task.get("_docker_ids") or [None])[0]
+        deadline = time.monotonic() + 20
+        while all(address) and container and time.monotonic() < deadline:
+            if answers(address) or not runs(container):
+                break
+            time.sleep(0.1)
+        return mark_running(task_arn, task)
+
+    ecs._mark_task_running = mark_when_it_answers
+
+
+def balanced_port(task):
+    kind, _, name = task.get("group", "").partition(":")
+    cluster = task.get("clusterArn", "").rsplit("/", 1)[-1]
+    service = ecs._services.get(f"{cluster}/{name}") if kind == "service" else None
+    balancers = (service or {}).get("loadBalancers") or []
+    return int(balancers[0].get("containerPort") or 0) if balancers else 0
+
+
+def answers(address):
+    try:
+        socket.create_connection(address, timeout=0.5).close()
+        return True
+    except OSError:
+        return False
+
+
+def runs(container):
+    try:
+        return ecs._get_docker().containers.get(container).status == "running"
+    except Exception:
+        return False
+
+
+def stopping_tasks_do_not_count():
+    """AWS: tasks are stopped side by side, and one that is being stopped no longer counts as running. ministack stops
+    them one after the other and waits for each container, while the others still count."""
+    remove = ecs._remove_docker_container
+
+    def remove_aside(docker_client, container):
+        threading.Thread(target=remove, args=(docker_client, container), daemon=True).start()
+
+    ecs._remove_docker_container = remove_aside
