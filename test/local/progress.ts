@@ -4,6 +4,9 @@ export const silent: Log = () => undefined;
 
 const started = performance.now();
 
+// A reader that has seen enough (`| head`) must not keep the run from tidying up.
+process.stdout.on('error', () => undefined);
+
 export const sinceStart = () => (performance.now() - started) / 1000;
 
 /** A line on the terminal, with the seconds since the start in front. */
