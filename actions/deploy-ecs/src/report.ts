@@ -43,7 +43,7 @@ function stepText(step: Step): string {
     case 'run-before':
       return `run once, in ${step.container}: ${JSON.stringify(step.command)}`;
     case 'update-service':
-      return `update the service${step.desiredCount === undefined ? '' : `, with ${step.desiredCount} tasks`}${step.force ? ', forced' : ''}`;
+      return `update the service${step.desiredCount === undefined ? '' : `, with ${step.desiredCount} ${step.desiredCount === 1 ? 'task' : 'tasks'}`}${step.force ? ', forced' : ''}`;
     case 'prove':
       return 'wait until the deployment is proven';
     case 'health-check':

@@ -53,6 +53,17 @@ export function reportPlan(inputs: ReportInputs, plan: Plan, observed: Observed)
   };
 }
 
+/** The plan for the log, a line for every stack and change. */
+export function planLines(plan: Plan): readonly string[] {
+  return plan.stacks.flatMap(({ spec, action, reason, changes }) => [
+    `${spec.name}  ${changes?.length === 0 ? 'unchanged' : `${action}: ${changes === undefined ? 'known later' : counted(changes).replaceAll('*', '')}`} (${reason})`,
+    ...(changes ?? []).map(
+      ({ kind, description, logicalId, properties }) =>
+        `  ${kind} ${description} (${logicalId})${properties.length === 0 ? '' : `: ${properties.join(', ')}`}`,
+    ),
+  ]);
+}
+
 export function reportApply(
   inputs: ReportInputs,
   plan: Plan,

@@ -5,7 +5,7 @@ import { apply } from './apply.ts';
 import type { Inputs } from './inputs.ts';
 import { observe, type Ports } from './observe.ts';
 import { planStacks } from './plan.ts';
-import { reportApply, reportOutputs, reportPlan } from './report.ts';
+import { planLines, reportApply, reportOutputs, reportPlan } from './report.ts';
 import { serviceOf, stackSpecs } from './stacks.ts';
 import { readTemplates } from './templates.ts';
 
@@ -24,7 +24,10 @@ export async function run(inputs: Inputs, io: RunIo): Promise<ActionReport> {
   const observed = await observe({ ...inputs, specs, runName }, io);
   if (inputs.mode === 'outputs') return reportOutputs(inputs, observed);
   const plan = planStacks({ ...inputs, specs }, observed);
-  if (inputs.mode === 'plan') return reportPlan(inputs, plan, observed);
+  if (inputs.mode === 'plan') {
+    for (const line of planLines(plan)) io.progress.info(line);
+    return reportPlan(inputs, plan, observed);
+  }
   const result = await apply(
     plan,
     {

@@ -85,7 +85,10 @@ export function isHashedName(path: string): boolean {
   const stem = stems[0] ?? '';
   const token = /^(?:.*-)?([\w-]{8})$/.exec(stem)?.[1];
   if (token === undefined || (stem.length > 8 && stem.at(-9) !== '-')) return false;
-  return hasDigitsInside(token) || (buildFolders.test(path) && hasMixedCase(token));
+  return (
+    hasDigitsInside(token) ||
+    (buildFolders.test(path) && !areWords(token) && (hasMixedCase(token) || hasOddParts(token)))
+  );
 }
 
 function isHex(text: string): boolean {
@@ -103,6 +106,17 @@ function hasDigitsInside(token: string): boolean {
 function hasMixedCase(token: string): boolean {
   const turns = [...token.matchAll(/[a-z](?=[A-Z])|[A-Z](?=[a-z])/g)].length;
   return turns >= 2 && !/^[a-z]{3,}[A-Z][a-z]+$/.test(token) && !/^(?:[A-Z][a-z]{2,}){2}$/.test(token);
+}
+
+/** `My-Photo`, `Our_Team`: parts that people write. */
+function areWords(token: string): boolean {
+  const parts = token.split(/[-_]/);
+  return parts.length > 1 && parts.every((part) => /^(?:[A-Z]?[a-z]+|[A-Z]{2,})$/.test(part));
+}
+
+/** esbuild's eight upper-case characters, or base64url such as `Db-_YT-E`. */
+function hasOddParts(token: string): boolean {
+  return /^[A-Z2-7]{8}$/.test(token) || (/[-_]/.test(token) && /[A-Z]/.test(token) && /[a-z]/.test(token));
 }
 
 interface CacheRule {

@@ -81,6 +81,8 @@ test.each([
   '_app/immutable/entry/start.js',
   '_next/static/chunks/pages/index.js',
   '_nuxt/DkX9wQ2b.js',
+  'assets/Dashboard-CSGQHLGW.js',
+  'assets/react-Db-_YT-E.js',
 ])('%s holds a hash', (path) => expect(isHashedName(path)).toBe(true));
 
 test.each([
@@ -104,4 +106,7 @@ test.each([
   'data-12345678.json',
   'deadbeef/readme.txt',
   'assets/step-one-two.svg',
+  'assets/My-Photo.jpg',
+  'assets/logo-Our-Team.svg',
+  'icon-DOWNLOAD.svg',
 ])('%s holds none', (path) => expect(isHashedName(path)).toBe(false));
