@@ -125,6 +125,8 @@ function loadConfig(read: InputReader, workspace: string): Config {
 
 /** The file's template parameters, each judged by the rules its template states. */
 function checkParameters(read: InputReader, config: Config, templates: Templates): ReadonlyMap<string, string> {
+  // Reading a template takes longer than all other checks together.
+  if (config.parameters.size === 0) return config.parameters;
   const known = new Map(stackKeys.flatMap((key) => [...templates[key].parameters]));
   const supplied = new Set(stackKeys.flatMap((key) => stackNeeds[key].flatMap((need) => templates[need].outputs)));
   for (const [parameter, value] of config.parameters) {
@@ -188,8 +190,9 @@ function checkDomain(read: InputReader, parameters: Map<string, string>): void {
 }
 
 function checkReplacements(read: InputReader, templates: Templates): readonly string[] {
-  const known = new Set(stackKeys.flatMap((key) => [...templates[key].resources.keys()]));
   const allowed = read.list('allow-replacement', anyText);
+  if (allowed.length === 0) return allowed;
+  const known = new Set(stackKeys.flatMap((key) => [...templates[key].resources.keys()]));
   for (const id of allowed) {
     // A resource that an older version of the templates had is unknown here, and may well be the one to remove.
     const meant = known.has(id) ? undefined : nearest(id, known);
