@@ -77,7 +77,7 @@ export function parseConfig(path: string, text: string): Config {
     }
     for (const pair of node.items) {
       const name = scalarText(pair.key) ?? '';
-      const value = isSeq(pair.value) ? listText(pair.value.toJSON()) : scalarText(pair.value);
+      const value = isSeq(pair.value) ? listText(pair.value.items) : scalarText(pair.value);
       if (value === undefined)
         refuse(`${field}.${name}`, undefined, 'a text, a number, true or false; or a list of them');
       else found.set(name, value);
@@ -105,13 +105,24 @@ export function parseConfig(path: string, text: string): Config {
   return { inputs, parameters, environmentVariables, problems };
 }
 
+/** A number is the text that stands there: as a number, 15.10 would be 15.1, 007 be 7, and a long account be another one. */
 function scalarText(node: unknown): string | undefined {
-  const value: unknown = isScalar(node) ? node.value : undefined;
+  if (!isScalar(node)) return undefined;
+  const { value, source }: { readonly value: unknown; readonly source?: string } = node;
+  if (typeof value === 'number' || typeof value === 'bigint') return source ?? String(value);
   if (typeof value === 'string') return value;
-  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
+  return typeof value === 'boolean' ? String(value) : undefined;
 }
 
-function listText(items: unknown): string | undefined {
-  const plain = (item: unknown): boolean => ['string', 'number', 'boolean'].includes(typeof item);
-  return Array.isArray(items) && items.every(plain) ? JSON.stringify(items) : undefined;
+const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+
+/** A list as JSON; a number that JSON has no spelling for, such as 007, becomes a text. */
+function listText(items: readonly unknown[]): string | undefined {
+  const texts = items.map((item) => {
+    const text = scalarText(item);
+    if (text === undefined || !isScalar(item)) return undefined;
+    const bare = typeof item.value === 'boolean' || (typeof item.value === 'number' && jsonNumber.test(text));
+    return bare ? text : JSON.stringify(text);
+  });
+  return texts.includes(undefined) ? undefined : `[${texts.join(',')}]`;
 }

@@ -141,4 +141,28 @@ describe('accepted', () => {
     expect(body).toContain('- { Name: DEBUG, Value: "true" }');
     expect(body).toContain('- { Name: N, Value: "5" }');
   });
+
+  test.each(['15.10', '15.1', '1.10', '007', '12345678901234567890', '0x1F', '1e3', '-0', '.5'])(
+    'the number %s stays the text that stands in the file',
+    (number) => {
+      const path = config(`environment-variables: { N: ${number} }`);
+      expect(read({ config: path }).environmentVariables.get('N')).toBe(number);
+    },
+  );
+
+  test('a version of two parts reaches the template as it was written', () => {
+    const inputs = read({ config: config('parameters: { DatabaseEngineVersion: 15.10 }') });
+    expect(value(inputs, 'foundation', 'DatabaseEngineVersion')).toBe('15.10');
+  });
+
+  test('numbers in a list too; those that JSON cannot spell become texts', () => {
+    const path = config('environment-variables: { L: [15.10, 12345678901234567890, 007, "15.10", true, a, 1e3] }');
+    expect(read({ config: path }).environmentVariables.get('L')).toBe(
+      '[15.10,12345678901234567890,"007","15.10",true,"a",1e3]',
+    );
+  });
+
+  test('a list of lists is refused', () => {
+    expect(() => read({ config: config('environment-variables: { L: [[a]] }') })).toThrow(/environment-variables\.L/);
+  });
 });
