@@ -352,4 +352,42 @@ describe('outputs', () => {
     expect(report.failure?.message).toContain(foundation);
     expect(report.failure?.hint).toContain('provision the environment first');
   });
+
+  test.each([
+    ['REVIEW_IN_PROGRESS', []],
+    ['ROLLBACK_COMPLETE', []],
+    ['CREATE_IN_PROGRESS', []],
+    ['CREATE_FAILED', ['VpcId']],
+    ['UPDATE_ROLLBACK_FAILED', 'all'],
+    ['DELETE_IN_PROGRESS', 'all'],
+    ['DELETE_FAILED', 'all'],
+  ] as const)('are red while a stack is %s, with its name and status', async (status, has) => {
+    await provision();
+    const { state } = aws.stacks.stacks.get(app)!;
+    aws.stacks.finish(app, status);
+    if (has !== 'all') state.outputs = new Map(has.map((name) => [name, 'x']));
+    const report = await provision({ mode: 'outputs' });
+    expect(report.failure?.code).toBe('StackMissing');
+    expect(report.failure?.message).toContain(`${app} is ${status}`);
+    expect(report.failure?.message).not.toContain(foundation);
+    expect(report.summary).toContain('❌');
+  });
+
+  test('are red when one of them is missing, and name it; those under a condition may be', async () => {
+    await provision();
+    const { state } = aws.stacks.stacks.get(app)!;
+    const outputs = new Map(state.outputs);
+    outputs.delete('OriginSecretArn');
+    state.outputs = outputs;
+    expect((await provision({ mode: 'outputs' })).failure).toBeUndefined();
+    outputs.delete('SiteUrl');
+    const report = await provision({ mode: 'outputs' });
+    expect(report.failure?.message).toContain(`${app} is CREATE_COMPLETE without site-url`);
+  });
+
+  test('are there while an update runs', async () => {
+    await provision();
+    aws.stacks.finish(app, 'UPDATE_IN_PROGRESS');
+    expect((await provision({ mode: 'outputs' })).failure).toBeUndefined();
+  });
 });

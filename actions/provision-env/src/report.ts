@@ -1,11 +1,13 @@
 import type { ActionReport } from '../../../shared/action/run.ts';
+import type { StackState } from '../../../shared/aws/cloudformation.ts';
 import { humanDuration } from '../../../shared/core/clock.ts';
 import { ActionError } from '../../../shared/core/errors.ts';
 import { code, codeBlock, details, escapeMarkdown, table } from '../../../shared/core/markdown.ts';
 import type { ApplyResult, StackResult } from './apply.ts';
 import type { Observed } from './observe.ts';
 import { forbidden, type Plan, type PlannedChange } from './plan.ts';
-import { namePrefix, stackKeys, stackName, type StackKey } from './stacks.ts';
+import { namePrefix, type StackKey, type StackSpec } from './stacks.ts';
+import { condition } from './verdict.ts';
 
 export interface ReportInputs {
   readonly app: string;
@@ -104,8 +106,8 @@ export function reportApply(
   };
 }
 
-export function reportOutputs(inputs: ReportInputs, observed: Observed): ActionReport {
-  const lacking = stackKeys.filter((key) => !observed.stacks.has(key));
+export function reportOutputs(inputs: ReportInputs, specs: readonly StackSpec[], observed: Observed): ActionReport {
+  const lacking = specs.flatMap((spec) => lack(spec, observed.stacks.get(spec.key)) ?? []);
   const outputs = stackOutputs(observedOutputs(observed));
   const rows = Object.entries(outputs).map(([name, value]) => [code(name), code(value)]);
   return {
@@ -119,15 +121,25 @@ export function reportOutputs(inputs: ReportInputs, observed: Observed): ActionR
     },
     summary:
       lacking.length > 0
-        ? `### ❌ ${title(inputs)} is not there`
+        ? paragraphs(`### ❌ ${title(inputs)} is not there`, ...lacking.map((text) => `- ${escapeMarkdown(text)}`))
         : details(`Outputs of ${inputs.app} ${inputs.environment}`, table(['Output', 'Value'], rows)),
-    failure: lacking.length === 0 ? undefined : notThere(inputs, lacking),
+    failure: lacking.length === 0 ? undefined : notThere(lacking),
   };
 }
 
-function notThere(inputs: ReportInputs, lacking: readonly StackKey[]): ActionError {
-  const names = lacking.map((key) => stackName(inputs, key)).join(', ');
-  return new ActionError('StackMissing', `not in this account and region: ${names}`, {
+/** Why a stack cannot tell its outputs; undefined when it tells all of them. */
+function lack(spec: StackSpec, state: StackState | undefined): string | undefined {
+  if (state === undefined) return `${spec.name} does not exist`;
+  const { status, outputs } = state;
+  if (!['ready', 'busy'].includes(condition(status)) || status.startsWith('DELETE_'))
+    return `${spec.name} is ${status}`;
+  const missing = spec.template.steadyOutputs.filter((name) => !outputs.has(name));
+  if (missing.length === 0) return undefined;
+  return `${spec.name} is ${status} without ${missing.map(kebab).join(', ')}`;
+}
+
+function notThere(lacking: readonly string[]): ActionError {
+  return new ActionError('StackMissing', `not all there in this account and region: ${lacking.join('; ')}`, {
     hint: 'Check app, environment and aws-region, or provision the environment first (mode: apply).',
   });
 }

@@ -22,7 +22,7 @@ export async function run(inputs: Inputs, io: RunIo): Promise<ActionReport> {
   const runName = `slipway-${runId === '' ? 'local' : runId}-${runAttempt}-${start.toString(36)}`;
   const specs = stackSpecs(inputs, readTemplates());
   const observed = await observe({ ...inputs, specs, runName }, io);
-  if (inputs.mode === 'outputs') return reportOutputs(inputs, observed);
+  if (inputs.mode === 'outputs') return reportOutputs(inputs, specs, observed);
   const plan = planStacks({ ...inputs, specs }, observed);
   if (inputs.mode === 'plan') {
     for (const line of planLines(plan)) io.progress.info(line);

@@ -25,6 +25,8 @@ export interface Template {
   readonly resources: ReadonlyMap<string, TemplateResource>;
   readonly conditions: ReadonlyMap<string, unknown>;
   readonly outputs: readonly string[];
+  /** Those that a stack has under any condition. */
+  readonly steadyOutputs: readonly string[];
 }
 
 /** CloudFormation's limit for a template that is sent along with the request. */
@@ -46,7 +48,9 @@ export function parseTemplate(text: string): Template {
   );
   const resources = once(() => new Map(section('Resources').map(([id, body]) => [id, resource(id, record(body))])));
   const conditions = once(() => new Map(section('Conditions')));
-  const outputs = once(() => section('Outputs').map(([name]) => name));
+  const outputs = once(() =>
+    section('Outputs').map(([name, body]) => ({ name, condition: record(body)['Condition'] })),
+  );
   return {
     text,
     get parameters() {
@@ -59,7 +63,12 @@ export function parseTemplate(text: string): Template {
       return conditions();
     },
     get outputs() {
-      return outputs();
+      return outputs().map(({ name }) => name);
+    },
+    get steadyOutputs() {
+      return outputs()
+        .filter(({ condition }) => condition === undefined)
+        .map(({ name }) => name);
     },
   };
 }
