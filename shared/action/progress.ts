@@ -11,12 +11,13 @@ export interface Progress {
 
 /**
  * Makes text harmless to the runner, which reads commands from lines that start with `::` or hold `##[`
- * (https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs).
+ * (https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs). It trims what .NET takes for white space before it
+ * looks: all that `\s` knows, and U+0085.
  */
 export function neutralise(text: string): string {
   return text
     .split(/\r\n|\n|\r/)
-    .map((line) => line.replace(/^(\s*):(?=:)/, '$1:\u200b').replaceAll('##[', '#\u200b#['))
+    .map((line) => line.replace(/^([\s\u0085]*):(?=:)/, '$1:\u200b').replaceAll('##[', '#\u200b#['))
     .join('\n');
 }
 

@@ -61,6 +61,14 @@ describe('text from outside', () => {
       }),
     );
   });
+  test('starts no command behind anything that .NET trims', () => {
+    // char.IsWhiteSpace: the separators of Unicode, U+0009 to U+000D and U+0085.
+    const blanks = Array.from({ length: 0x10000 }, (_, code) => String.fromCharCode(code)).filter((character) =>
+      /[\p{Z}\t-\r\u0085]/u.test(character),
+    );
+    expect(blanks).toContain('\u0085');
+    for (const blank of blanks) expect(neutralise(`${blank} ${blank}::error::x`)).not.toContain('::error');
+  });
   test('stays inside inline code, code blocks and cells', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom('`', '``', '|', '\n', 'x', '<b>')), (parts) => {
