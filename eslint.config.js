@@ -5,38 +5,38 @@ const sdk = { group: ['@aws-sdk/*', '@smithy/*'], message: 'only shared/aws talk
 const toolkit = { group: ['@actions/*'], message: 'only shared/action talks to the runner' };
 const actions = { group: ['**/actions/*', '**/actions/**'], message: 'shared never imports an action' };
 const otherActions = {
-  regex: String.raw`^\.\./\.\./(?:build-push-image|deploy-ecs|sync-frontend|invalidate-cdn|provision-env)/`,
+  regex: String.raw`\.\./.*\b(?:build-push-image|deploy-ecs|sync-frontend|invalidate-cdn|provision-env)/`,
   message: 'actions never import each other',
 };
-const portTypes = {
-  group: ['**/shared/aws/*', '**/shared/action/*', '!**/shared/aws/wait.ts'],
+const ports = {
+  regex: String.raw`/shared/(?:action/|aws/(?!wait\.ts$))`,
   allowTypeImports: true,
-  message: 'observe and apply know ports by type only',
+  message: 'only index.ts, ports.ts and inputs.ts know more of the outside than its types',
 };
 const outside = {
-  group: ['**/shared/aws/*', '**/shared/action/*'],
+  regex: String.raw`/shared/(?:action|aws)/`,
   allowTypeImports: true,
   message: 'plan, report and shared/core are pure: types only',
 };
+const effectfulSiblings = {
+  regex: String.raw`^\./(?:apply|observe|ports|run|sync|watch|follow|run-before|rollback|context-files|docker-config|source-tree|templates)\.ts$`,
+  allowTypeImports: true,
+  message: 'plan and report decide and describe; they do nothing',
+};
 const effects = {
-  group: [
-    'node:fs',
-    'node:fs/*',
-    'node:child_process',
-    'node:process',
-    'node:net',
-    'node:http',
-    'node:https',
-    'node:timers*',
-    'node:os',
-  ],
+  regex: String.raw`^(?:node:)?(?:fs|fs/promises|child_process|process|net|dns|tls|http|https|http2|os|timers|timers/promises|worker_threads|vm)$`,
   message: 'pure code reads no outside world',
 };
 const restrict = (...patterns) => ({
   '@typescript-eslint/no-restricted-imports': ['error', { patterns }],
 });
-const pureGlobals = {
-  'no-restricted-globals': ['error', 'process', 'fetch', 'setTimeout', 'setInterval', 'performance', 'crypto'],
+/** A lazy import would get round the table; only compositions load their parts lazily. */
+const noLazyImport = { selector: 'ImportExpression', message: 'import statically: the import table is checked there' };
+const pure = {
+  'no-restricted-globals': [
+    'error',
+    ...['process', 'globalThis', 'global', 'fetch', 'setTimeout', 'setInterval', 'performance', 'crypto', 'require'],
+  ],
   'no-restricted-properties': [
     'error',
     { object: 'Date', property: 'now', message: 'time is a parameter' },
@@ -45,8 +45,11 @@ const pureGlobals = {
   'no-restricted-syntax': [
     'error',
     { selector: 'NewExpression[callee.name="Date"][arguments.length=0]', message: 'time is a parameter' },
+    noLazyImport,
   ],
 };
+/** Where a port is made of Node's own modules: the disk's side of an action. */
+const disk = 'actions/*/src/{context-files,docker-config,source-tree,templates}.ts';
 
 export default tseslint.config(
   { ignores: ['**/dist/', '.local/', 'examples/', 'node_modules/', 'test/local/stand-ins/'] },
@@ -66,23 +69,34 @@ export default tseslint.config(
       'max-params': ['error', 3],
     },
   },
-  { files: ['actions/*/src/**/*.ts'], rules: restrict(sdk, toolkit, otherActions) },
+  {
+    files: ['actions/*/src/**/*.ts'],
+    rules: { ...restrict(sdk, toolkit, otherActions, ports, effects), ...pure },
+  },
   {
     files: [
-      'actions/*/src/{plan,report}.ts',
-      'actions/*/src/{plan,report}-*.ts',
-      'actions/*/src/{verdict,diagnose}.ts',
+      'actions/*/src/{plan,report,verdict,diagnose,compare,headers,fold,scope,parameters,stacks}.ts',
+      'actions/*/src/plan-*.ts',
     ],
-    rules: { ...restrict(sdk, toolkit, otherActions, outside, effects), ...pureGlobals },
+    rules: restrict(sdk, toolkit, otherActions, outside, effects, effectfulSiblings),
   },
-  { files: ['actions/*/src/{observe,apply}.ts'], rules: restrict(sdk, toolkit, otherActions, portTypes, effects) },
-  { files: ['shared/**/*.ts'], rules: restrict(actions) },
-  { files: ['shared/action/**/*.ts'], rules: restrict(actions, sdk) },
-  { files: ['shared/aws/**/*.ts'], rules: restrict(actions, toolkit) },
   {
-    files: ['shared/core/**/*.ts'],
-    rules: { ...restrict(actions, sdk, toolkit, outside, effects), ...pureGlobals },
+    files: [disk, 'actions/*/src/{inputs,ports,index}.ts'],
+    rules: {
+      ...restrict(sdk, toolkit, otherActions),
+      'no-restricted-globals': 'off',
+      'no-restricted-properties': 'off',
+      'no-restricted-syntax': ['error', noLazyImport],
+    },
   },
+  { files: ['actions/*/src/index.ts'], rules: { 'no-restricted-syntax': 'off' } },
+  { files: ['shared/**/*.ts'], rules: restrict(actions) },
+  {
+    files: ['shared/action/**/*.ts'],
+    rules: { ...restrict(actions, sdk), 'no-restricted-syntax': ['error', noLazyImport] },
+  },
+  { files: ['shared/aws/**/*.ts'], rules: restrict(actions, toolkit) },
+  { files: ['shared/core/**/*.ts'], rules: { ...restrict(actions, sdk, toolkit, outside, effects), ...pure } },
   {
     files: ['test/**/*.ts'],
     rules: {
