@@ -39,9 +39,7 @@ export function parseTemplate(text: string): Template {
   );
   const section = (name: string): readonly (readonly [string, unknown])[] => {
     const source = sections.get(name);
-    return source === undefined
-      ? []
-      : entries(record(parse(source, { customTags: intrinsics, logLevel: 'silent' }))[name]);
+    return source === undefined ? [] : entries(record(parseYaml(source))[name]);
   };
   const parameters = once(
     () => new Map(section('Parameters').map(([name, body]) => [name, parameter(name, record(body))])),
@@ -71,6 +69,11 @@ export function parseTemplate(text: string): Template {
         .map(({ name }) => name);
     },
   };
+}
+
+/** CloudFormation's YAML, its intrinsic functions in their long form. */
+export function parseYaml(text: string): unknown {
+  return parse(text, { customTags: intrinsics, logLevel: 'silent' });
 }
 
 function once<T>(make: () => T): () => T {
