@@ -10,11 +10,20 @@ export function escapeMarkdown(text: string): string {
 
 /** Inline code that cannot be broken out of, also inside a table. */
 export function code(text: string): string {
-  const flat = text.replace(/[\r\n]+/g, ' ').replace(/\|/g, '\\|');
+  const flat = text.replace(/[\r\n]+/g, ' ');
+  if (flat.includes('|')) return `<code>${entities(flat)}</code>`;
   const longest = Math.max(0, ...[...flat.matchAll(/`+/g)].map((match) => match[0].length));
   const fence = '`'.repeat(longest + 1);
-  const pad = flat.startsWith('`') || flat.endsWith('`') || flat === '' ? ' ' : '';
+  const pad = /^`|`$|^ .* $|^$/.test(flat) ? ' ' : '';
   return `${fence}${pad}${flat}${pad}${fence}`;
+}
+
+/**
+ * A table ends its cells at `|` before it looks for inline code, and `\|` does not help behind another backslash. What is written as an
+ * entity is neither a cell's end nor Markdown.
+ */
+function entities(text: string): string {
+  return text.replace(/[^\p{L}\p{N} /,;=+-]/gu, (character) => `&#${character.codePointAt(0) ?? 0};`);
 }
 
 /** A fenced block that its own content cannot close. */

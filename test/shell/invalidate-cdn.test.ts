@@ -282,5 +282,5 @@ test('a dry run shows the folded paths and asks for nothing', async () => {
 
 test('the summary neutralises what comes from outside', async () => {
   const { summary } = await run(world(), { paths: ['/`</details>`|x'] });
-  expect(summary).toContain('``/`</details>`\\|x``');
+  expect(summary).toContain('<code>/&#96;&#60;/details&#62;&#96;&#124;x</code>');
 });

@@ -121,7 +121,7 @@ describe('the summary', () => {
     const bases = [{ name: 'a`|<b>', identity: 'sha256:1', from: 'daemon' as const }];
     const failure = new ActionError('BuildFailed', 'x\n```\n# <script>');
     const { summary } = report(work({}, observed({ source: { ...source, bases } })), { ...success, failure });
-    expect(summary).toContain('``a`\\|<b>``');
+    expect(summary).toContain('<code>a&#96;&#124;&#60;b&#62;</code>');
     expect(summary).toContain('````\nx\n```\n# <script>\n````');
     expect(summary).toContain('### ❌ Image not released: `app`');
   });

@@ -9,7 +9,7 @@ import { AwsError, InputError } from '../../../shared/core/errors.ts';
 import { globMatcher } from '../../../shared/core/glob.ts';
 import { canonicalJson } from '../../../shared/core/hash.ts';
 import { parseEcrHost, parseImageRef } from '../../../shared/core/image-ref.ts';
-import { code, codeBlock, escapeMarkdown } from '../../../shared/core/markdown.ts';
+import { code, codeBlock, escapeMarkdown, table } from '../../../shared/core/markdown.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 
@@ -75,12 +75,49 @@ describe('text from outside', () => {
         const text = parts.join('');
         const fence = /^`+/.exec(codeBlock(text))![0];
         expect(text.split(fence)).toHaveLength(1);
-        expect(code(text)).not.toMatch(/\n|(?<!\\)\|/);
+        expect(code(text)).not.toMatch(/[\n|]/);
         expect(escapeMarkdown(text)).not.toMatch(/[<>\n]|(?<!\\)[`|]/);
       }),
     );
   });
+  test('inline code is one cell of a table, and shows the text as it is', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom('\\', '|', '`', '``', '<img src=x>', '&#124;', '*', '\r\n', ' ', 'x')),
+        (parts) => {
+          const text = parts.join('');
+          const row = table(['a', 'b', 'c'], [['x', code(text), 'x']]).split('\n')[2]!;
+          const cells = cellsOf(row);
+          expect(cells).toHaveLength(3);
+          const shown = text.replace(/[\r\n]+/g, ' ');
+          expect(shownCode(cells[1]!)).toEqual(shown.trim() === '' ? expect.stringMatching(/^ +$/) : shown);
+        },
+      ),
+    );
+  });
+  test('a backslash before a pipe ends no cell', () => {
+    expect(code('x\\|<img src=x>')).toBe('<code>x&#92;&#124;&#60;img src=x&#62;</code>');
+    expect(code('a|b')).toBe('<code>a&#124;b</code>');
+    expect(code('a\\<b>')).toBe('`a\\<b>`');
+  });
 });
+
+/** As GFM does it: a backslash takes the next character with it, any other `|` ends a cell; only then inline code is looked for. */
+function cellsOf(row: string): readonly string[] {
+  const cells = [...row.matchAll(/((?:\\[^]|[^|\\])*)\|/g)].map((match) => match[1]!.trim());
+  return cells.slice(1);
+}
+
+/** What a reader sees of a cell of code; undefined when the cell is not exactly one piece of inline code. */
+function shownCode(cell: string): string | undefined {
+  const html = /^<code>([^<>`*\\|]*)<\/code>$/.exec(cell);
+  if (html !== null) return html[1]!.replace(/&#(\d+);/g, (_, number) => String.fromCodePoint(Number(number)));
+  const [, fence, inner] = /^(`+)(?!`)([^]*?)(?<!`)\1$/.exec(cell) ?? [];
+  if (fence === undefined || inner === undefined) return undefined;
+  const runs = [...inner.matchAll(/`+/g)].map((match) => match[0].length);
+  if (runs.includes(fence.length)) return undefined;
+  return /^ .*[^ ].* $/.test(inner) ? inner.slice(1, -1) : inner;
+}
 
 test('canonical JSON does not depend on the order of keys', () => {
   expect(canonicalJson({ b: [1, { d: null, c: 'x' }], a: undefined })).toBe('{"b":[1,{"c":"x","d":null}]}');
@@ -151,6 +188,6 @@ test('the summary of refused inputs lists every field', () => {
       { field: 'c', value: undefined, accepted: 'd' },
     ]),
   );
-  expect(summary).toContain('| `a` | `\\|<x>` | b |');
+  expect(summary).toContain('| `a` | <code>&#124;&#60;x&#62;</code> | b |');
   expect(summary).toContain('| `c` | missing | d |');
 });

@@ -46,8 +46,13 @@ describe('the summary', () => {
     expect(summary).toContain('| `r2` | 3 | 0 | 1 | 7 | 2.0 MB | 2 | 1.5 s |');
     expect(summary).toContain('`s3://site/app/`');
     expect(summary).toContain('&lt;b&gt;careful');
-    const rows = [...summary.matchAll(/^\| (`.+`) \| (?:sent|deleted)/gm)].map((match) => match[1]);
-    expect(rows).toEqual(['``large\\|</details>`.txt``', '`index.html`', '`small.txt`', '`gone.html`']);
+    const rows = [...summary.matchAll(/^\| (`.+`|<code>.+<\/code>) \| (?:sent|deleted)/gm)].map((match) => match[1]);
+    expect(rows).toEqual([
+      '<code>large&#124;&#60;/details&#62;&#96;&#46;txt</code>',
+      '`index.html`',
+      '`small.txt`',
+      '`gone.html`',
+    ]);
   });
 
   test('caps a long list', () => {
