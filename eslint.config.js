@@ -14,7 +14,7 @@ const ports = {
   message: 'only index.ts, ports.ts and inputs.ts know more of the outside than its types',
 };
 const outside = {
-  regex: String.raw`/shared/(?:action|aws)/`,
+  regex: String.raw`(?:/shared|\.\.)/(?:action|aws)/`,
   allowTypeImports: true,
   message: 'plan, report and shared/core are pure: types only',
 };
