@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from '@jest/globals';
 import { movingTags } from '../../../actions/build-push-image/src/plan.ts';
 import { readTemplates } from '../../../actions/provision-env/src/templates.ts';
@@ -5,6 +6,7 @@ import { evaluate } from './evaluate.ts';
 
 const templates = readTemplates();
 const foundation = evaluate(templates.foundation.text);
+const app = evaluate(templates.app.text);
 
 describe('the image repository', () => {
   test('lets exactly those tags move that build-push-image moves', () => {
@@ -19,5 +21,25 @@ describe('the image repository', () => {
     // ECR's limits: five filters, two wildcards in each.
     expect(filters.length).toBeLessThanOrEqual(5);
     for (const tag of movingTags) expect(tag.split('*').length - 1).toBeLessThanOrEqual(2);
+  });
+});
+
+describe('the routing of the single-page app', () => {
+  test.each([
+    ['/', '/index.html'],
+    ['/dashboards/7', '/index.html'],
+    ['/v1.2/reports', '/index.html'],
+    ['/assets/app.1f2e.js', '/assets/app.1f2e.js'],
+    ['/.well-known/apple-app-site-association', '/.well-known/apple-app-site-association'],
+    ['/.well-known/security.txt', '/.well-known/security.txt'],
+    ['/docs/.well-known/x', '/index.html'],
+    ['/.well-knownish', '/.well-knownish'],
+  ])('takes %s to %s', (uri, goal) => {
+    const { FunctionCode, AutoPublish } = app.SpaRouting.Properties;
+    const request = runInNewContext(
+      `${FunctionCode}; handler({ request: { uri: ${JSON.stringify(uri)} } })`,
+    ) as unknown;
+    expect(request).toEqual({ uri: goal });
+    expect(AutoPublish).toBe(true);
   });
 });
