@@ -113,4 +113,12 @@ export const cases: readonly BadInputs[] = [
       'aws-region is "mars"',
     ],
   },
+  {
+    name: 'a region whose CloudFront addresses are not known',
+    inputs: { 'aws-region': 'me-central-1' },
+    expect: [
+      'parameters.CloudFrontPrefixListId is missing',
+      'in me-central-1, without a domain, the id of the prefix list com.amazonaws.global.cloudfront.origin-facing',
+    ],
+  },
 ];

@@ -5,6 +5,7 @@ import type { CommonInputs, InputReader } from '../../../shared/action/input-rea
 import { anyText, integer, matching, oneOf, roleArn } from '../../../shared/core/parsers.ts';
 import { nearest } from '../../../shared/core/suggest.ts';
 import { emptyConfig, parseConfig, type Config } from './config.ts';
+import { cloudFrontPrefixLists } from './prefix-lists.ts';
 import {
   fitsInline,
   inputParameters,
@@ -68,6 +69,7 @@ export function parseInputs(read: InputReader, context: Pick<RunContext, 'worksp
   const templates = readTemplates();
   const parameters = new Map(checkParameters(read, config, templates));
   checkDomain(read, parameters);
+  if (mode !== 'outputs') checkPrefixList(read, parameters, common.region);
   const nat = read.optional('nat', oneOf(['none', 'single', 'per-az']));
   if (nat !== undefined) parameters.set('Nat', nat);
 
@@ -187,6 +189,20 @@ function checkDomain(read: InputReader, parameters: Map<string, string>): void {
   }
   parameters.set('Domain', domain);
   if (zone !== undefined) parameters.set('HostedZoneId', zone);
+}
+
+/** Without a domain the load balancer lets in CloudFront alone, by the region's list of its addresses. */
+function checkPrefixList(read: InputReader, parameters: Map<string, string>, region: string): void {
+  const parameter = 'CloudFrontPrefixListId';
+  if (read.text('domain') !== undefined || region === '' || (parameters.get(parameter) ?? '') !== '') return;
+  const known = cloudFrontPrefixLists.get(region);
+  if (known !== undefined) parameters.set(parameter, known);
+  else
+    read.problem(
+      `parameters.${parameter}`,
+      undefined,
+      `in ${region}, without a domain, the id of the prefix list com.amazonaws.global.cloudfront.origin-facing there`,
+    );
 }
 
 function checkReplacements(read: InputReader, templates: Templates): readonly string[] {

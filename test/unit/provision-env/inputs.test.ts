@@ -121,6 +121,25 @@ describe('accepted', () => {
     expect(value(read({ config: path }), 'app', 'HostedZoneId')).toBe('Z0123');
   });
 
+  test('CloudFront’s addresses are those of the region, or those that a person names', () => {
+    const id = 'CloudFrontPrefixListId';
+    expect(value(read({}), 'app', id)).toBe('pl-3b927c52');
+    expect(value(read({ 'aws-region': 'eu-central-1' }), 'app', id)).toBe('pl-a3a144ca');
+    const path = config(`parameters: { ${id}: pl-0abc }`);
+    expect(value(read({ config: path }), 'app', id)).toBe('pl-0abc');
+    expect(value(read({ config: path, 'aws-region': 'me-central-1' }), 'app', id)).toBe('pl-0abc');
+    expect(read({ mode: 'outputs', 'aws-region': 'me-central-1' }).mode).toBe('outputs');
+  });
+
+  test('with a domain nobody asks for them', () => {
+    const names = ['Site: us-east-1', 'Api: me-central-1'].map((item) => item.split(': ') as [string, string]);
+    const certificates = names.map(
+      ([name, region]) => `  ${name}CertificateArn: arn:aws:acm:${region}:123456789012:certificate/x`,
+    );
+    const path = config(`domain: example.com\naws-region: me-central-1\nparameters:\n${certificates.join('\n')}\n`);
+    expect(value(read({ config: path }), 'app', 'CloudFrontPrefixListId')).toBeUndefined();
+  });
+
   test('an empty file', () => {
     expect(read({ config: config('') }).tier).toBe('development');
     expect(read({ config: config('parameters:\nenvironment-variables:\n') }).tier).toBe('development');

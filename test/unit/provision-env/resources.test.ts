@@ -43,3 +43,25 @@ describe('the routing of the single-page app', () => {
     expect(AutoPublish).toBe(true);
   });
 });
+
+describe('the load balancer lets in', () => {
+  const ingress = (given: Readonly<Record<string, string>>): unknown =>
+    evaluate(templates.app.text, given).LoadBalancerSecurityGroup.Properties.SecurityGroupIngress;
+
+  test('CloudFront alone without a domain, by the list it is told', () => {
+    expect(ingress({ CloudFrontPrefixListId: 'pl-1' })).toEqual([
+      { IpProtocol: 'tcp', FromPort: 80, ToPort: 80, SourcePrefixListId: 'pl-1', Description: 'HTTP from CloudFront' },
+    ]);
+  });
+
+  test('everyone with a domain', () => {
+    expect(ingress({ Domain: 'example.com' })).toEqual([
+      { IpProtocol: 'tcp', FromPort: 443, ToPort: 443, CidrIp: '0.0.0.0/0', Description: 'HTTPS' },
+      { IpProtocol: 'tcp', FromPort: 80, ToPort: 80, CidrIp: '0.0.0.0/0', Description: 'HTTP, redirected' },
+    ]);
+  });
+
+  test('in any region: nothing is looked up in a table', () => {
+    expect(templates.app.text).not.toMatch(/FindInMap|^Mappings:/m);
+  });
+});
