@@ -1,12 +1,24 @@
+import { parseArn } from '../core/arn.ts';
 import { ActionError, AwsError } from '../core/errors.ts';
 
 export interface Call {
   readonly service: string;
   readonly operation: string;
+  /** What an AssumeRoleWithWebIdentity asked with. */
+  readonly identity?: WebIdentity | undefined;
+}
+
+/** The part of an OIDC token that trust policies look at. None of it is secret. */
+export interface WebIdentity {
+  readonly role: string;
+  readonly issuer: string | undefined;
+  readonly subject: string | undefined;
+  readonly audience: string | undefined;
 }
 
 /** Turns what the SDK throws into an `AwsError`; errors of ours (no OIDC token …) pass as they are. */
-export function toAwsError(error: unknown, { service, operation }: Call): Error {
+export function toAwsError(error: unknown, call: Call): Error {
+  const { service, operation, identity } = call;
   if (error instanceof ActionError) return error;
   if (!(error instanceof Error))
     return new AwsError('Unknown', `${service} ${operation}: ${String(error)}`, { service, operation, cause: error });
@@ -15,8 +27,9 @@ export function toAwsError(error: unknown, { service, operation }: Call): Error 
   const suffix = requestId === undefined ? '' : ` (request ${requestId})`;
   const details = { service, operation, requestId, httpStatus: httpStatusCode, cause: error };
   if (isAccessDenied(code, error.message)) {
-    const { hint } = explainDenial(error.message, { service, operation });
-    return new AwsError(code, `${service} ${operation} was denied: ${error.message}${suffix}`, {
+    const { hint } = explainDenial(error.message, call);
+    const asked = identity === undefined ? '' : ` for ${identity.role}${claims(identity)}`;
+    return new AwsError(code, `${service} ${operation} was denied${asked}: ${error.message}${suffix}`, {
       ...details,
       hint,
       fault: 'user',
@@ -64,11 +77,57 @@ export function explainDenial(message: string, call: Call): { readonly hint: str
     const what = /because no ([\w ]+?) allows/i.exec(message)?.[1] ?? 'boundary';
     return { hint: `The role's own policy is not the obstacle: no ${what} allows the action.` };
   }
+  if (call.operation === 'AssumeRoleWithWebIdentity') return { hint: explainTrust(call.identity) };
   const action =
     /not authorized to perform: ([\w-]+:[\w*]+)/.exec(message)?.[1] ?? `${iamPrefix(call.service)}:${call.operation}`;
   const resource = /on resource: (\S+?)(?:\s|$)/.exec(message)?.[1] ?? '*';
   const statement = JSON.stringify({ Effect: 'Allow', Action: action, Resource: resource });
   return { hint: `Add this statement to the policy of the role that runs the action: ${statement}` };
+}
+
+function claims({ subject, audience }: WebIdentity): string {
+  if (subject === undefined && audience === undefined) return '';
+  return ` with a token of sub ${JSON.stringify(subject ?? '')}, aud ${JSON.stringify(audience ?? '')}`;
+}
+
+const gitHub = 'token.actions.githubusercontent.com';
+
+/** Who may assume a role is a matter of the role's own trust policy; no permission of whoever asks takes part. */
+function explainTrust(identity: WebIdentity | undefined): string {
+  const { partition = 'aws', account = '<account>' } = parseArn(identity?.role ?? '') ?? {};
+  const issuer = (identity?.issuer ?? gitHub).replace(/^https:\/\//, '');
+  const statement = JSON.stringify({
+    Effect: 'Allow',
+    Principal: { Federated: `arn:${partition}:iam::${account}:oidc-provider/${issuer}` },
+    Action: 'sts:AssumeRoleWithWebIdentity',
+    Condition: {
+      StringEquals: {
+        [`${issuer}:aud`]: identity?.audience ?? 'sts.amazonaws.com',
+        [`${issuer}:sub`]: identity?.subject ?? 'repo:<owner>/<repository>:ref:refs/heads/<branch>',
+      },
+    },
+  });
+  return `The role does not trust this job's token, or there is no such role. Its trust policy (not its permissions) needs this statement: ${statement}`;
+}
+
+/** Reads from an input of AssumeRoleWithWebIdentity who asks; undefined for the inputs of all other operations. */
+export function webIdentityOf(input: object): WebIdentity | undefined {
+  if (!('WebIdentityToken' in input && 'RoleArn' in input)) return undefined;
+  const payload = jwtPayload(String(input.WebIdentityToken));
+  const text = (claim: string): string | undefined => {
+    const value = payload.get(claim);
+    return typeof value === 'string' ? value : undefined;
+  };
+  return { role: String(input.RoleArn), issuer: text('iss'), subject: text('sub'), audience: text('aud') };
+}
+
+function jwtPayload(token: string): ReadonlyMap<string, unknown> {
+  try {
+    const payload: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
+    return new Map(Object.entries(payload ?? {}));
+  } catch {
+    return new Map();
+  }
 }
 
 function iamPrefix(service: string): string {

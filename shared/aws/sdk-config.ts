@@ -2,7 +2,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { AwsCredentialIdentity, AwsCredentialIdentityProvider, MiddlewareStack } from '@aws-sdk/types';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
-import { toAwsError } from './aws-error.ts';
+import { toAwsError, webIdentityOf } from './aws-error.ts';
 
 /** How every AWS client of the suite is set up. */
 export interface SdkConfig {
@@ -93,6 +93,7 @@ export function connect<C extends SdkClient, Config>(Client: new (config: Config
         throw toAwsError(error, {
           service: (context.clientName ?? 'AWS').replace(/Client$/, ''),
           operation: (context.commandName ?? 'unknown').replace(/Command$/, ''),
+          identity: webIdentityOf(args.input),
         });
       }
     },

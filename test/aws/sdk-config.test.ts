@@ -131,4 +131,38 @@ describe('role-to-assume', () => {
     expect(masked).toEqual(['role-secret', 'role-session']);
     expect(JSON.stringify(process.env)).not.toContain('role-secret');
   });
+
+  test('a role that does not trust the job says what the token is and what its trust policy lacks', async () => {
+    const { endpoint, seen } = await serve((_, __, response) => {
+      response.writeHead(403, { 'content-type': 'text/xml', 'x-amzn-requestid': 'req-2' });
+      response.end(`<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>
+        <Message>Not authorized to perform sts:AssumeRoleWithWebIdentity</Message></Error></ErrorResponse>`);
+    });
+    const before = process.env['AWS_ENDPOINT_URL_STS'];
+    process.env['AWS_ENDPOINT_URL_STS'] = endpoint;
+    const payload = { sub: 'repo:o/r:environment:prod', aud: 'sts.amazonaws.com' };
+    const token = `header.${Buffer.from(JSON.stringify(payload)).toString('base64url')}.signature`;
+    try {
+      const config = sdkConfig(
+        { ...options, roleToAssume: 'arn:aws:iam::123456789012:role/deploy' },
+        { idToken: () => Promise.resolve(token), mask: () => undefined },
+      );
+      const sent = client(endpoint, config).send(describeServices);
+      await expect(sent).rejects.toMatchObject({
+        code: 'AccessDenied',
+        operation: 'AssumeRoleWithWebIdentity',
+        requestId: 'req-2',
+        fault: 'user',
+        message: expect.stringMatching(
+          /role\/deploy with a token of sub "repo:o\/r:environment:prod", aud "sts\.amazonaws\.com"/,
+        ),
+        hint: expect.stringContaining('"token.actions.githubusercontent.com:sub":"repo:o/r:environment:prod"'),
+      });
+      await expect(sent).rejects.not.toMatchObject({ message: expect.stringContaining('signature') });
+    } finally {
+      if (before === undefined) delete process.env['AWS_ENDPOINT_URL_STS'];
+      else process.env['AWS_ENDPOINT_URL_STS'] = before;
+    }
+    expect(seen).toHaveLength(1);
+  });
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { failureSummary } from '../../../shared/action/run.ts';
 import { neutralise } from '../../../shared/action/progress.ts';
-import { explainDenial, toAwsError } from '../../../shared/aws/aws-error.ts';
+import { explainDenial, toAwsError, webIdentityOf } from '../../../shared/aws/aws-error.ts';
 import { parseArn } from '../../../shared/core/arn.ts';
 import { humanBytes, humanDuration } from '../../../shared/core/clock.ts';
 import { AwsError, InputError } from '../../../shared/core/errors.ts';
@@ -161,6 +161,44 @@ describe('AWS errors', () => {
     const { hint } = explainDenial(message, call);
     expect(hint).toContain(expected);
     expect(hint).not.toContain('Add this statement');
+  });
+  test('a role that may not be assumed wants its trust policy changed, no permission', () => {
+    const denied = Object.assign(new Error('Not authorized to perform sts:AssumeRoleWithWebIdentity'), {
+      name: 'AccessDenied',
+    });
+    const assume = { service: 'STS', operation: 'AssumeRoleWithWebIdentity' };
+    const payload = { iss: 'https://token.actions.githubusercontent.com', sub: 'repo:o/r:ref:refs/heads/x', aud: 'a' };
+    const token = `h.${Buffer.from(JSON.stringify(payload)).toString('base64url')}.s`;
+    const RoleArn = 'arn:aws-cn:iam::123456789012:role/deploy';
+    const error = toAwsError(denied, { ...assume, identity: webIdentityOf({ RoleArn, WebIdentityToken: token }) });
+    expect(error).toMatchObject({
+      code: 'AccessDenied',
+      fault: 'user',
+      message: `STS AssumeRoleWithWebIdentity was denied for ${RoleArn} with a token of sub "repo:o/r:ref:refs/heads/x", aud "a": Not authorized to perform sts:AssumeRoleWithWebIdentity`,
+    });
+    const hint = error instanceof AwsError ? error.hint : undefined;
+    expect(hint).toContain('trust policy');
+    expect(JSON.parse(hint!.slice(hint!.indexOf('{')))).toEqual({
+      Effect: 'Allow',
+      Principal: { Federated: 'arn:aws-cn:iam::123456789012:oidc-provider/token.actions.githubusercontent.com' },
+      Action: 'sts:AssumeRoleWithWebIdentity',
+      Condition: {
+        StringEquals: {
+          'token.actions.githubusercontent.com:aud': 'a',
+          'token.actions.githubusercontent.com:sub': 'repo:o/r:ref:refs/heads/x',
+        },
+      },
+    });
+    // Without a token that can be read: the places to fill in.
+    for (const unread of ['', 'x', 'a.b.c', `h.${Buffer.from('null').toString('base64url')}.s`]) {
+      const identity = webIdentityOf({ RoleArn, WebIdentityToken: unread });
+      expect(toAwsError(denied, { ...assume, identity })).toMatchObject({
+        message: expect.not.stringContaining('sub'),
+        hint: expect.stringContaining('"token.actions.githubusercontent.com:aud":"sts.amazonaws.com"'),
+      });
+    }
+    expect(explainDenial(denied.message, assume).hint).toContain('arn:aws:iam::<account>:oidc-provider/');
+    expect(webIdentityOf({ RoleArn })).toBeUndefined();
   });
   test('service, operation and request id are kept', () => {
     const thrown = Object.assign(new Error('nope'), {
