@@ -104,4 +104,24 @@ export const cases: readonly {
     inputs: { ...good, 'role-to-assume': 'arn:aws:iam::123456789012:user/me', 'dry-run': '1' },
     expect: ['role-to-assume is "arn:aws:iam::123456789012:user/me"', 'dry-run is "1"'],
   },
+  {
+    name: 'a source that nobody built, with everything else that is wrong',
+    inputs: { ...good, source: 'no-such-folder', bucket: 'My_Bucket', delete: 'yes' },
+    expect: [
+      'source is "no-such-folder"; accepted: a directory that exists',
+      'did the build run',
+      'bucket is "My_Bucket"',
+      'delete is "yes"',
+    ],
+  },
+  {
+    name: 'sources to check that are not there, and a hash that is not for this mode',
+    inputs: { ...good, source: 'no-such-folder', mode: 'check', 'source-hash': 'v1:0123456789' },
+    expect: ['source is "no-such-folder"', 'source-hash is "v1:0123456789"'],
+  },
+  {
+    name: 'a file for a source, and a number that is none',
+    inputs: { ...good, source: 'summary', concurrency: 'many' },
+    expect: ['source is "summary"; accepted: a directory, which this is not', 'concurrency is "many"'],
+  },
 ];

@@ -51,6 +51,16 @@ export interface CheckInputs extends Site, HeaderRules {
 
 export type Inputs = PublishInputs | RollbackInputs | CheckInputs;
 
+/** What there is on this machine where the source should be. */
+export type FoundSource = 'files' | 'nothing' | 'empty' | 'no-directory';
+export type LookAtSource = (directory: string) => FoundSource;
+
+const usableSource: Readonly<Record<Exclude<FoundSource, 'files'>, string>> = {
+  nothing: 'a directory that exists and can be read, from the workspace (did the build run, in this job?)',
+  empty: 'a directory with files in it (did the build run, in this job?)',
+  'no-directory': 'a directory, which this is not',
+};
+
 const urlFolder: Parser<string> = {
   accepted: 'a URL path such as "/" or "/app/"',
   parse: (text) => (/^\/(?:[^/\s*?#\p{Cc}]+\/?)*$/u.test(text) ? text.replace(/\/?$/, '/') : undefined),
@@ -81,7 +91,11 @@ const rollbackTarget: Parser<string> = {
 };
 const hash = matching(/^[\w:.-]{8,200}$/, 'the source-hash output of a run with "mode: check"');
 
-export function parseInputs(read: InputReader, context: RunContext): Inputs {
+export function parseInputs(
+  read: InputReader,
+  context: RunContext,
+  lookAtSource: LookAtSource = () => 'files',
+): Inputs {
   const common = read.common();
   const mode = read.withDefault('mode', oneOf(['publish', 'check']), 'publish');
   const source = read.text('source');
@@ -119,6 +133,10 @@ export function parseInputs(read: InputReader, context: RunContext): Inputs {
       mode === 'check' ? 'the directory of the sources' : 'the directory of the built site',
     );
   } else if (source?.includes('\0')) read.problem('source', source, 'a path');
+  else if (source !== undefined && read.text('rollback-to') === undefined) {
+    const found = lookAtSource(resolve(context.workspace, source));
+    if (found !== 'files') read.problem('source', source, usableSource[found]);
+  }
   if (mode === 'check') {
     if (target !== undefined) read.problem('rollback-to', target, 'nothing with "mode: check", which writes nothing');
     if (sourceHash !== undefined) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseInputs, type PublishInputs } from '../../../actions/sync-frontend/src/inputs.ts';
+import { parseInputs, type FoundSource, type PublishInputs } from '../../../actions/sync-frontend/src/inputs.ts';
 import { InputReader } from '../../../shared/action/input-reader.ts';
 import { InputError, describeProblem } from '../../../shared/core/errors.ts';
 import { cases } from '../../bundle/sync-frontend.bad-inputs.ts';
@@ -15,11 +15,23 @@ const context = {
   tempDirectory: '/tmp',
 };
 
+const disk: Readonly<Record<string, FoundSource>> = {
+  '/work space/dist': 'files',
+  '/work space/summary': 'no-directory',
+  '/work space/hollow': 'empty',
+};
+let looks = 0;
+const lookAtSource = (directory: string): FoundSource => {
+  looks += 1;
+  return disk[directory] ?? 'nothing';
+};
+
 const parse = (inputs: Readonly<Record<string, string>>, sha = context.sha) =>
-  parseInputs(new InputReader({ get: (name) => inputs[name] ?? '', env: {}, mask: () => undefined }), {
-    ...context,
-    sha,
-  });
+  parseInputs(
+    new InputReader({ get: (name) => inputs[name] ?? '', env: {}, mask: () => undefined }),
+    { ...context, sha },
+    lookAtSource,
+  );
 
 function problems(inputs: Readonly<Record<string, string>>): readonly string[] {
   try {
@@ -41,6 +53,12 @@ test('every bad case is a bad case of its own: no problem besides the ones named
     const stray = problems(inputs).filter((problem) => !expected.some((text) => problem.includes(text)));
     expect([name, stray]).toEqual([name, []]);
   }
+});
+
+test('an empty source is found before anything is asked of AWS', () => {
+  expect(problems({ source: 'hollow', bucket: 'my-bucket', 'aws-region': 'eu-west-1' })).toEqual([
+    'source is "hollow"; accepted: a directory with files in it (did the build run, in this job?)',
+  ]);
 });
 
 describe('what is accepted', () => {
@@ -88,6 +106,9 @@ describe('what is accepted', () => {
 
   test('a rollback needs no source and no commit; a publish needs a name', () => {
     const rest = { ...good, source: '' };
+    looks = 0;
+    expect(parse({ ...rest, source: 'no-such-folder', 'rollback-to': 'previous' })).toMatchObject({ mode: 'rollback' });
+    expect(looks).toBe(0);
     expect(parse({ ...rest, 'rollback-to': 'previous' }, '')).toMatchObject({
       mode: 'rollback',
       target: 'previous',
