@@ -54,6 +54,21 @@ export const cases: readonly {
     inputs: { ...good, exclude: '!keep/**' },
     expect: ['exclude is "!keep/**"', 'without a leading "!"'],
   },
+  {
+    name: 'exclusions of everything, in check mode, among good ones',
+    inputs: { ...good, mode: 'check', exclude: './**\ndocs/**\n*', 'max-delete-percent': '-1' },
+    expect: [
+      'exclude is "./**"',
+      'exclude is "*"; accepted: one a line: a glob',
+      'that leaves something of the source',
+      'max-delete-percent is "-1"',
+    ],
+  },
+  {
+    name: 'globs of nothing at all',
+    inputs: { ...good, include: './', exclude: '/' },
+    expect: ['include is "./"', 'exclude is "/"'],
+  },
   { name: 'delete: yes', inputs: { ...good, delete: 'yes' }, expect: ['delete is "yes"', '"true" or "false"'] },
   {
     name: 'numbers out of range, all at once',

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { RunContext } from '../../../shared/action/context.ts';
 import type { CommonInputs, InputReader } from '../../../shared/action/input-reader.ts';
+import { globMatcher } from '../../../shared/core/glob.ts';
 import { matching, oneOf, type Parser } from '../../../shared/core/parsers.ts';
 import { bucketName, keyPrefix } from '../../../shared/core/s3-names.ts';
 
@@ -69,8 +70,21 @@ const urlFolder: Parser<string> = {
 const glob: Parser<string> = {
   accepted:
     'a glob relative to the source such as "docs/**" or "*.map", at most 1,024 characters, without a leading "!"',
-  parse: (text) => (text.length <= 1024 && !text.startsWith('!') ? text : undefined),
+  parse: (text) => (text.length <= 1024 && !/^(?:!|\.?\/$)/.test(text) ? text : undefined),
 };
+
+/** A frontend whose build output is the workspace itself makes `./**` of "the output and all in it": nothing would be left. */
+const exclusion: Parser<string> = {
+  accepted: `${glob.accepted}, that leaves something of the source: this may not match every path`,
+  parse: (text) => (glob.parse(text) !== undefined && !matchesEverything(text) ? text : undefined),
+};
+
+/** Names without anything in common, as they stand directly in the source. */
+const unlike = ['a', 'Z-9', '.x', 'index.html', 'src', 'package.json', 'übung 1'];
+
+function matchesEverything(text: string): boolean {
+  return unlike.every(globMatcher([text]));
+}
 
 const headerValue = matching(
   /^[\x21-\x7e](?:[\x20-\x7e]{0,254}[\x21-\x7e])?$/,
@@ -106,7 +120,7 @@ export function parseInputs(
     prefix,
     basePath: read.withDefault('base-path', urlFolder, `/${prefix}`),
     include: read.list('include', glob),
-    exclude: read.list('exclude', glob),
+    exclude: read.list('exclude', exclusion),
   };
   const rules: HeaderRules = {
     cacheControl: read.map('cache-control', glob, headerValue),

@@ -61,6 +61,17 @@ test('an empty source is found before anything is asked of AWS', () => {
   ]);
 });
 
+test.each(['**', './**', '/**', '*', '**/*', '{**,x}', '?*'])('exclude: %s leaves nothing', (exclude) => {
+  expect(problems({ source: 'dist', bucket: 'my-bucket', 'aws-region': 'eu-west-1', exclude })).toHaveLength(1);
+});
+
+test.each(['dist/**', './dist/**', '*.*', '*.map', '.*', '*/**', '**/*.html', 'a', '[a-z]*'])(
+  'exclude: %s leaves something',
+  (exclude) => {
+    expect(problems({ source: 'dist', bucket: 'my-bucket', 'aws-region': 'eu-west-1', exclude })).toEqual([]);
+  },
+);
+
 describe('what is accepted', () => {
   const good = { source: 'dist', bucket: 'my-bucket', 'aws-region': 'eu-west-1' };
 
