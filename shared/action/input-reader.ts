@@ -119,11 +119,12 @@ export class InputReader {
     return text;
   }
 
-  common(): CommonInputs {
+  /** `needsRegion: false` is for runs that ask AWS nothing; a region that is given must be one all the same. */
+  common({ needsRegion = true } = {}): CommonInputs {
     const { env } = this.#source;
     const fromEnv = env['AWS_REGION'] || env['AWS_DEFAULT_REGION'] || undefined;
     const name = this.text('aws-region') ?? fromEnv;
-    if (name === undefined || region.parse(name) === undefined) {
+    if (name === undefined ? needsRegion : region.parse(name) === undefined) {
       this.problem('aws-region', name, `${region.accepted} (default: AWS_REGION or AWS_DEFAULT_REGION)`);
     }
     return {

@@ -4,11 +4,12 @@ import type { Progress } from '../../../shared/action/progress.ts';
 import { humanDuration, type Clock } from '../../../shared/core/clock.ts';
 import { ActionError, isAwsError } from '../../../shared/core/errors.ts';
 import { buildCommand } from './build-command.ts';
-import { buildFailure, isTagTaken, metadataDigest, pushedDigest } from './build-log.ts';
-import { isOutsideDaemon } from './builder.ts';
-import { inspectImage, lastLine, login, type RunDocker } from './docker.ts';
+import { isTagTaken, metadataDigest, pushedDigest } from './build-log.ts';
+import { failed, pinBases, stream, type Shell } from './building.ts';
+import { lastLine, login, type RunDocker } from './docker.ts';
 import type { DockerConfig, OpenDockerConfig } from './docker-config.ts';
-import type { Inputs } from './inputs.ts';
+import { repositoryUri, type Inputs } from './inputs.ts';
+import { loadArchive } from './load-archive.ts';
 import type { Observed } from './observe.ts';
 import type { Plan, Step } from './plan.ts';
 import { addCounts, gate, judgeScan, scanTargets, type ScanLook, type SeverityCounts } from './scan.ts';
@@ -46,9 +47,13 @@ export interface Result {
 type Draft = { -readonly [Key in keyof Result]: Result[Key] } & {
   putTags: string[];
   durations: Result['durations'][number][];
+  /** The image that came out of the archive. */
+  loaded?: string;
 };
 
 type BuildStep = Step & { readonly kind: 'build' };
+type PushStep = Step & { readonly kind: 'push' };
+type PublishStep = BuildStep | PushStep;
 
 interface Run extends Work {
   readonly ports: ApplyPorts;
@@ -83,17 +88,15 @@ export async function apply(work: Work, ports: ApplyPorts, progress: Progress): 
   return draft;
 }
 
-/** The host that docker talks to; `registry` stands in for Amazon's own. */
-export function repositoryUri({ registry, repository }: Inputs, uri: string | undefined): string | undefined {
-  return registry === undefined ? uri : `${registry}/${repository}`;
-}
-
 async function perform(step: Step, run: Run): Promise<void> {
   switch (step.kind) {
     case 'create-repository':
       return createRepository(step.movingTags, run);
+    case 'load':
+      return load(step.archive, run);
     case 'build':
-      return build(step, run);
+    case 'push':
+      return publish(step, run);
     case 'scan':
       return scan(run);
     case 'tag':
@@ -111,10 +114,14 @@ async function createRepository(movingTags: readonly string[], run: Run): Promis
   );
 }
 
-/** What came of a build: docker's word for its digest, or that another run was first with the same source. */
+/** What came of a build and its push: docker's word for its digest, or that another run was first with the same source. */
 type Pushed = { readonly kind: 'pushed'; readonly digest: string | undefined } | { readonly kind: 'lost-race' };
 
-async function build(step: BuildStep, run: Run): Promise<void> {
+async function load(archive: string, { observed, ports, progress, draft }: Run): Promise<void> {
+  draft.loaded = await loadArchive(archive, observed.source.hash, { docker: ports.docker, progress });
+}
+
+async function publish(step: PublishStep, run: Run): Promise<void> {
   const { inputs, ports, draft, progress } = run;
   const uri = draft.repositoryUri ?? '';
   const host = uri.slice(0, uri.indexOf('/'));
@@ -125,10 +132,10 @@ async function build(step: BuildStep, run: Run): Promise<void> {
   try {
     await login(ports.docker, { host, ...token }, config.env);
     progress.info(`Logged in to ${host}`);
-    await pinBases(run, config);
     const started = ports.clock.now();
-    pushed = await buildAndPush(step, run, config);
-    progress.info(`Built and pushed in ${humanDuration(ports.clock.now() - started)}`);
+    pushed = await (step.kind === 'build' ? buildAndPush(step, run, config) : pushLoaded(step, run, config));
+    const done = step.kind === 'build' ? 'Built and pushed' : 'Pushed';
+    progress.info(`${done} in ${humanDuration(ports.clock.now() - started)}`);
   } finally {
     await config.remove();
   }
@@ -153,33 +160,12 @@ async function build(step: BuildStep, run: Run): Promise<void> {
   } else progress.info(`The registry confirms ${image.digest}`);
 }
 
-/** The daemon prefers what it has under a name, however old: make that what was hashed. */
-async function pinBases({ observed, ports, progress }: Run, { env }: DockerConfig): Promise<void> {
-  if (isOutsideDaemon(observed.builder)) return;
-  for (const { name, identity, from } of observed.source.bases) {
-    if (from !== 'registry' || identity === undefined || name.includes('@')) continue;
-    const local = await inspectImage(ports.docker, name);
-    if (local?.repoDigests.some((entry) => entry.endsWith(`@${identity}`)) === true) continue;
-    const pinned = `${name.replace(/:[^:/]*$/, '')}@${identity}`;
-    progress.info(`Pulling ${name} (${identity.slice(0, 19)})`);
-    for (const args of [
-      ['pull', '--quiet', pinned],
-      ['tag', pinned, name],
-    ]) {
-      const { exitCode, stderr } = await ports.docker(args, { env });
-      if (exitCode !== 0) {
-        throw new ActionError('BaseImageFailed', `The base image ${pinned} could not be pulled: ${lastLine(stderr)}`, {
-          fault: 'cloud',
-        });
-      }
-    }
-  }
-}
-
 async function buildAndPush(step: BuildStep, run: Run, config: DockerConfig): Promise<Pushed> {
   const { inputs, observed, draft, progress, ports } = run;
   const metadata = 'metadata.json';
   const repository = draft.repositoryUri ?? '';
+  const shell: Shell = { docker: ports.docker, progress, env: config.env };
+  await pinBases(observed, shell);
   const command = buildCommand({
     inputs,
     builder: observed.builder,
@@ -188,20 +174,9 @@ async function buildAndPush(step: BuildStep, run: Run, config: DockerConfig): Pr
     bases: observed.source.bases,
     syntax: observed.source.syntax,
     fresh: step.fresh,
-    metadataFile: `${config.directory}/${metadata}`,
+    output: { kind: 'push', metadataFile: `${config.directory}/${metadata}` },
   });
-  const stream = (title: string, args: readonly string[], env: Readonly<Record<string, string>>) =>
-    progress.group(title, async () => {
-      const lines: string[] = [];
-      const onLine = (line: string): void => {
-        lines.push(line);
-        progress.info(line);
-      };
-      const { exitCode } = await ports.docker(args, { env: { ...config.env, ...env }, onLine });
-      return { lines, ok: exitCode === 0 };
-    });
-
-  const built = await stream(`Building ${inputs.file}: ${step.reason}`, command.args, command.env);
+  const built = await stream(`Building ${inputs.file}: ${step.reason}`, command, shell);
   if (!built.ok) {
     if (isTagTaken(built.lines)) return { kind: 'lost-race' };
     throw failed('BuildFailed', 'docker could not build the image', built.lines);
@@ -209,21 +184,24 @@ async function buildAndPush(step: BuildStep, run: Run, config: DockerConfig): Pr
   if (observed.builder.kind === 'buildx') {
     return { kind: 'pushed', digest: metadataDigest((await config.read(metadata)) ?? '') };
   }
-  const pushed = await stream(`Pushing ${repository}`, ['push', `${repository}:${step.tag}`], {});
+  return push(`${repository}:${step.tag}`, shell);
+}
+
+/** The image that the load step took out of the archive; nothing of the project runs. */
+async function pushLoaded(step: PushStep, { draft, ports, progress }: Run, config: DockerConfig): Promise<Pushed> {
+  const name = `${draft.repositoryUri ?? ''}:${step.tag}`;
+  const shell: Shell = { docker: ports.docker, progress, env: config.env };
+  const { exitCode, stderr } = await ports.docker(['tag', draft.loaded ?? '', name], { env: config.env });
+  if (exitCode !== 0)
+    throw new ActionError('PushFailed', `docker could not name the image ${name}: ${lastLine(stderr)}`);
+  return push(name, shell);
+}
+
+async function push(name: string, shell: Shell): Promise<Pushed> {
+  const pushed = await stream(`Pushing ${name}`, { args: ['push', name], env: {} }, shell);
   if (pushed.ok) return { kind: 'pushed', digest: pushedDigest(pushed.lines) };
   if (isTagTaken(pushed.lines)) return { kind: 'lost-race' };
   throw failed('PushFailed', 'docker could not push the image', pushed.lines);
-}
-
-function failed(code: string, what: string, lines: readonly string[]): ActionError {
-  const { step, lastLines } = buildFailure(lines);
-  const where = code === 'BuildFailed' && step !== undefined ? ` at ${step}` : '';
-  const full = lines.some((line) => /no space left on device/i.test(line));
-  return new ActionError(code, [`${what}${where}. It last said:`, ...lastLines].join('\n'), {
-    ...(full
-      ? { hint: 'The runner’s disk is full: remove what is not needed before this step, or use a larger runner.' }
-      : {}),
-  });
 }
 
 async function scan({ inputs, observed, ports, draft, progress }: Run): Promise<void> {

@@ -12,9 +12,16 @@ export interface BuildRequest {
   readonly syntax: BaseImage | undefined;
   /** Build every step anew: what is cached is what is too old. */
   readonly fresh: boolean;
-  /** Where buildx writes what it made. */
-  readonly metadataFile: string;
+  readonly output: Output;
 }
+
+export type Output =
+  /** `metadataFile`: where buildx writes what it made. A docker without buildx only builds; the push is a command of its own. */
+  | { readonly kind: 'push'; readonly metadataFile: string }
+  /** Under the name in the daemon's image store. */
+  | { readonly kind: 'daemon' }
+  /** Only a builder outside the daemon writes archives itself. */
+  | { readonly kind: 'archive'; readonly path: string };
 
 export interface BuildCommand {
   readonly args: readonly string[];
@@ -43,22 +50,34 @@ export function buildCommand(request: BuildRequest): BuildCommand {
       'buildx',
       'build',
       ...common,
-      '--push',
+      ...outputFlags(request.output),
       '--progress=plain',
       `--provenance=${inputs.provenance === 'false' ? 'false' : `mode=${inputs.provenance}`}`,
       `--sbom=${inputs.sbom}`,
-      '--metadata-file',
-      request.metadataFile,
+      ...(request.output.kind === 'push' ? ['--metadata-file', request.output.metadataFile] : []),
       ...(inputs.platforms.length > 0 ? ['--platform', inputs.platforms.join(',')] : []),
       ...secrets.args,
       ...pins(request),
-      ...(usesRegistryCache(inputs, builder) ? cacheFlags(`${request.repository}:${cacheTag}`) : []),
+      ...(request.output.kind === 'push' && usesRegistryCache(inputs, builder)
+        ? cacheFlags(`${request.repository}:${cacheTag}`)
+        : []),
       '--',
       inputs.context,
     ],
     // The metadata file would otherwise hold build arguments, even with provenance off.
     env: { BUILDX_METADATA_PROVENANCE: 'disabled', BUILDX_NO_DEFAULT_ATTESTATIONS: '1', ...secrets.env },
   };
+}
+
+function outputFlags(output: Output): readonly string[] {
+  switch (output.kind) {
+    case 'push':
+      return ['--push'];
+    case 'daemon':
+      return ['--load'];
+    case 'archive':
+      return ['--output', csv(['type=docker', `dest=${output.path}`])];
+  }
 }
 
 function secretFlags(inputs: Inputs): BuildCommand {

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { lstat, readdir, readFile, readlink, stat } from 'node:fs/promises';
+import { accessSync, constants, createReadStream, statSync } from 'node:fs';
+import { lstat, mkdir, readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { PreconditionError } from '../../../shared/core/errors.ts';
 import { canonicalJson } from '../../../shared/core/hash.ts';
 import type { IgnoreRules } from './dockerignore.ts';
+import type { LookAt } from './inputs.ts';
 
 export interface TreeDigest {
   /** Of every kept path's name, type, mode, link target and content; of no time and no owner. */
@@ -14,13 +15,14 @@ export interface TreeDigest {
   readonly bytes: number;
 }
 
-/** The file system, as far as a build's sources are concerned. */
+/** The file system, as far as a build is concerned. */
 export interface ContextFiles {
-  kind(path: string): Promise<'file' | 'directory' | 'missing'>;
+  isReadableFile(path: string): Promise<boolean>;
   /** Undefined when there is no such file. */
   read(path: string): Promise<Uint8Array | undefined>;
   sizeOf(path: string): Promise<number | undefined>;
   digestTree(root: string, rules: IgnoreRules): Promise<TreeDigest>;
+  makeDirectory(path: string): Promise<void>;
 }
 
 interface Entry {
@@ -33,11 +35,21 @@ interface Entry {
 /** As many files as are read at once; each is read in pieces. */
 const readers = 16;
 
+/** For the handful of paths that are asked for before anything else. */
+export const lookAt: LookAt = (path) => {
+  try {
+    const found = statSync(path);
+    const isDirectory = found.isDirectory();
+    accessSync(path, isDirectory ? constants.R_OK | constants.X_OK : constants.R_OK);
+    return { kind: isDirectory ? 'directory' : 'file', bytes: found.size };
+  } catch {
+    return undefined;
+  }
+};
+
 export const contextFiles: ContextFiles = {
-  async kind(path) {
-    const found = await stat(path).catch(undefinedIfMissing);
-    if (found === undefined) return 'missing';
-    return found.isDirectory() ? 'directory' : 'file';
+  isReadableFile(path) {
+    return Promise.resolve(lookAt(path)?.kind === 'file');
   },
 
   async read(path) {
@@ -46,6 +58,18 @@ export const contextFiles: ContextFiles = {
 
   async sizeOf(path) {
     return (await stat(path).catch(undefinedIfMissing))?.size;
+  },
+
+  async makeDirectory(path) {
+    try {
+      await mkdir(path, { recursive: true });
+    } catch (error) {
+      throw new PreconditionError(
+        'DirectoryRefused',
+        `The directory ${JSON.stringify(path)} could not be made: ${error instanceof Error ? error.message : String(error)}`,
+        { cause: error },
+      );
+    }
   },
 
   async digestTree(root, rules) {

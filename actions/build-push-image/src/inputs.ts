@@ -1,10 +1,14 @@
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import type { RunContext } from '../../../shared/action/context.ts';
 import type { CommonInputs, InputReader } from '../../../shared/action/input-reader.ts';
 import { parseEcrHost } from '../../../shared/core/image-ref.ts';
 import { imageTag, integer, matching, oneOf, type Parser } from '../../../shared/core/parsers.ts';
 
 export interface Inputs extends CommonInputs {
+  /** The archive that the image is written to, in place of a registry. */
+  readonly archiveTo: string | undefined;
+  /** The archive that is pushed where the image would be built. */
+  readonly archiveFrom: string | undefined;
   readonly repository: string;
   /** Host (and port) to push to; undefined: the account's own. */
   readonly registry: string | undefined;
@@ -30,6 +34,9 @@ export interface Inputs extends CommonInputs {
   readonly scan: 'off' | 'report' | 'critical' | 'high' | 'medium';
   readonly scanTimeoutMinutes: number;
 }
+
+/** What lies at a path of the runner; undefined where nothing does, or nothing that may be read. */
+export type LookAt = (path: string) => { readonly kind: 'file' | 'directory'; readonly bytes: number } | undefined;
 
 /** Tags of our own: `src-<source hash>`, and the registry cache. */
 export const sourceTagPrefix = 'src-';
@@ -70,8 +77,10 @@ const value: Parser<string> = {
   parse: (text) => (text.includes('\0') ? undefined : text),
 };
 
-export function parseInputs(read: InputReader, run: Pick<RunContext, 'sha'>): Inputs {
-  const common = read.common();
+export function parseInputs(read: InputReader, run: Pick<RunContext, 'sha'>, lookAt: LookAt): Inputs {
+  const mode = read.withDefault('mode', oneOf(['push', 'archive']), 'push');
+  const common = read.common({ needsRegion: mode === 'push' });
+  const archive = read.optional('archive', path);
   const registry = read.optional('registry', host);
   const context = read.withDefault('context', localPath, '.');
   const secrets = read.secretMap('secrets', secretId);
@@ -80,6 +89,8 @@ export function parseInputs(read: InputReader, run: Pick<RunContext, 'sha'>): In
   const maxAgeDays = read.optional('max-age-days', integer(1, 3650));
   const inputs: Inputs = {
     ...common,
+    archiveTo: mode === 'archive' ? (archive ?? '') : undefined,
+    archiveFrom: mode === 'push' ? archive : undefined,
     repository: read.required('repository', repositoryName),
     registry,
     registryId: parseEcrHost(registry ?? '')?.account,
@@ -103,7 +114,7 @@ export function parseInputs(read: InputReader, run: Pick<RunContext, 'sha'>): In
     scanTimeoutMinutes: read.integer('scan-timeout-minutes', { min: 1, max: 120, fallback: 10 }),
   };
   const ecr = parseEcrHost(registry ?? '');
-  if (ecr !== undefined && ecr.region !== common.region) {
+  if (ecr !== undefined && common.region !== '' && ecr.region !== common.region) {
     read.problem('registry', registry, `a host in aws-region (${common.region})`);
   }
   for (const [id, secret] of secrets) {
@@ -113,7 +124,67 @@ export function parseInputs(read: InputReader, run: Pick<RunContext, 'sha'>): In
   if (maxAgeDays !== undefined && !skipUnchanged) {
     read.problem('max-age-days', String(maxAgeDays), 'nothing while skip-unchanged is "false": then every run builds');
   }
+  checkFiles(read, inputs, lookAt);
+  checkArchive(read, inputs, lookAt);
   return read.finish(inputs);
+}
+
+/** Files that a build needs; each is told together with all other bad inputs. */
+function checkFiles(read: InputReader, { context, file, secretFiles }: Inputs, lookAt: LookAt): void {
+  const hasContext = lookAt(context)?.kind === 'directory';
+  if (!hasContext) {
+    read.problem(
+      'context',
+      context,
+      'a directory that is there and can be read, relative to the workspace (is the repository checked out?)',
+    );
+  }
+  // A Dockerfile in a context that is missing is the same fault again.
+  if ((hasContext || read.text('file') !== undefined) && lookAt(file)?.kind !== 'file') {
+    read.problem('file', file, 'a Dockerfile that is there and can be read; its path is relative to the workspace');
+  }
+  for (const [id, secretFile] of secretFiles) {
+    const found = lookAt(secretFile);
+    // docker itself would build on with an empty secret, and say nothing.
+    if (found?.kind !== 'file' || found.bytes === 0) {
+      read.problem('secret-files', `${id}=${secretFile}`, 'files that are there, can be read and are not empty');
+    }
+  }
+}
+
+/** What an archive cannot hold or come from. A file to push from is needed only if something would be built: the plan sees. */
+function checkArchive(read: InputReader, inputs: Inputs, lookAt: LookAt): void {
+  const { archiveTo, archiveFrom, context } = inputs;
+  const archive = archiveTo ?? archiveFrom;
+  if (archive === '') {
+    read.problem('archive', read.text('archive'), 'with "mode: archive", the path of the archive to write');
+  }
+  if (archive === undefined || archive === '') return;
+  if (!/^\.\.(?:\/|$)/.test(relative(context, archive))) {
+    read.problem('archive', archive, 'a path outside "context", whose files are what is hashed and built from');
+  } else if (archiveTo !== undefined && lookAt(archive)?.kind === 'directory') {
+    read.problem('archive', archive, 'the path of a file; this is a directory');
+  }
+  if (inputs.platforms.length > 1) {
+    read.problem('platforms', inputs.platforms.join(' '), 'one platform with "archive", which holds one image');
+  }
+  if (archiveTo === undefined) return;
+  const contradictions = [
+    ['cache', inputs.cache === 'registry', '"auto" or "none"'],
+    ['provenance', inputs.provenance !== 'false', '"false"'],
+    ['sbom', inputs.sbom, '"false"'],
+    ['scan', inputs.scan !== 'off', '"off"'],
+  ] as const;
+  for (const [field, contradicts, accepted] of contradictions) {
+    if (contradicts) {
+      read.problem(field, read.text(field), `${accepted} with "mode: archive", which has to do with no registry`);
+    }
+  }
+}
+
+/** `<host>/<repository>` as docker talks to it; `registry` stands in for Amazon's own host. */
+export function repositoryUri({ registry, repository }: Inputs, uri: string | undefined): string | undefined {
+  return registry === undefined ? uri : `${registry}/${repository}`;
 }
 
 function wantedTags(read: InputReader, sha: string): readonly string[] {

@@ -1,7 +1,6 @@
 import type { ImageRegistry, RegistryImage, Repository } from '../../../shared/aws/ecr.ts';
 import type { Progress } from '../../../shared/action/progress.ts';
 import { humanBytes, type Clock } from '../../../shared/core/clock.ts';
-import { PreconditionError } from '../../../shared/core/errors.ts';
 import { parseImageRef } from '../../../shared/core/image-ref.ts';
 import { location, type ManifestRegistry } from './base-images.ts';
 import { describeBuilder, isOutsideDaemon, type Builder } from './builder.ts';
@@ -12,11 +11,15 @@ import { ignoreRules } from './dockerignore.ts';
 import type { Inputs } from './inputs.ts';
 import { sourceHash, sourceTags, type BaseImage } from './source-hash.ts';
 
-export interface ObservePorts {
-  readonly registry: ImageRegistry;
+/** What is looked at on the runner, and in the registries of base images. */
+export interface LocalPorts {
   readonly manifests: ManifestRegistry;
   readonly docker: RunDocker;
   readonly files: ContextFiles;
+}
+
+export interface ObservePorts extends LocalPorts {
+  readonly registry: ImageRegistry;
   readonly clock: Clock;
 }
 
@@ -30,66 +33,58 @@ export interface Source {
   readonly unknown: readonly string[];
 }
 
-export interface Observed {
+export interface LocallyObserved {
   readonly builder: Builder;
   readonly source: Source;
+}
+
+export interface Observed extends LocallyObserved {
   readonly repository: Repository | undefined;
   /** What the wanted tags and the source's own tags name now. */
   readonly images: ReadonlyMap<string, RegistryImage>;
+  /** Is there an archive to push from? */
+  readonly hasArchive: boolean;
   readonly now: number;
 }
 
-/** Local things first: a missing Dockerfile or daemon is told before AWS is asked anything. */
+/** The builder first: a daemon that is missing is told before AWS is asked anything. */
 export async function observe(inputs: Inputs, ports: ObservePorts, progress: Progress): Promise<Observed> {
-  await requireFiles(inputs, ports.files);
-  const builder = await probeBuilder(ports.docker);
-  progress.info(`Builder: ${describeBuilder(builder)}`);
-  const [source, repository] = await Promise.all([
+  const builder = await observeBuilder(ports, progress);
+  const [source, repository, hasArchive] = await Promise.all([
     observeSource(inputs, builder, ports),
     ports.registry.repository(inputs.repository),
+    inputs.archiveFrom === undefined ? false : ports.files.isReadableFile(inputs.archiveFrom),
   ]);
-  progress.info(
-    `Source ${source.hash.slice(0, 12)}: ${source.context.files} files, ${humanBytes(source.context.bytes)}` +
-      source.bases
-        .map(({ name, identity }) => `, from ${name} (${identity?.slice(0, 19) ?? 'not identified'})`)
-        .join(''),
-  );
+  progress.info(describeSource(source));
   const images =
     repository === undefined
       ? new Map<string, RegistryImage>()
       : await ports.registry.images(inputs.repository, [...sourceTags(source.hash), ...inputs.tags]);
-  return { builder, source, repository, images, now: ports.clock.now() };
+  return { builder, source, repository, images, hasArchive, now: ports.clock.now() };
 }
 
-async function requireFiles(inputs: Inputs, files: ContextFiles): Promise<void> {
-  const { context, file } = inputs;
-  if ((await files.kind(context)) !== 'directory') {
-    throw new PreconditionError(
-      'ContextMissing',
-      `The build context ${JSON.stringify(context)} is no directory here.`,
-      {
-        hint: 'Is the repository checked out (actions/checkout), and is "context" relative to its root?',
-      },
-    );
-  }
-  if ((await files.kind(file)) !== 'file') {
-    throw new PreconditionError('DockerfileMissing', `There is no Dockerfile ${JSON.stringify(file)}.`, {
-      hint: '"file" is relative to the repository’s root, not to "context".',
-    });
-  }
-  for (const [id, path] of inputs.secretFiles) {
-    const size = await files.sizeOf(path);
-    // docker itself would build on with an empty secret, and say nothing.
-    if (size === undefined || size === 0) {
-      throw new PreconditionError(
-        'SecretFileEmpty',
-        `The file ${JSON.stringify(path)} of build secret ${JSON.stringify(id)} ${size === 0 ? 'is empty' : 'does not exist'}.`,
-      );
-    }
-  }
+/** All that can be known without AWS. */
+export async function observeLocally(inputs: Inputs, ports: LocalPorts, progress: Progress): Promise<LocallyObserved> {
+  const builder = await observeBuilder(ports, progress);
+  const source = await observeSource(inputs, builder, ports);
+  progress.info(describeSource(source));
+  return { builder, source };
 }
 
-async function observeSource(inputs: Inputs, builder: Builder, ports: ObservePorts): Promise<Source> {
+async function observeBuilder({ docker }: LocalPorts, progress: Progress): Promise<Builder> {
+  const builder = await probeBuilder(docker);
+  progress.info(`Builder: ${describeBuilder(builder)}`);
+  return builder;
+}
+
+function describeSource({ hash, context, bases }: Source): string {
+  return (
+    `Source ${hash.slice(0, 12)}: ${context.files} files, ${humanBytes(context.bytes)}` +
+    bases.map(({ name, identity }) => `, from ${name} (${identity?.slice(0, 19) ?? 'not identified'})`).join('')
+  );
+}
+
+async function observeSource(inputs: Inputs, builder: Builder, ports: LocalPorts): Promise<Source> {
   const { files } = ports;
   const dockerfile = (await files.read(inputs.file)) ?? new Uint8Array();
   const [context, images] = await Promise.all([
@@ -117,7 +112,7 @@ async function digestContext(inputs: Inputs, builder: Builder, files: ContextFil
 interface ImagesQuestion {
   readonly inputs: Inputs;
   readonly builder: Builder;
-  readonly ports: ObservePorts;
+  readonly ports: LocalPorts;
 }
 
 async function observeImages(

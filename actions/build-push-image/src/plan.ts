@@ -14,6 +14,10 @@ export type Step =
       readonly fresh: boolean;
       readonly reason: string;
     }
+  /** Takes the image out of the archive into the daemon: before anything is changed in AWS. */
+  | { readonly kind: 'load'; readonly archive: string; readonly reason: string }
+  /** Pushes what was loaded, under the only tag that is pushed. */
+  | { readonly kind: 'push'; readonly tag: string; readonly reason: string }
   | { readonly kind: 'scan'; readonly reason: string }
   | { readonly kind: 'tag'; readonly tag: string; readonly reason: string };
 
@@ -38,7 +42,8 @@ type Verdict =
   | { readonly kind: 'build'; readonly fresh: boolean; readonly reason: string };
 
 export function planBuild(inputs: Inputs, observed: Observed): Plan {
-  requireAble(inputs, observed.builder);
+  // What was built elsewhere asks nothing of the builder here.
+  if (inputs.archiveFrom === undefined) requireAble(inputs, observed.builder);
   const { repository, images } = observed;
   if (repository === undefined && !inputs.createRepository) {
     throw new PreconditionError(
@@ -52,6 +57,7 @@ export function planBuild(inputs: Inputs, observed: Observed): Plan {
   const verdict = judge(inputs, observed);
   const image = verdict.kind === 'reuse' ? verdict.image : undefined;
   if (repository !== undefined) requireFree(inputs, observed, { mutability: repository.tags, image });
+  if (verdict.kind === 'build') requireArchive(inputs, observed);
   const keptTags = inputs.tags.filter((tag) => image !== undefined && images.get(tag)?.digest === image.digest);
   const tags = inputs.tags
     .filter((tag) => !keptTags.includes(tag))
@@ -62,17 +68,31 @@ export function planBuild(inputs: Inputs, observed: Observed): Plan {
     image,
     keptTags,
     steps: [
+      ...(verdict.kind === 'build' && inputs.archiveFrom !== undefined
+        ? [{ kind: 'load', archive: inputs.archiveFrom, reason: 'it was built already' } as const]
+        : []),
       ...(repository === undefined
         ? [{ kind: 'create-repository', movingTags, reason: 'it does not exist yet' } as const]
         : []),
-      ...(verdict.kind === 'build'
-        ? [{ kind: 'build', tag: nextSourceTag(observed), fresh: verdict.fresh, reason: verdict.reason } as const]
-        : []),
+      ...(verdict.kind === 'build' ? [publishing(inputs, verdict, nextSourceTag(observed))] : []),
       // Before any wanted tag names it: what fails the gate is never released.
       ...(inputs.scan === 'off' ? [] : [{ kind: 'scan', reason: `scan is "${inputs.scan}"` } as const]),
       ...tags,
     ],
   };
+}
+
+function publishing(inputs: Inputs, { fresh, reason }: Verdict & { readonly kind: 'build' }, tag: string): Step {
+  return inputs.archiveFrom === undefined ? { kind: 'build', tag, fresh, reason } : { kind: 'push', tag, reason };
+}
+
+function requireArchive({ archiveFrom }: Inputs, { hasArchive, source }: Observed): void {
+  if (archiveFrom === undefined || hasArchive) return;
+  throw new PreconditionError(
+    'ArchiveMissing',
+    `The registry has no image of this source (${source.hash}) to use, and there is no archive ${JSON.stringify(archiveFrom)} to push.`,
+    { hint: 'Did the job that builds with "mode: archive" run, and was its artifact downloaded to this path?' },
+  );
 }
 
 function judge(inputs: Inputs, { source, images, now }: Observed): Verdict {

@@ -10,6 +10,7 @@ import { privateDockerConfig } from './docker-config.ts';
 import { dockerOf } from './docker.ts';
 import type { Inputs } from './inputs.ts';
 import type { ObservePorts } from './observe.ts';
+import type { ArchivePorts } from './write-archive.ts';
 
 /** Where `post` finds what is left to remove. */
 export const configState = 'docker-config';
@@ -17,6 +18,7 @@ export const configState = 'docker-config';
 export function connectPorts(inputs: Inputs, io: ActionIo): ObservePorts & ApplyPorts {
   const registry = imageRegistry(sdkConfig(inputs, io), inputs.registryId);
   return {
+    ...runnerPorts(io),
     registry,
     manifests: manifestRegistry({
       fetch,
@@ -28,15 +30,23 @@ export function connectPorts(inputs: Inputs, io: ActionIo): ObservePorts & Apply
         return basic;
       },
     }),
-    docker: dockerOf(io.commands),
-    files: contextFiles,
-    clock: systemClock,
     openDockerConfig: privateDockerConfig({
       tempDirectory: io.context.tempDirectory,
       env: process.env,
       remember: (directory) => io.state.save(configState, directory),
     }),
-    signal: io.signal,
     mask: io.mask,
   };
+}
+
+/** What is there without AWS: base images are asked for anonymously. */
+export function connectLocalPorts(io: ActionIo): ArchivePorts {
+  return {
+    ...runnerPorts(io),
+    manifests: manifestRegistry({ fetch, timeoutMs: 5_000, basic: () => Promise.resolve(undefined) }),
+  };
+}
+
+function runnerPorts(io: ActionIo): Omit<ArchivePorts, 'manifests'> {
+  return { docker: dockerOf(io.commands), files: contextFiles, clock: systemClock, signal: io.signal };
 }

@@ -1,10 +1,14 @@
 import type { ActionReport } from '../../../shared/action/run.ts';
 import { humanBytes, humanDuration } from '../../../shared/core/clock.ts';
+import type { ActionError } from '../../../shared/core/errors.ts';
 import { code, codeBlock, details, escapeMarkdown, table } from '../../../shared/core/markdown.ts';
-import { repositoryUri, type Result, type Work } from './apply.ts';
+import type { Result, Work } from './apply.ts';
 import { describeBuilder } from './builder.ts';
+import { repositoryUri } from './inputs.ts';
+import type { LocallyObserved } from './observe.ts';
 import type { Plan, Step } from './plan.ts';
 import { severities } from './scan.ts';
+import type { ArchiveResult, ArchiveWork } from './write-archive.ts';
 
 /** Without a `result` the run was a dry run: what would be done. */
 export function report(work: Work, result: Result | undefined): ActionReport {
@@ -19,6 +23,7 @@ export function report(work: Work, result: Result | undefined): ActionReport {
       tags: (result === undefined ? plan.keptTags : namedTags(work, result)).join('\n'),
       'source-hash': observed.source.unknown.length === 0 ? observed.source.hash : '',
       outcome: result === undefined ? 'planned' : result.failure !== undefined && digest === '' ? '' : result.outcome,
+      reusable: String((result ?? plan).outcome === 'reused'),
       'scan-findings': result?.findings === undefined ? '' : JSON.stringify(result.findings),
       changed: String(changed),
     },
@@ -37,8 +42,13 @@ function namedTags({ inputs, plan }: Work, { putTags, failure }: Result): readon
 
 /** The plan in plain lines, for the log. */
 export function planLines({ outcome, reason, steps, keptTags }: Plan): readonly string[] {
-  const headline = outcome === 'reused' ? `Nothing to build: ${reason}` : `To build: ${reason}`;
-  const rest = steps.filter(({ kind }) => kind !== 'build').map((step) => `- ${describeStep(step)} (${step.reason})`);
+  const headline =
+    outcome === 'reused'
+      ? `Nothing to build: ${reason}`
+      : `To ${steps.some(({ kind }) => kind === 'push') ? 'push' : 'build'}: ${reason}`;
+  const rest = steps
+    .filter(({ kind }) => kind !== 'build' && kind !== 'push')
+    .map((step) => `- ${describeStep(step)} (${step.reason})`);
   const kept = keptTags.map((tag) => `- tag ${tag}: there already`);
   return [headline, ...rest, ...kept];
 }
@@ -49,6 +59,10 @@ function describeStep(step: Step): string {
       return 'create the repository';
     case 'build':
       return `build and push as ${step.tag}`;
+    case 'load':
+      return `load ${JSON.stringify(step.archive)}`;
+    case 'push':
+      return `push as ${step.tag}`;
     case 'scan':
       return 'wait for the scan';
     case 'tag':
@@ -58,51 +72,100 @@ function describeStep(step: Step): string {
 
 function summary(work: Work, result: Result | undefined, digest: string): string {
   const { inputs, observed, plan } = work;
-  const { source } = observed;
-  const rows: (readonly [string, string])[] = [];
+  const rows: Row[] = [];
   if (digest !== '') rows.push(['Digest', code(digest)]);
   const tags = tagCells(work, result);
   if (tags !== '') rows.push(['Tags', tags]);
   rows.push(['Why', escapeMarkdown(plan.reason)]);
-  rows.push([
-    'Source',
-    `${code(source.hash.slice(0, 12))} · ${source.context.files} files, ${humanBytes(source.context.bytes)}`,
-  ]);
-  if (source.bases.length > 0) {
-    rows.push([
-      'Base images',
-      source.bases
-        .map(({ name, identity }) => `${code(name)} ${code(identity?.slice(0, 19) ?? 'not identified')}`)
-        .join('<br>'),
-    ]);
-  }
-  rows.push(['Builder', escapeMarkdown(describeBuilder(observed.builder))]);
+  if (inputs.archiveFrom !== undefined && plan.outcome === 'built') rows.push(['From', code(inputs.archiveFrom)]);
+  rows.push(...sourceRows(observed));
   if (result?.createdRepository === true) rows.push(['Repository', 'created: scan on push, immutable tags']);
   for (const { step, ms } of result?.durations ?? []) {
-    if (step === 'build' || step === 'scan')
-      rows.push([step === 'build' ? 'Built and pushed in' : 'Scanned in', humanDuration(ms)]);
+    const name = timed[step];
+    if (name !== undefined) rows.push([name, humanDuration(ms)]);
   }
-  const parts = [
-    `### ${headline(work, result)} ${code(inputs.repository)}`,
-    table(
-      ['', ''],
-      rows.map(([name, cell]) => [`**${name}**`, cell]),
-    ),
-  ];
+  const parts = [`### ${headline(work, result)} ${code(inputs.repository)}`, rowTable(rows)];
   if (result?.findings !== undefined) parts.push(findingsTable(result.findings));
-  if (result?.failure !== undefined) {
-    parts.push(`**${escapeMarkdown(result.failure.code)}**`, codeBlock(result.failure.message));
-    if (result.failure.hint !== undefined) parts.push(`**What to do:** ${escapeMarkdown(result.failure.hint)}`);
-  }
+  parts.push(...failureParts(result?.failure));
   if (result === undefined) parts.push(details('The plan', planLines(plan).map(escapeMarkdown).join('<br>')));
   return parts.join('\n\n');
 }
 
-function headline({ plan }: Work, result: Result | undefined): string {
+const timed: Readonly<Partial<Record<Step['kind'], string>>> = {
+  build: 'Built and pushed in',
+  load: 'Loaded in',
+  push: 'Pushed in',
+  scan: 'Scanned in',
+};
+
+type Row = readonly [string, string];
+
+function sourceRows({ source, builder }: LocallyObserved): readonly Row[] {
+  const { hash, context, bases } = source;
+  const images = bases.map(({ name, identity }) => `${code(name)} ${code(identity?.slice(0, 19) ?? 'not identified')}`);
+  return [
+    ['Source', `${code(hash.slice(0, 12))} · ${context.files} files, ${humanBytes(context.bytes)}`],
+    ...(images.length > 0 ? [['Base images', images.join('<br>')] as const] : []),
+    ['Builder', escapeMarkdown(describeBuilder(builder))],
+  ];
+}
+
+function rowTable(rows: readonly Row[]): string {
+  return table(
+    ['', ''],
+    rows.map(([name, cell]) => [`**${name}**`, cell]),
+  );
+}
+
+function failureParts(failure: ActionError | undefined): readonly string[] {
+  if (failure === undefined) return [];
+  const parts = [`**${escapeMarkdown(failure.code)}**`, codeBlock(failure.message)];
+  return failure.hint === undefined ? parts : [...parts, `**What to do:** ${escapeMarkdown(failure.hint)}`];
+}
+
+/** What "mode: archive" is about to do, for the log. */
+export function archiveLines({ archive }: ArchiveWork): readonly string[] {
+  return [`To build into ${JSON.stringify(archive)}; no registry and nothing of AWS is asked`];
+}
+
+/** Without a `result` the run was a dry run. */
+export function reportArchive(work: ArchiveWork, result: ArchiveResult | undefined): ActionReport {
+  const { inputs, observed, archive } = work;
+  const failure = result?.failure;
+  const rows: Row[] = [['Archive', code(archive)], ...sourceRows(observed)];
+  if (result !== undefined && failure === undefined) {
+    rows.push(['Size', humanBytes(result.bytes)], ['Built in', humanDuration(result.ms)]);
+  }
+  const did =
+    result === undefined
+      ? '📝 Dry run: would build an archive of'
+      : failure === undefined
+        ? '📦 Built, not pushed:'
+        : '❌ Archive not built:';
+  return {
+    outputs: {
+      image: '',
+      digest: '',
+      tags: '',
+      'source-hash': observed.source.unknown.length === 0 ? observed.source.hash : '',
+      outcome: result === undefined ? 'planned' : failure === undefined ? 'built' : '',
+      reusable: 'false',
+      'scan-findings': '',
+      changed: 'false',
+    },
+    summary: [`### ${did} ${code(inputs.repository)}`, rowTable(rows), ...failureParts(failure)].join('\n\n'),
+    failure,
+  };
+}
+
+function headline({ inputs, plan }: Work, result: Result | undefined): string {
   if (result === undefined)
-    return plan.outcome === 'built' ? '📝 Dry run: would build' : '📝 Dry run: would reuse the image of';
+    return plan.outcome === 'reused'
+      ? '📝 Dry run: would reuse the image of'
+      : `📝 Dry run: would ${inputs.archiveFrom === undefined ? 'build' : 'push'}`;
   if (result.failure !== undefined) return '❌ Image not released:';
-  return result.outcome === 'built' ? '🐳 Built and pushed' : '♻️ Unchanged, nothing built:';
+  if (result.outcome === 'reused') return '♻️ Unchanged, nothing built:';
+  return inputs.archiveFrom === undefined ? '🐳 Built and pushed' : '🐳 Pushed';
 }
 
 function tagCells({ inputs, plan }: Work, result: Result | undefined): string {

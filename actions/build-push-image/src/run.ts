@@ -1,17 +1,29 @@
 import type { ActionIo, ActionReport } from '../../../shared/action/run.ts';
 import { apply } from './apply.ts';
 import type { Inputs } from './inputs.ts';
-import { observe } from './observe.ts';
+import { observe, observeLocally } from './observe.ts';
 import { planBuild } from './plan.ts';
-import { connectPorts } from './ports.ts';
-import { planLines, report } from './report.ts';
+import { connectLocalPorts, connectPorts } from './ports.ts';
+import { archiveLines, planLines, report, reportArchive } from './report.ts';
+import { requireArchivable, writeArchive } from './write-archive.ts';
 
 /** Everything after the inputs, loaded only when they are good. */
 export async function run(inputs: Inputs, io: ActionIo): Promise<ActionReport> {
+  if (inputs.archiveTo !== undefined) return runArchive(inputs, inputs.archiveTo, io);
   const ports = connectPorts(inputs, io);
   const observed = await observe(inputs, ports, io.progress);
   const plan = planBuild(inputs, observed);
   for (const line of planLines(plan)) io.progress.info(line);
   const work = { inputs, observed, plan };
   return report(work, inputs.dryRun ? undefined : await apply(work, ports, io.progress));
+}
+
+/** No AWS client is even made. */
+async function runArchive(inputs: Inputs, archive: string, io: ActionIo): Promise<ActionReport> {
+  const ports = connectLocalPorts(io);
+  const observed = await observeLocally(inputs, ports, io.progress);
+  const work = { inputs, observed, archive };
+  requireArchivable(work);
+  for (const line of archiveLines(work)) io.progress.info(line);
+  return reportArchive(work, inputs.dryRun ? undefined : await writeArchive(work, ports, io.progress));
 }

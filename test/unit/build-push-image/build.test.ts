@@ -22,7 +22,7 @@ function command(values: Readonly<Record<string, string>>, over: Partial<BuildRe
     bases: [],
     syntax: undefined,
     fresh: false,
-    metadataFile: '/tmp/m.json',
+    output: { kind: 'push', metadataFile: '/tmp/m.json' },
     ...over,
   });
 }

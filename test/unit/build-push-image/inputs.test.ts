@@ -54,6 +54,8 @@ describe('good inputs', () => {
       roleSessionName: 'slipway',
       roleDurationSeconds: 3600,
       dryRun: false,
+      archiveTo: undefined,
+      archiveFrom: undefined,
       repository: 'app',
       registry: undefined,
       registryId: undefined,

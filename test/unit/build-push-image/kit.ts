@@ -2,18 +2,34 @@ import { InputReader } from '../../../shared/action/input-reader.ts';
 import type { RegistryImage, Repository } from '../../../shared/aws/ecr.ts';
 import { sha256 } from '../../../shared/core/hash.ts';
 import type { Builder } from '../../../actions/build-push-image/src/builder.ts';
-import { parseInputs, type Inputs } from '../../../actions/build-push-image/src/inputs.ts';
+import { parseInputs, type Inputs, type LookAt } from '../../../actions/build-push-image/src/inputs.ts';
 import type { Observed } from '../../../actions/build-push-image/src/observe.ts';
 
 export const commit = '0123456789abcdef0123456789abcdef01234567';
 
-export function read(values: Readonly<Record<string, string>>, { sha = commit, masked = [] as string[] } = {}): Inputs {
+/** A workspace that holds every file and, by the look of their names, every directory. */
+export const anyFile: LookAt = (path) => ({
+  kind: /\.|file$/i.test(path.replace(/^\.+/, '')) ? 'file' : 'directory',
+  bytes: 1,
+});
+
+interface Reading {
+  readonly sha?: string;
+  readonly masked?: string[];
+  readonly lookAt?: LookAt;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export function read(
+  values: Readonly<Record<string, string>>,
+  { sha = commit, masked = [], lookAt = anyFile, env = { AWS_REGION: 'us-east-1' } }: Reading = {},
+): Inputs {
   const reader = new InputReader({
     get: (name) => values[name] ?? '',
-    env: { AWS_REGION: 'us-east-1' },
+    env,
     mask: (secret) => masked.push(secret),
   });
-  return parseInputs(reader, { sha });
+  return parseInputs(reader, { sha }, lookAt);
 }
 
 export const inputs = (values: Readonly<Record<string, string>> = {}): Inputs => read({ repository: 'app', ...values });
@@ -60,6 +76,7 @@ export function observed(over: Partial<Observed> = {}): Observed {
     source: { hash, context: { sha256: 'c', files: 3, bytes: 1234 }, bases: [], syntax: undefined, unknown: [] },
     repository: mutable,
     images: new Map(),
+    hasArchive: false,
     now: Date.UTC(2026, 0, 11),
     ...over,
   };

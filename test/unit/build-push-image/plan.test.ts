@@ -124,7 +124,7 @@ describe('what is refused before anything is done', () => {
   ])('what %s cannot do', (_, builder, missing) => {
     const all = inputs({
       secrets: 'a=b',
-      'secret-files': 'c=d',
+      'secret-files': 'c=d.pem',
       platforms: 'linux/amd64\nlinux/arm64',
       cache: 'registry',
       provenance: 'min',

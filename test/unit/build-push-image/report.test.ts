@@ -32,6 +32,7 @@ describe('outputs', () => {
       tags: commit,
       'source-hash': hash,
       outcome: 'built',
+      reusable: 'false',
       'scan-findings': '',
       changed: 'true',
     });
