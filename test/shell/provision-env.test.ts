@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { parseInputs } from '../../actions/provision-env/src/inputs.ts';
+import { readTemplates } from '../../actions/provision-env/src/templates.ts';
 import { run } from '../../actions/provision-env/src/run.ts';
 import { InputReader } from '../../shared/action/input-reader.ts';
 import type { ActionReport } from '../../shared/action/run.ts';
@@ -43,9 +44,9 @@ describe('first creation', () => {
   test('makes the foundation, then the app with its outputs', async () => {
     const report = await provision();
     expect(report.failure).toBeUndefined();
-    expect(aws.stacks.executed.map(({ stack }) => stack)).toEqual([foundation, app]);
+    expect(aws.stacks.executed.map(({ stack }) => stack)).toEqual([foundation, foundation, app]);
     expect(parametersOf(0)).toMatchObject({ Name: 'analytics-studio', Nat: 'single', Redis: 'true' });
-    expect(parametersOf(1)).toMatchObject({
+    expect(parametersOf(2)).toMatchObject({
       VpcId: `VpcId of ${foundation}`,
       ServiceTaskDefinition: 'base',
       ServiceCount: 'zero',
@@ -62,6 +63,50 @@ describe('first creation', () => {
     expect(aws.lines.filter((line) => line.includes('own credentials'))).toHaveLength(1);
     expect(report.summary).toContain('### ✅ analytics-studio production is up');
     expect(report.summary).toContain('aws secretsmanager put-secret-value --secret-id analytics-studio/openai-api-key');
+  });
+
+  test('a database is protected only once its stack stands: a protected one could not be rolled back', async () => {
+    const report = await provision();
+    const [first, second] = aws.stacks.executed;
+    expect(first!.parameters['DatabaseDeletionProtection']).toBe('false');
+    expect(second).toEqual({
+      stack: foundation,
+      parameters: { ...first!.parameters, DatabaseDeletionProtection: 'true' },
+    });
+    expect(report.summary).toContain('✅ created');
+    // What the second step does is no change of its own.
+    const all = [...readTemplates().foundation.resources, ...readTemplates().app.resources];
+    expect(report.outputs['changes']).toBe(String(all.length));
+  });
+
+  test('one that is not to be protected is made in one step', async () => {
+    await provision({ tier: 'development' });
+    expect(aws.stacks.executed.map(({ stack }) => stack)).toEqual([foundation, app]);
+  });
+
+  test('a protection that failed is red, tells the outputs, and the next run sees to it', async () => {
+    aws.stacks.behaviour.set(foundation, { fails: { ChangedDatabaseDeletionProtection: 'not now' } });
+    const report = await provision();
+    expect(report.failure?.message).toContain('not now');
+    expect(report.outputs['vpc-id']).toBe(`VpcId of ${foundation}`);
+    aws.stacks.behaviour.clear();
+    expect((await provision()).failure).toBeUndefined();
+    expect(aws.stacks.stacks.get(foundation)!.state.parameters.get('DatabaseDeletionProtection')).toBe('true');
+  });
+
+  test('a run that attaches to the creation of another protects as well', async () => {
+    aws.stacks.behaviour.set(foundation, { ms: 5 * 60_000 });
+    await provision({ 'wait-timeout-minutes': '1' });
+    expect((await provision()).failure).toBeUndefined();
+    expect(aws.stacks.stacks.get(foundation)!.state.parameters.get('DatabaseDeletionProtection')).toBe('true');
+  });
+
+  test('a protected database in the way is told with the command that unlocks it', async () => {
+    const reason = 'Cannot delete protected DB Instance, please disable deletion protection and try again.';
+    aws.stacks.behaviour.set(foundation, { fails: { Database: reason } });
+    expect((await provision()).failure?.hint).toContain(
+      'aws rds modify-db-instance --db-instance-identifier analytics-studio-db --no-deletion-protection',
+    );
   });
 
   test('again, nothing is changed and nothing left', async () => {
@@ -272,10 +317,10 @@ describe('waiting', () => {
 
   test('a timeout is red, and a rerun finishes', async () => {
     aws.stacks.behaviour.set(foundation, { ms: 5 * 60_000 });
-    const late = await provision({ 'wait-timeout-minutes': '1' });
+    const late = await provision({ tier: 'development', 'wait-timeout-minutes': '1' });
     expect(late.failure?.code).toBe('WaitTimeout');
     expect(late.failure?.message).toContain('CREATE_IN_PROGRESS');
-    expect((await provision()).failure).toBeUndefined();
+    expect((await provision({ tier: 'development' })).failure).toBeUndefined();
     expect(aws.stacks.writes.filter((write) => write === `execute ${foundation}`)).toHaveLength(1);
   });
 

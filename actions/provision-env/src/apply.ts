@@ -5,7 +5,13 @@ import { discard, makeChangeSet, validationFailures, type MadeChangeSet } from '
 import { failureOf, hintsAtValidation } from './diagnose.ts';
 import { follow, type Operation, type OperationEnd } from './follow.ts';
 import { openaiKey, type Ports } from './observe.ts';
-import { catchUpParameters, heldParameters, resolveParameters, type LiveService } from './parameters.ts';
+import {
+  catchUpParameters,
+  creationParameters,
+  heldParameters,
+  resolveParameters,
+  type LiveService,
+} from './parameters.ts';
 import {
   describeChanges,
   forbidden,
@@ -123,7 +129,11 @@ class StackRun {
           `${spec.name} needs outputs that ${this.#plan.needs.join(', ')} does not have`,
         );
       }
-      if (existing === undefined) return end('created', await this.#create(resolved));
+      if (existing === undefined) {
+        const { first, then } = creationParameters(spec, resolved);
+        existing = await this.#create(first);
+        return end('created', then === undefined ? existing : await this.#protect(existing, then));
+      }
       const updated = await this.#update(existing, resolved);
       return updated === undefined ? end('unchanged', existing) : end('updated', updated);
     } catch (error) {
@@ -168,6 +178,16 @@ class StackRun {
     const request = this.#request('CREATE', resolved);
     const changeSet = await makeChangeSet(request, this.#io);
     return this.#execute(request, changeSet);
+  }
+
+  /** Were the data protected from the start, CloudFormation could not roll back a creation that fails. */
+  async #protect(created: StackState, parameters: ReadonlyMap<string, ParameterValue>): Promise<StackState> {
+    this.#io.progress.info(`${this.#plan.spec.key}  protecting the database from deletion`);
+    const request: ChangeSetRequest = { ...this.#request('UPDATE', parameters), template: { previous: true } };
+    const changeSet = await makeChangeSet(request, this.#io);
+    if (changeSet.executable) return this.#execute(request, changeSet);
+    await discard({ ...request, id: changeSet.id }, this.#io.stacks);
+    return created;
   }
 
   /** Undefined when there is nothing to change. */

@@ -27,8 +27,15 @@ export function failureOf(spec: StackSpec, state: StackState, events: readonly S
       : `${spec.template.resources.get(cause.logicalId)?.description ?? cause.type} (${cause.logicalId}): `;
   const reason = cause?.reason ?? (state.reason === '' ? 'CloudFormation gave no reason' : state.reason);
   return new DeploymentError('StackFailed', `${spec.name} ended as ${state.status}. First failure: ${where}${reason}`, {
-    hint: hint(state.status, reason),
+    hint: protectionHint(spec, reason) ?? hint(state.status, reason),
   });
+}
+
+/** A protected database keeps its stack from being removed or rolled back, whatever else was wrong. */
+function protectionHint({ parameters }: StackSpec, reason: string): string | undefined {
+  const name = parameters.get('Name');
+  if (!/deletion ?protection/i.test(reason) || name?.from !== 'value') return undefined;
+  return `If the database may go: aws rds modify-db-instance --db-instance-identifier ${name.value}-db --no-deletion-protection; then run again.`;
 }
 
 function hint(status: string, reason: string): string {

@@ -69,3 +69,20 @@ export function catchUpParameters(
     [...state.parameters.keys()].map((name) => [name, held.includes(name) ? (live[name] ?? '') : { previous: true }]),
   );
 }
+
+/** Protects data from deletion: in the way while a failed first creation is rolled back, so it is switched on after it. */
+const protection = 'DatabaseDeletionProtection';
+
+/** What a stack is created with, and what it is updated to as soon as it stands; undefined when that is the same. */
+export function creationParameters(
+  spec: StackSpec,
+  resolved: ReadonlyMap<string, string>,
+): { readonly first: ReadonlyMap<string, string>; readonly then: ReadonlyMap<string, ParameterValue> | undefined } {
+  const wanted = resolved.get(protection) ?? spec.template.parameters.get(protection)?.fallback;
+  if (wanted !== 'true') return { first: resolved, then: undefined };
+  const previous = [...spec.template.parameters.keys()].map((name) => [name, { previous: true }] as const);
+  return {
+    first: new Map([...resolved, [protection, 'false']]),
+    then: new Map<string, ParameterValue>([...previous, [protection, 'true']]),
+  };
+}
