@@ -559,9 +559,26 @@ describe('rollback: true', () => {
     expect(w.ecs.writes).toEqual(['updateService backend:3']);
   });
 
-  test('without records takes the number before', async () => {
-    const w = world();
-    await run(w);
-    expect(await run(w, values)).toMatchObject({ outcome: 'succeeded', running: old });
+  test('without records deploys nothing: the number before may never have run', async () => {
+    const w = world({ taskDefinition: revisionArn('backend:12') });
+    for (const number of [2, 9, 10, 12, 13]) w.ecs.define(`backend:${number}`, taskDefinition());
+    await expect(run(w, values)).rejects.toMatchObject({
+      code: 'NothingBefore',
+      message: expect.stringMatching(/no record of a successful .*: backend:10, backend:9, backend:2/),
+      hint: expect.stringContaining('task-definition: backend:10'),
+    });
+    expect(w.ecs.writes).toEqual([]);
+  });
+
+  test('without permission to read the records says so', async () => {
+    const w = world({ taskDefinition: revisionArn('backend:2') });
+    w.ecs.define('backend:2', taskDefinition());
+    const no = denied('ListServiceDeployments');
+    w.ecs.failures.set('listServiceDeployments', [no, no]);
+    await expect(run(w, values)).rejects.toMatchObject({
+      code: 'NothingBefore',
+      message: expect.stringContaining('cannot be read: '),
+    });
+    expect(w.ecs.writes).toEqual([]);
   });
 });

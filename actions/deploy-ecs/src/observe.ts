@@ -33,9 +33,15 @@ export interface Observed {
   readonly newest: Definition | undefined;
   /** A deployment that is still going on, in words. */
   readonly active: string | undefined;
-  /** With `rollback`: what ran before, and how that is known. */
-  readonly before: { readonly revision: Definition; readonly proven: boolean } | undefined;
+  /** With `rollback`: what ran before. */
+  readonly before: Before | undefined;
 }
+
+/** What the records of successful deployments say of the time before the revision that runs now. */
+export type Before =
+  | { readonly kind: 'proven'; readonly revision: Definition }
+  /** Which of the earlier revisions ever ran is not known. */
+  | { readonly kind: 'unknown'; readonly why: string; readonly candidates: readonly string[] };
 
 export interface ObservePorts {
   readonly services: EcsServices;
@@ -156,26 +162,28 @@ function toDefinition({ arn, family, active, described, tags }: TaskDefinitionSt
   return { arn, family, active, definition, unknown: reading.unknown };
 }
 
-/** The revision of the last successful deployment that was another one; without a record of it, the revision before. */
-async function observeBefore(
-  inputs: Inputs,
-  service: ServiceState,
-  services: EcsServices,
-): Promise<Observed['before']> {
-  for (const arn of await recordedRevisions(inputs, services)) {
-    if (arn === service.taskDefinition) continue;
-    return { revision: await definitionOf(services, arn), proven: true };
-  }
+/** The revision of the last successful deployment that was another one. A lower number alone proves nothing: it may never have run. */
+async function observeBefore(inputs: Inputs, service: ServiceState, services: EcsServices): Promise<Before> {
+  const { revisions: recorded, unread } = await recordedRevisions(inputs, services);
+  const before = recorded.find((arn) => arn !== service.taskDefinition);
+  if (before !== undefined) return { kind: 'proven', revision: await definitionOf(services, before) };
   const family = shortName(service.taskDefinition).replace(/:\d+$/, '');
   const number = revisionNumber(service.taskDefinition);
-  const revisions = await services.listRevisions(family);
-  const earlier = revisions
+  const candidates = (await services.listRevisions(family))
     .filter((arn) => shortName(arn).startsWith(`${family}:`) && revisionNumber(arn) < number)
-    .toSorted((a, b) => revisionNumber(b) - revisionNumber(a))[0];
-  return earlier === undefined ? undefined : { revision: await definitionOf(services, earlier), proven: false };
+    .toSorted((a, b) => revisionNumber(b) - revisionNumber(a))
+    .map(shortName);
+  const why =
+    unread === undefined
+      ? 'AWS has no record of a successful deployment of another one'
+      : `the records of its deployments cannot be read: ${unread}`;
+  return { kind: 'unknown', why, candidates };
 }
 
-async function recordedRevisions(ref: ServiceRef, services: EcsServices): Promise<readonly string[]> {
+async function recordedRevisions(
+  ref: ServiceRef,
+  services: EcsServices,
+): Promise<{ readonly revisions: readonly string[]; readonly unread?: string }> {
   try {
     const successful = await services.listServiceDeployments(ref, { statuses: ['SUCCESSFUL'] });
     const found: string[] = [];
@@ -183,9 +191,9 @@ async function recordedRevisions(ref: ServiceRef, services: EcsServices): Promis
       const definition = await services.revisionTaskDefinition(targetRevision);
       if (definition !== undefined) found.push(definition);
     }
-    return found;
+    return { revisions: found };
   } catch (error) {
-    if (error instanceof AwsError) return [];
+    if (error instanceof AwsError) return { revisions: [], unread: error.message };
     throw error;
   }
 }

@@ -182,14 +182,24 @@ function withRunningImages(base: Definition, running: Definition): TaskDefinitio
 }
 
 function earlierRevision({ before, service }: Observed): Wanted {
-  if (before?.revision.arn === undefined) {
-    throw new PreconditionError(
-      'NothingBefore',
-      `no revision is known that ${service.name} ran before ${shortName(service.taskDefinition)}`,
-      { hint: 'Name the revision to deploy: task-definition: family:revision.' },
-    );
+  if (before?.kind === 'proven' && before.revision.arn !== undefined) {
+    return { revision: { kind: 'existing', arn: before.revision.arn }, definition: before.revision.definition };
   }
-  return { revision: { kind: 'existing', arn: before.revision.arn }, definition: before.revision.definition };
+  const { why = 'nothing was looked up', candidates = [] } = before?.kind === 'unknown' ? before : {};
+  const known =
+    candidates.length === 0 ? '' : ` Registered before it, whether they ever ran or not: ${few(candidates)}.`;
+  throw new PreconditionError(
+    'NothingBefore',
+    `no revision is known that ${service.name} ran before ${shortName(service.taskDefinition)}: ${why}.${known}`,
+    {
+      hint: `Choose the revision yourself: leave "rollback" out and set task-definition: ${candidates[0] ?? 'family:revision'}.`,
+    },
+  );
+}
+
+function few(names: readonly string[]): string {
+  const rest = names.length - 5;
+  return `${names.slice(0, 5).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
 }
 
 function deployReason(inputs: Inputs, { service }: Observed, revision: Revision): UpdateStep | undefined {
@@ -235,7 +245,7 @@ export function provenRevision(service: ServiceState): string | undefined {
   return (proven.find(({ status }) => status === 'PRIMARY') ?? proven[0])?.taskDefinition;
 }
 
-function notes(inputs: Inputs, { base, running, active, before, service }: Observed): readonly string[] {
+function notes(inputs: Inputs, { base, running, active }: Observed): readonly string[] {
   const family = serviceFamily(running.family);
   const said: string[] = [];
   if (base.unknown.length > 0) {
@@ -252,10 +262,5 @@ function notes(inputs: Inputs, { base, running, active, before, service }: Obser
     }
   }
   if (active !== undefined) said.push(`another deployment is still going on: ${active}`);
-  if (before?.proven === false) {
-    said.push(
-      `AWS has no record of earlier successful deployments of ${service.name}: this is the revision before, not one that is proven to have run`,
-    );
-  }
   return said;
 }

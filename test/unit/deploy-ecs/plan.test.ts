@@ -133,7 +133,7 @@ describe('the base', () => {
 });
 
 describe('rollback', () => {
-  const before = { revision: definition('backend:0'), proven: true };
+  const before = { kind: 'proven', revision: definition('backend:0') } as const;
 
   test('deploys the revision before as it is', () => {
     const plan = planDeploy(inputsOf({ rollback: 'true' }), observed({ before }));
@@ -142,9 +142,18 @@ describe('rollback', () => {
     expect(plan.notes).toEqual([]);
   });
 
-  test('says when no record proves that it ran', () => {
-    const plan = planDeploy(inputsOf({ rollback: 'true' }), observed({ before: { ...before, proven: false } }));
-    expect(plan.notes[0]).toContain('not one that is proven to have run');
+  test('names those to choose from when no record proves that one of them ran', () => {
+    const candidates = [6, 5, 4, 3, 2, 1].map((number) => `backend:${number}`);
+    const unknown = { kind: 'unknown', why: 'AWS has no record', candidates } as const;
+    expect(() => planDeploy(inputsOf({ rollback: 'true' }), observed({ before: unknown }))).toThrow(
+      expect.objectContaining({
+        code: 'NothingBefore',
+        message: expect.stringMatching(
+          /AWS has no record\. Registered before it, .*: backend:6, backend:5, backend:4, backend:3, backend:2 and 1 more\.$/,
+        ),
+        hint: expect.stringContaining('task-definition: backend:6'),
+      }),
+    );
   });
 
   test('is refused when nothing is known to have run before', () => {
