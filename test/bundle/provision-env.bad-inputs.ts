@@ -121,4 +121,38 @@ export const cases: readonly BadInputs[] = [
       'in me-central-1, without a domain, the id of the prefix list com.amazonaws.global.cloudfront.origin-facing',
     ],
   },
+  {
+    name: 'values that contradict each other',
+    inputs: { config: config('contradictions.yml') },
+    expect: [
+      'parameters.TaskMemory is "1024"; accepted: what Fargate accepts with TaskCpu 1024: 2048, 3072',
+      'parameters.DatabaseMaxAllocatedStorage is "100"; accepted: 220 or more',
+      'parameters.RedisReplicas is "2"; accepted: 0 or left out: Redis is "false" (tier "development"',
+      'parameters.SiteCertificateArn is "arn:aws:acm:us-east-1:123456789012:certificate/site"; accepted: left out, except with a domain',
+      'parameters.ApiCertificateArn is "arn:aws:acm:eu-west-1:123456789012:certificate/api"; accepted: left out, except with a domain',
+    ],
+  },
+  {
+    name: 'a domain with one name for two things, and a certificate elsewhere',
+    inputs: { config: config('domain.yml'), 'aws-region': 'eu-central-1' },
+    expect: [
+      'parameters.ApiSubdomain is "api"; accepted: another name than SiteSubdomain',
+      'parameters.ApiCertificateArn is "arn:aws:acm:us-east-1:123456789012:certificate/api"; accepted: a certificate in eu-central-1',
+    ],
+  },
+  {
+    name: 'a site’s certificate where CloudFront does not look',
+    inputs: { config: config('site-certificate.yml'), 'aws-region': 'eu-central-1' },
+    expect: ['parameters.SiteCertificateArn is "arn:aws:acm:eu-central-1:123456789012:certificate/site"', 'us-east-1'],
+  },
+  {
+    name: 'a name that load balancers may not have',
+    inputs: { app: 'internal-tools' },
+    expect: ['app is "internal-tools"; accepted: names that do not begin with "internal-"'],
+  },
+  {
+    name: 'a name that becomes such a one',
+    inputs: { app: 'internal', environment: 'staging' },
+    expect: ['app is "internal-staging"; accepted: names that do not begin with "internal-"'],
+  },
 ];

@@ -5,6 +5,7 @@ import type { CommonInputs, InputReader } from '../../../shared/action/input-rea
 import { anyText, integer, matching, oneOf, roleArn } from '../../../shared/core/parsers.ts';
 import { nearest } from '../../../shared/core/suggest.ts';
 import { emptyConfig, parseConfig, type Config } from './config.ts';
+import { contradictions } from './contradictions.ts';
 import { cloudFrontPrefixLists } from './prefix-lists.ts';
 import {
   fitsInline,
@@ -57,6 +58,8 @@ export function parseInputs(read: InputReader, context: Pick<RunContext, 'worksp
   const prefix = namePrefix(app, environment);
   // A load balancer's name has 32 characters at most, "-alb" included; a stack's name tells both.
   if (prefix.length > 28) read.problem('app', prefix, 'app and environment of at most 28 characters together');
+  if (prefix === 'internal' || prefix.startsWith('internal-'))
+    read.problem('app', prefix, 'names that do not begin with "internal-", as load balancers’ may not');
   if (environment.length > 20) read.problem('environment', environment, 'at most 20 characters');
   if (app.length > 27) read.problem('app', app, 'at most 27 characters');
   const tier = read.withDefault('tier', oneOf(tiers), 'development');
@@ -72,6 +75,11 @@ export function parseInputs(read: InputReader, context: Pick<RunContext, 'worksp
   if (mode !== 'outputs') checkPrefixList(read, parameters, common.region);
   const nat = read.optional('nat', oneOf(['none', 'single', 'per-az']));
   if (nat !== undefined) parameters.set('Nat', nat);
+
+  const hasDomain = read.text('domain') !== undefined;
+  const region = common.region === '' ? undefined : common.region;
+  for (const { field, value, accepted } of contradictions({ tier, region, hasDomain, parameters }, templates))
+    read.problem(field, value, accepted);
 
   const confirm = read.text('confirm');
   if (confirm !== undefined && mode !== 'destroy')

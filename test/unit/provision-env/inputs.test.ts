@@ -2,8 +2,9 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { contradictions, type Together } from '../../../actions/provision-env/src/contradictions.ts';
 import { parseInputs, type Inputs } from '../../../actions/provision-env/src/inputs.ts';
-import { stackSpecs, type StackSpec } from '../../../actions/provision-env/src/stacks.ts';
+import { stackSpecs, tierParameters, tiers, type StackSpec } from '../../../actions/provision-env/src/stacks.ts';
 import { readTemplates } from '../../../actions/provision-env/src/templates.ts';
 import { InputReader } from '../../../shared/action/input-reader.ts';
 import { InputError } from '../../../shared/core/errors.ts';
@@ -183,5 +184,84 @@ describe('accepted', () => {
 
   test('a list of lists is refused', () => {
     expect(() => read({ config: config('environment-variables: { L: [[a]] }') })).toThrow(/environment-variables\.L/);
+  });
+});
+
+describe('values that go together', () => {
+  const together = (parameters: Readonly<Record<string, string>>, more: Partial<Together> = {}): readonly string[] =>
+    contradictions(
+      {
+        tier: 'production-small',
+        region: 'us-east-1',
+        hasDomain: false,
+        parameters: new Map(Object.entries(parameters)),
+        ...more,
+      },
+      readTemplates(),
+    ).map(({ field }) => field.replace('parameters.', ''));
+
+  test.each([
+    ['256', '512', true],
+    ['256', '2048', true],
+    ['256', '3072', false],
+    ['512', '512', false],
+    ['512', '4096', true],
+    ['512', '1536', false],
+    ['1024', '8192', true],
+    ['1024', '9216', false],
+    ['2048', '16384', true],
+    ['4096', '30720', true],
+    ['4096', '31744', false],
+    ['8192', '20480', true],
+    ['8192', '17408', false],
+    ['16384', '122880', true],
+    ['16384', '36864', false],
+  ])('CPU %s with memory %s: %s', (TaskCpu, TaskMemory, fine) => {
+    expect(together({ TaskCpu, TaskMemory })).toEqual(fine ? [] : ['TaskMemory']);
+  });
+
+  test('one of a pair is held against the template’s other', () => {
+    expect(together({ TaskCpu: '256' })).toEqual([]);
+    expect(together({ TaskCpu: '2048' })).toEqual(['TaskMemory']);
+    expect(together({ TaskMemory: '512' })).toEqual(['TaskMemory']);
+    expect(together({ DatabaseAllocatedStorage: '90' })).toEqual([]);
+    expect(together({ DatabaseAllocatedStorage: '91' })).toEqual(['DatabaseMaxAllocatedStorage']);
+    expect(together({ DatabaseAllocatedStorage: '100', DatabaseMaxAllocatedStorage: '110' })).toEqual([]);
+  });
+
+  test('replicas need a cache, which the tier or a person left out', () => {
+    expect(together({ RedisReplicas: '1' })).toEqual([]);
+    expect(together({ RedisReplicas: '1', Redis: 'false' })).toEqual(['RedisReplicas']);
+    expect(together({ RedisReplicas: '1' }, { tier: 'development' })).toEqual(['RedisReplicas']);
+    expect(together({ RedisReplicas: '1', Redis: 'true' }, { tier: 'development' })).toEqual([]);
+    expect(together({ RedisReplicas: '0', Redis: 'false' })).toEqual([]);
+    expect(together({ Redis: 'false' }, { tier: 'production-medium' })).toEqual([]);
+  });
+
+  test('names only clash below a domain', () => {
+    expect(together({ SiteSubdomain: 'api' })).toEqual([]);
+    expect(together({ SiteSubdomain: 'api' }, { hasDomain: true })).toEqual(['ApiSubdomain']);
+    expect(together({ ApiSubdomain: 'analytics' }, { hasDomain: true })).toEqual(['ApiSubdomain']);
+    expect(together({ SiteSubdomain: 'api', ApiSubdomain: 'analytics' }, { hasDomain: true })).toEqual([]);
+    expect(together({}, { hasDomain: true })).toEqual([]);
+  });
+
+  test('the API’s certificate lies where its load balancer is', () => {
+    const certificate = { ApiCertificateArn: 'arn:aws:acm:eu-west-1:123456789012:certificate/x' };
+    expect(together(certificate, { hasDomain: true, region: 'eu-west-1' })).toEqual([]);
+    expect(together(certificate, { hasDomain: true })).toEqual(['ApiCertificateArn']);
+    expect(together(certificate, { hasDomain: true, region: undefined })).toEqual([]);
+    expect(together(certificate, { region: 'eu-west-1' })).toEqual(['ApiCertificateArn']);
+  });
+
+  test.each(tiers)('%s and the templates’ defaults agree', (tier) => {
+    const all = [...readTemplates().foundation.parameters.values(), ...readTemplates().app.parameters.values()];
+    const defaults = Object.fromEntries(all.map(({ name, fallback = '' }) => [name, fallback]));
+    expect(together({ ...defaults, ...tierParameters[tier] }, { tier, hasDomain: true })).toEqual([]);
+  });
+
+  test('a name that only begins like "internal-" is fine', () => {
+    expect(read({ app: 'internals' }).app).toBe('internals');
+    expect(() => read({ app: 'internal' })).toThrow(/load balancers/);
   });
 });
