@@ -221,6 +221,50 @@ describe('update', () => {
     expect(restored.get('TaskMemory')).toBe('1024');
   });
 
+  describe('of the container’s name or port', () => {
+    const container = (text: string): { readonly config: string } => {
+      writeFileSync(join(workspace, 'container.yml'), `parameters: { ${text} }`);
+      return { config: 'container.yml' };
+    };
+
+    test.each(['plan', 'apply'])('is refused by %s while a deployed revision has the old one', async (mode) => {
+      aws.service = service(deployed, 'COMPLETED');
+      const refused = provision({ mode, ...container('ContainerPort: 9000, ContainerName: api') });
+      await expect(refused).rejects.toMatchObject({
+        code: 'ContainerDeployed',
+        message: `${app}: ContainerName from fastapi to api and ContainerPort from 8000 to 9000 cannot change while the service runs ${deployed}, which has the old one`,
+      });
+      expect(aws.stacks.executed).toEqual([]);
+      expect(aws.stacks.changeSets.size).toBe(0);
+    });
+
+    test('is made before the first deployment, and when what they are is only said once more', async () => {
+      expect((await provision(container('ContainerName: fastapi, ContainerPort: 8000'))).failure).toBeUndefined();
+      expect(aws.stacks.executed).toEqual([]);
+      expect((await provision(container('ContainerPort: 9000'))).failure).toBeUndefined();
+      expect(parametersOf(aws.stacks.executed.length - 1)).toMatchObject({ ContainerPort: '9000' });
+      // And back to the template's own.
+      aws.service = service(deployed, 'COMPLETED');
+      await expect(provision()).rejects.toThrow('ContainerPort from 9000 to 8000');
+    });
+
+    test('is refused as well when it was deployed after the plan was made', async () => {
+      const describe = aws.services.describeService.bind(aws.services);
+      let asked = 0;
+      Object.assign(aws.services, {
+        describeService: async (ref: never) => {
+          asked += 1;
+          return asked === 1 ? describe(ref) : service(deployed, 'COMPLETED');
+        },
+      });
+      const report = await provision(container('ContainerPort: 9000'));
+      expect(report.failure?.code).toBe('ContainerDeployed');
+      expect(report.failure?.hint).toContain('Set ContainerPort: 8000.');
+      expect(aws.stacks.executed).toEqual([]);
+      expect(aws.stacks.changeSets.size).toBe(0);
+    });
+  });
+
   test('is refused while a deployment is under way; the foundation is not', async () => {
     aws.service = service(deployed, 'IN_PROGRESS', 'COMPLETED');
     const report = await provision(changed());

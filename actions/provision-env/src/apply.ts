@@ -4,7 +4,7 @@ import { ActionError, DeploymentError, PreconditionError } from '../../../shared
 import { discard, makeChangeSet, validationFailures, type MadeChangeSet } from './change-set.ts';
 import { failureOf, hintsAtValidation } from './diagnose.ts';
 import { follow, type Operation, type OperationEnd } from './follow.ts';
-import { openaiKey, type Ports } from './observe.ts';
+import { openaiKey, revisionOf, type Ports } from './observe.ts';
 import {
   catchUpParameters,
   creationParameters,
@@ -13,6 +13,7 @@ import {
   type LiveService,
 } from './parameters.ts';
 import {
+  containerFixed,
   describeChanges,
   forbidden,
   forbiddenError,
@@ -207,6 +208,13 @@ class StackRun {
       await discard({ ...request, id: changeSet.id }, this.#io.stacks);
       throw service instanceof ActionError ? service : forbiddenError(spec, atRisk);
     }
+    // Once more: what runs now may not have been known when it was planned.
+    const deployed = service === undefined || service.taskDefinition === 'base' ? undefined : service.taskDefinition;
+    const fixed = deployed === undefined ? undefined : containerFixed(spec, existing, deployed);
+    if (fixed !== undefined) {
+      await discard({ ...request, id: changeSet.id }, this.#io.stacks);
+      throw fixed;
+    }
     const catchUp = service === undefined ? undefined : catchUpParameters(spec, existing, service);
     if (catchUp === undefined) return this.#executeBeside(service, request, changeSet);
 
@@ -265,9 +273,7 @@ class StackRun {
         hint: 'Nothing was changed in this stack. Run again when the deployment has ended.',
       });
     }
-    return {
-      taskDefinition: state.taskDefinition.includes(`:task-definition/${baseFamily}:`) ? 'base' : state.taskDefinition,
-    };
+    return { taskDefinition: revisionOf(state, baseFamily) };
   }
 
   async #execute(request: ChangeSetRequest, changeSet: MadeChangeSet): Promise<StackState> {

@@ -4,7 +4,7 @@ import type { Secrets } from '../../../shared/aws/secrets-manager.ts';
 import type { Clock } from '../../../shared/core/clock.ts';
 import { isAwsError } from '../../../shared/core/errors.ts';
 import { makeChangeSet } from './change-set.ts';
-import { heldParameters, knownOutputs, resolveParameters } from './parameters.ts';
+import { containerChanges, heldParameters, knownOutputs, resolveParameters } from './parameters.ts';
 import { condition } from './verdict.ts';
 import type { StackKey, StackSpec } from './stacks.ts';
 
@@ -29,6 +29,7 @@ export interface ObserveInputs {
   readonly mode: 'plan' | 'apply' | 'outputs';
   readonly specs: readonly StackSpec[];
   readonly executionRole: string | undefined;
+  readonly service: ServiceRef & { readonly baseFamily: string };
   /** Begins the name of every change set of this run. */
   readonly runName: string;
 }
@@ -39,6 +40,8 @@ export interface Observed {
   readonly previews: ReadonlyMap<StackKey, ChangeSetState>;
   /** Whether the OpenAI key has a value; undefined when that is not known. */
   readonly openaiApiKeyHasValue: boolean | undefined;
+  /** The deployed revision that runs; only asked for where a change of its container is wanted. */
+  readonly deployed: string | undefined;
 }
 
 export async function observe(inputs: ObserveInputs, ports: Ports): Promise<Observed> {
@@ -72,7 +75,17 @@ export async function observe(inputs: ObserveInputs, ports: Ports): Promise<Obse
       }),
     );
   }
-  return { stacks, previews, openaiApiKeyHasValue };
+  const ofTheContainer = found.some(
+    ([spec, state]) => inputs.mode !== 'outputs' && state !== undefined && containerChanges(spec, state).length > 0,
+  );
+  const running = ofTheContainer ? await ports.services.describeService(inputs.service) : undefined;
+  const revision = running === undefined ? 'base' : revisionOf(running, inputs.service.baseFamily);
+  return { stacks, previews, openaiApiKeyHasValue, deployed: revision === 'base' ? undefined : revision };
+}
+
+/** What the service runs, as the app stack's parameters say it: `base` until something was deployed. */
+export function revisionOf({ status, taskDefinition }: RunningService, baseFamily: string): string {
+  return status !== 'ACTIVE' || taskDefinition.includes(`:task-definition/${baseFamily}:`) ? 'base' : taskDefinition;
 }
 
 /** Whether the secret has a value, without reading it. Undefined while there is no secret, and for a role that may not ask. */

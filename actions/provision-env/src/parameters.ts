@@ -86,3 +86,21 @@ export function creationParameters(
     then: new Map<string, ParameterValue>([...previous, [protection, 'true']]),
   };
 }
+
+/** Parameters the running revision has its own answer to, which an update of the stack would contradict. */
+const ofTheContainer = ['ContainerName', 'ContainerPort'];
+
+export interface ContainerChange {
+  readonly name: string;
+  readonly is: string;
+  readonly wanted: string;
+}
+
+export function containerChanges(spec: StackSpec, state: StackState): readonly ContainerChange[] {
+  return ofTheContainer.flatMap((name) => {
+    const source = spec.parameters.get(name);
+    const wanted = source?.from === 'value' ? source.value : spec.template.parameters.get(name)?.fallback;
+    const is = state.parameters.get(name);
+    return is === undefined || wanted === undefined || is === wanted ? [] : [{ name, is, wanted }];
+  });
+}

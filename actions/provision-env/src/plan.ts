@@ -1,7 +1,7 @@
 import type { ResourceChange, StackState } from '../../../shared/aws/cloudformation.ts';
 import { PreconditionError } from '../../../shared/core/errors.ts';
 import type { Observed } from './observe.ts';
-import { knownOutputs, resolveParameters } from './parameters.ts';
+import { containerChanges, knownOutputs, resolveParameters } from './parameters.ts';
 import { planDigest, stackNeeds, type StackKey, type StackSpec } from './stacks.ts';
 import { resourcesOf } from './template.ts';
 import { condition } from './verdict.ts';
@@ -82,6 +82,8 @@ function planStack(spec: StackSpec, observed: Observed): StackPlan {
         changes: undefined,
       };
     case 'ready': {
+      const fixed = observed.deployed === undefined ? undefined : containerFixed(spec, state, observed.deployed);
+      if (fixed !== undefined) throw fixed;
       const preview = observed.previews.get(spec.key);
       const changes = preview === undefined ? undefined : describeChanges(spec, preview.changes);
       return {
@@ -103,6 +105,23 @@ export function stuck(spec: StackSpec, state: StackState): PreconditionError {
       hint: recover
         ? `Mend what kept the roll-back from finishing, then: aws cloudformation continue-update-rollback --stack-name ${spec.name}`
         : `See the stack’s events: aws cloudformation describe-stack-events --stack-name ${spec.name}`,
+    },
+  );
+}
+
+/**
+ * The service names a container and its port, and the revision that runs must have both: ECS refuses one without the other.
+ * Undefined when neither is to change.
+ */
+export function containerFixed(spec: StackSpec, state: StackState, deployed: string): PreconditionError | undefined {
+  const changes = containerChanges(spec, state);
+  if (changes.length === 0) return undefined;
+  const list = changes.map(({ name, is, wanted }) => `${name} from ${is} to ${wanted}`).join(' and ');
+  return new PreconditionError(
+    'ContainerDeployed',
+    `${spec.name}: ${list} cannot change while the service runs ${deployed}, which has the old one`,
+    {
+      hint: `Nothing was changed in this stack. Set ${changes.map(({ name, is }) => `${name}: ${is}`).join(', ')}. To change it all the same, delete the stack ${spec.name} (site and API are gone meanwhile; data stays in the foundation), then apply and deploy again.`,
     },
   );
 }

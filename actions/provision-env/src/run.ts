@@ -20,8 +20,9 @@ export async function run(inputs: Inputs, io: RunIo): Promise<ActionReport> {
   const { runId, runAttempt } = io.context;
   // Change sets must not share a name with those of another run, attempt, or step of the same job.
   const runName = `slipway-${runId === '' ? 'local' : runId}-${runAttempt}-${start.toString(36)}`;
+  const service = serviceOf(inputs.app, inputs.environment);
   const specs = stackSpecs(inputs, readTemplates());
-  const observed = await observe({ ...inputs, specs, runName }, io);
+  const observed = await observe({ ...inputs, specs, service, runName }, io);
   if (inputs.mode === 'outputs') return reportOutputs(inputs, specs, observed);
   const plan = planStacks({ ...inputs, specs }, observed);
   if (inputs.mode === 'plan') {
@@ -34,7 +35,7 @@ export async function run(inputs: Inputs, io: RunIo): Promise<ActionReport> {
       executionRole: inputs.executionRole,
       runName,
       waitTimeoutMs: inputs.waitTimeoutMinutes * 60_000,
-      service: serviceOf(inputs.app, inputs.environment),
+      service,
     },
     io,
   );
