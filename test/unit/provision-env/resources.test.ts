@@ -2,7 +2,7 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from '@jest/globals';
 import { movingTags } from '../../../actions/build-push-image/src/plan.ts';
 import { readTemplates } from '../../../actions/provision-env/src/templates.ts';
-import { evaluate } from './evaluate.ts';
+import { evaluate, type Tree } from './evaluate.ts';
 
 const templates = readTemplates();
 const foundation = evaluate(templates.foundation.text);
@@ -63,5 +63,27 @@ describe('the load balancer lets in', () => {
 
   test('in any region: nothing is looked up in a table', () => {
     expect(templates.app.text).not.toMatch(/FindInMap|^Mappings:/m);
+  });
+});
+
+describe('uploads', () => {
+  test('that were begun and never finished cost nothing for long', () => {
+    expect(foundation.UploadsBucket.Properties.LifecycleConfiguration.Rules).toContainEqual({
+      Id: 'AbortUploads',
+      Status: 'Enabled',
+      AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 },
+    });
+  });
+
+  test('are all the application may touch, and it may give one up', () => {
+    const policies = app.TaskRole.Properties.Policies as Tree[];
+    expect(policies.flatMap(({ PolicyDocument }): unknown[] => PolicyDocument.Statement)).toEqual([
+      {
+        Effect: 'Allow',
+        Action: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:AbortMultipartUpload'],
+        Resource: 'arn:aws:s3:::<UploadsBucket>/*',
+      },
+      { Effect: 'Allow', Action: 's3:ListBucket', Resource: 'arn:aws:s3:::<UploadsBucket>' },
+    ]);
   });
 });
