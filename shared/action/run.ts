@@ -29,8 +29,16 @@ export interface ActionReport {
   readonly failure?: ActionError | undefined;
 }
 
+export interface RunOptions {
+  /** What else to put out when `main` throws, so that a later `if: always()` step finds a value. Not for bad inputs. */
+  readonly onFailure?: (error: unknown) => Readonly<Record<string, string>>;
+}
+
 /** The one place that writes outputs and the summary, and that fails the step. */
-export async function runAction(main: (io: ActionIo) => Promise<ActionReport>): Promise<void> {
+export async function runAction(
+  main: (io: ActionIo) => Promise<ActionReport>,
+  { onFailure = () => ({}) }: RunOptions = {},
+): Promise<void> {
   const cancelled = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => cancelled.abort(new ActionError('Cancelled', `the run was cancelled (${signal})`)));
@@ -54,6 +62,11 @@ export async function runAction(main: (io: ActionIo) => Promise<ActionReport>): 
     await writeSummary(report.summary);
     if (report.failure !== undefined) fail(report.failure);
   } catch (error) {
+    if (!(error instanceof InputError)) {
+      // What `main` throws and we understand, it threw before it touched anything: later it reports its failures.
+      const unchanged = error instanceof ActionError ? { changed: 'false' } : {};
+      for (const [name, value] of Object.entries({ ...unchanged, ...onFailure(error) })) core.setOutput(name, value);
+    }
     await writeSummary(failureSummary(error));
     fail(error);
   }

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { runAction } from '../../../shared/action/run.ts';
+import { runAction, type ActionIo, type ActionReport } from '../../../shared/action/run.ts';
+import { ActionError } from '../../../shared/core/errors.ts';
 import { parseInputs } from './inputs.ts';
 
-await runAction(async (io) => {
+const main = async (io: ActionIo): Promise<ActionReport> => {
   const inputs = parseInputs(io.read, (path) => {
     try {
       return readFileSync(path, 'utf8');
@@ -12,4 +13,10 @@ await runAction(async (io) => {
   });
   const { run } = await import('./run.ts');
   return run(inputs, io);
+};
+
+await runAction(main, {
+  onFailure: (error) => ({
+    outcome: error instanceof ActionError && error.code === 'Cancelled' ? 'cancelled' : 'failed',
+  }),
 });
