@@ -1,11 +1,13 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { root } from '../tools/actions.ts';
 
 interface Step {
   readonly uses?: string;
+  readonly if?: string;
   readonly run?: string;
   readonly with?: Readonly<Record<string, string>>;
 }
@@ -14,6 +16,8 @@ interface Job {
   readonly with?: Readonly<Record<string, string>>;
   readonly permissions?: Readonly<Record<string, string>>;
   readonly environment?: string;
+  readonly needs?: string | readonly string[];
+  readonly if?: string;
   readonly 'timeout-minutes'?: number;
   readonly steps?: readonly Step[];
 }
@@ -93,6 +97,18 @@ describe.each(reusable)('%s as a reusable workflow', (path) => {
     }
   });
 
+  test('an image is built only where no token is to be had', () => {
+    for (const job of Object.values(jobs)) {
+      for (const step of (job.steps ?? []).filter(({ uses }) => uses === '$/actions/build-push-image')) {
+        const builds = step.with?.['mode'] === 'archive';
+        expect(builds).toBe(job.permissions?.['id-token'] !== 'write');
+        // With a token the image is looked for, or taken from the archive.
+        if (!builds)
+          expect(String(step.with?.['dry-run']) === 'true' || step.with?.['archive'] !== undefined).toBe(true);
+      }
+    }
+  });
+
   test('hands on only inputs that the actions have', () => {
     for (const step of Object.values(jobs).flatMap((job) => job.steps ?? [])) {
       const action = /^\$\/actions\/(.+)$/.exec(step.uses ?? '')?.[1];
@@ -109,6 +125,85 @@ describe.each(reusable)('%s as a reusable workflow', (path) => {
         true,
       ]);
     }
+  });
+});
+
+/** Plays GitHub's rules for `needs` and `if`: a job whose needs did not all succeed is skipped, unless its `if` asks for their status. */
+function play(given: {
+  readonly inputs?: Readonly<Record<string, unknown>>;
+  readonly reusable?: boolean;
+  readonly published?: boolean;
+  readonly failing?: string;
+}): Readonly<Record<string, string>> {
+  const { jobs } = workflow('.github/workflows/deploy.yml');
+  const inputs: Readonly<Record<string, unknown>> = {
+    'backend-context': 'backend',
+    'frontend-directory': 'frontend',
+    'frontend-force': false,
+    'frontend-after-backend': false,
+    ...given.inputs,
+  };
+  const outputs: Readonly<Record<string, string>> = {
+    'backend-check.reusable': String(given.reusable ?? false),
+    'frontend-check.published': String(given.published ?? false),
+  };
+  const results: Record<string, string> = {};
+  const judge = (name: string): void => {
+    if (results[name] !== undefined) return;
+    const job = jobs[name]!;
+    const needs = [job.needs ?? []].flat();
+    needs.forEach(judge);
+    const condition = (job.if ?? 'true').replace(/^\s*\$\{\{|\}\}\s*$/g, '');
+    const succeeded = needs.every((need) => results[need] === 'success');
+    const script = condition
+      .replace(/needs\.([\w-]+)\.result/g, (_, need: string) => JSON.stringify(results[need]))
+      .replace(/needs\.([\w-]+)\.outputs\.([\w-]+)/g, (_, need: string, output: string) =>
+        JSON.stringify(results[need] === 'success' ? (outputs[`${need}.${output}`] ?? '') : ''),
+      )
+      .replace(/inputs\.([\w-]+)/g, (_, input: string) => JSON.stringify(inputs[input]))
+      .replace(/cancelled\(\)/g, 'false');
+    const asksForStatus = /\b(cancelled|always|success|failure)\(\)/.test(condition);
+    // The expression comes from a file of this repository.
+    const holds = Boolean(runInNewContext(script));
+    const runs = holds && (asksForStatus || succeeded);
+    results[name] = !runs ? 'skipped' : name === given.failing ? 'failure' : 'success';
+  };
+  Object.keys(jobs).forEach(judge);
+  return results;
+}
+
+describe('deploy.yml runs', () => {
+  const ran = (results: Readonly<Record<string, string>>): readonly string[] =>
+    Object.keys(results).filter((name) => results[name] !== 'skipped');
+  const all = ['backend-check', 'backend-build', 'backend', 'frontend-check', 'frontend-build', 'frontend'];
+
+  test('everything on the first deployment', () => expect(ran(play({}))).toEqual(all));
+  test('no build when both are there', () =>
+    expect(ran(play({ reusable: true, published: true }))).toEqual(['backend-check', 'backend', 'frontend-check']));
+  test('the frontend again when forced', () =>
+    expect(ran(play({ published: true, inputs: { 'frontend-force': true } }))).toEqual(all));
+  test('no backend when there is none', () =>
+    expect(ran(play({ inputs: { 'backend-context': 'none' } }))).toEqual(all.slice(3)));
+  test('no frontend when there is none', () =>
+    expect(ran(play({ inputs: { 'frontend-directory': 'none' } }))).toEqual(all.slice(0, 3)));
+  test('the frontend after the backend', () => {
+    const inputs = { 'frontend-after-backend': true };
+    expect(ran(play({ inputs }))).toEqual([...all.slice(0, 5), 'frontend-after-backend']);
+    expect(ran(play({ inputs, reusable: true }))).toContain('frontend-after-backend');
+    expect(ran(play({ inputs: { ...inputs, 'backend-context': 'none' } }))).toEqual([
+      'frontend-check',
+      'frontend-build',
+      'frontend-after-backend',
+    ]);
+    for (const failing of ['backend-check', 'backend-build', 'backend']) {
+      expect(ran(play({ inputs, failing }))).not.toContain('frontend-after-backend');
+    }
+  });
+  test('nothing on top of what failed', () => {
+    expect(ran(play({ failing: 'backend-check' }))).not.toContain('backend');
+    expect(ran(play({ failing: 'backend-build' }))).not.toContain('backend');
+    expect(ran(play({ failing: 'frontend-build' }))).not.toContain('frontend');
+    expect(ran(play({ failing: 'frontend-check' }))).not.toContain('frontend-build');
   });
 });
 

@@ -30,7 +30,7 @@ export const titles = {
   publishJob: 'Publish the frontend',
   provision: 'Provision',
   stacks: "Read the stacks' outputs",
-  build: 'Build and push the image',
+  build: 'Push the image',
   deploy: 'Deploy to ECS',
   publish: 'Publish to S3',
   invalidate: 'Invalidate what changed',
@@ -101,7 +101,7 @@ async function withIdentity({ emulator, signal, folder, suite, repository, oidc 
       workflow: workflow('deploy.yml'),
       event: 'push',
       variables: {
-        ECR_REGISTRY: emulator.registry,
+        SLIPWAY_REGISTRY: emulator.registry,
         DEPLOY_BACKEND_ROLE_ARN: outputs.get('DeployBackendRoleArn') ?? roles.deploy,
         DEPLOY_FRONTEND_ROLE_ARN: outputs.get('DeployFrontendRoleArn') ?? roles.deploy,
       },
