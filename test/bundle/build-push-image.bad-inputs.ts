@@ -138,4 +138,65 @@ export const cases: readonly {
     inputs: { repository: 'app', labels: 'my key=1', 'aws-region': 'Frankfurt', 'role-to-assume': 'deploy' },
     expect: ['labels is "my key"', 'aws-region is "Frankfurt"', 'role-to-assume is "deploy"'],
   },
+  {
+    name: 'missing files together with other faults',
+    inputs: { repository: 'App', context: 'no-such-app', 'secret-files': 'npm=no-such-npmrc', scan: 'low' },
+    expect: [
+      'repository is "App"',
+      'context is "no-such-app"; accepted: a directory that is there',
+      'secret-files is "npm=no-such-npmrc"; accepted: files that are there, can be read and are not empty',
+      'scan is "low"',
+    ],
+  },
+  {
+    name: 'a missing Dockerfile, a directory as a secret file and a bad tag',
+    inputs: { repository: 'app', file: 'no-such.Dockerfile', 'secret-files': 'ca=/', tags: 'a b' },
+    expect: [
+      'file is "no-such.Dockerfile"; accepted: a Dockerfile that is there and can be read',
+      'secret-files is "ca=/"',
+      'tags is "a b"',
+    ],
+  },
+  {
+    name: 'an archive to write, and not where',
+    inputs: { repository: 'app', mode: 'archive', sbom: 'true', 'aws-region': 'Frankfurt' },
+    expect: [
+      'archive is missing; accepted: with "mode: archive", the path',
+      'sbom is "true"; accepted: "false" with "mode: archive"',
+      'aws-region is "Frankfurt"',
+    ],
+  },
+  {
+    name: 'an archive with what only a registry has',
+    inputs: {
+      repository: 'app',
+      mode: 'archive',
+      archive: '/',
+      platforms: 'linux/amd64\nlinux/arm64',
+      cache: 'registry',
+      provenance: 'max',
+      scan: 'high',
+    },
+    expect: [
+      'archive is "/"; accepted: the path of a file; this is a directory',
+      'platforms is "linux/amd64 linux/arm64"; accepted: one platform with "archive"',
+      'cache is "registry"; accepted: "auto" or "none" with "mode: archive"',
+      'provenance is "max"; accepted: "false" with "mode: archive"',
+      'scan is "high"; accepted: "off" with "mode: archive"',
+    ],
+  },
+  {
+    name: 'an archive in the context, of several platforms, in a mode that is none',
+    inputs: {
+      repository: 'app',
+      mode: 'load',
+      archive: './out/image.tar',
+      platforms: 'linux/amd64\nlinux/arm64',
+    },
+    expect: [
+      'mode is "load"; accepted: "push", "archive"',
+      'archive is "./out/image.tar"; accepted: a path outside "context"',
+      'platforms is "linux/amd64 linux/arm64"',
+    ],
+  },
 ];

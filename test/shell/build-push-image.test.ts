@@ -9,9 +9,10 @@ import { apply, type ApplyPorts, type Result } from '../../actions/build-push-im
 import type { ContextFiles } from '../../actions/build-push-image/src/context-files.ts';
 import type { DockerConfig } from '../../actions/build-push-image/src/docker-config.ts';
 import { dockerOf } from '../../actions/build-push-image/src/docker.ts';
-import { observe, type ObservePorts } from '../../actions/build-push-image/src/observe.ts';
+import { observe, observeLocally, type ObservePorts } from '../../actions/build-push-image/src/observe.ts';
 import { planBuild } from '../../actions/build-push-image/src/plan.ts';
-import { report } from '../../actions/build-push-image/src/report.ts';
+import { report, reportArchive } from '../../actions/build-push-image/src/report.ts';
+import { requireArchivable, writeArchive } from '../../actions/build-push-image/src/write-archive.ts';
 import { commit, immutable, inputs as parse, mutable } from '../unit/build-push-image/kit.ts';
 
 const digestOf = (manifest: string): string => `sha256:${sha256(manifest)}`;
@@ -96,6 +97,8 @@ class FakeDocker implements CommandRunner {
   answers: { readonly start: string; readonly result: Partial<CommandResult>; readonly lines?: readonly string[] }[] =
     [];
   metadata = '';
+  /** What an archive that is loaded holds: ids by name. */
+  archived = new Map<string, string>();
   onPush: () => void = () => undefined;
   readonly #registry: FakeRegistry;
   readonly #context: () => string;
@@ -142,6 +145,8 @@ class FakeDocker implements CommandRunner {
       if (line.startsWith('buildx')) this.#push(args[args.indexOf('--tag') + 1] ?? '', onLine);
     }
     if (line.startsWith('push ')) this.#push(args[1] ?? '', onLine);
+    if (line.startsWith('load ')) for (const name of this.archived.keys()) onLine?.(`Loaded image: ${name}`);
+    if (line.startsWith('load ')) for (const [name, id] of this.archived) this.local.set(name, { id, repoDigests: [] });
     return {};
   }
 
@@ -208,7 +213,13 @@ function world() {
     const result: Result | undefined = inputs.dryRun ? undefined : await apply(work, ports, progress);
     return { plan, result, ...report(work, result) };
   };
-  return { registry, docker, texts, tree, digests, log, masked, configs, ports, cancel, run };
+  const runArchive = async (values: Readonly<Record<string, string>> = {}) => {
+    const inputs = parse({ mode: 'archive', archive: '/out/image.tar', ...values });
+    const work = { inputs, observed: await observeLocally(inputs, ports, progress), archive: inputs.archiveTo ?? '' };
+    requireArchivable(work);
+    return reportArchive(work, inputs.dryRun ? undefined : await writeArchive(work, ports, progress));
+  };
+  return { registry, docker, texts, tree, digests, log, masked, configs, ports, cancel, directories, run, runArchive };
 }
 
 const writes = (calls: readonly string[]) => calls.filter((call) => !['repository', 'images', 'scan'].includes(call));
@@ -307,6 +318,209 @@ describe('building, and not building again', () => {
       DOCKER_CONFIG: '/private',
     });
     expect(log).toContain(`The registry confirms ${outputs['digest']}`);
+  });
+});
+
+describe('an archive', () => {
+  const archive = '/out/image.tar';
+  const commands = (docker: FakeDocker) =>
+    docker.ran.map(({ line }) => line).filter((line) => !/^(info|image inspect|buildx inspect)/.test(line));
+
+  test('is built and saved under the name of its source, without a word to AWS or a login', async () => {
+    const { registry, docker, texts, run, runArchive, configs, masked, directories } = world();
+    texts.set(archive, 'tar');
+    const { outputs, failure } = await runArchive();
+    expect(failure).toBeUndefined();
+    const name = `app:src-${outputs['source-hash']}`;
+    expect(outputs).toMatchObject({ outcome: 'built', reusable: 'false', changed: 'false', image: '', digest: '' });
+    expect(commands(docker)).toEqual([
+      `build --file Dockerfile --tag ${name} -- .`,
+      `save --output ${archive} ${name}`,
+    ]);
+    expect({ calls: registry.calls, configs, masked, directories }).toEqual({
+      calls: [],
+      configs: [],
+      masked: [],
+      directories: ['/out'],
+    });
+    expect((await run({ ...mine, 'dry-run': 'true' })).outputs['source-hash']).toBe(outputs['source-hash']);
+  });
+
+  test.each([
+    ['docker-container', ['--output', `type=docker,dest=${archive}`], false],
+    ['docker', ['--load'], true],
+  ])('with buildx, driver %s', async (driver, flags, saves) => {
+    const { docker, texts, runArchive } = world();
+    docker.buildx = driver;
+    // What the fake builder pushes goes nowhere here.
+    docker.answers.push({ start: 'buildx build', result: {} });
+    texts.set(archive, 'tar');
+    expect((await runArchive({ secrets: 'npm=hunter2' })).failure).toBeUndefined();
+    const [build] = docker.did('buildx build');
+    expect(build?.line).toContain(` ${flags.join(' ')} `);
+    expect(build?.line).not.toContain('--push');
+    expect(build?.env).toMatchObject({ SLIPWAY_SECRET_0: 'hunter2' });
+    expect(docker.did('save')).toHaveLength(saves ? 1 : 0);
+  });
+
+  test('is built from exactly the base image that was hashed', async () => {
+    const { docker, texts, digests, runArchive } = world();
+    const digest = `sha256:${'1'.repeat(64)}`;
+    texts.set('Dockerfile', 'FROM python:3.11-slim\n').set(archive, 'tar');
+    digests.set('python:3.11-slim', digest);
+    await runArchive({ force: 'true' });
+    expect(commands(docker).slice(0, 2)).toEqual([
+      `pull --quiet python@${digest}`,
+      `tag python@${digest} python:3.11-slim`,
+    ]);
+    expect(commands(docker)[2]).toContain('--no-cache');
+  });
+
+  test('in a dry run nothing is built or made', async () => {
+    const { docker, runArchive, directories } = world();
+    expect((await runArchive({ 'dry-run': 'true' })).outputs).toMatchObject({ outcome: 'planned', changed: 'false' });
+    expect([commands(docker), directories]).toEqual([[], []]);
+  });
+
+  test('that a builder cannot make is refused before anything is built', async () => {
+    const { docker, runArchive } = world();
+    await expect(runArchive({ secrets: 'a=b' })).rejects.toMatchObject({ code: 'BuilderUnable' });
+    expect(commands(docker)).toEqual([]);
+  });
+
+  test.each([
+    ['build', 'BuildFailed'],
+    ['save', 'ArchiveFailed'],
+    ['nothing, and there is no archive', 'ArchiveFailed'],
+  ])('that fails in %s is red', async (start, code) => {
+    const { docker, texts, runArchive } = world();
+    if (start.length < 6) texts.set(archive, 'tar');
+    docker.answers.push({ start, result: { exitCode: 1 }, lines: ['no'] });
+    const { failure, outputs } = await runArchive();
+    expect([failure?.code, outputs['outcome']]).toEqual([code, '']);
+  });
+
+  test('that was cancelled is not saved', async () => {
+    const { docker, runArchive, cancel } = world();
+    const run = docker.run.bind(docker);
+    docker.run = async (program, args, options) => {
+      if (args[0] === 'build') cancel();
+      return run(program, args, options);
+    };
+    expect((await runArchive()).failure).toMatchObject({ code: 'Cancelled' });
+    expect(docker.did('save')).toEqual([]);
+  });
+});
+
+describe('pushing from an archive', () => {
+  const archive = '/in/image.tar';
+  const given = { ...mine, archive };
+  const there = async () => {
+    const w = world();
+    w.texts.set(archive, 'tar');
+    const { outputs } = await w.run({ ...mine, 'dry-run': 'true' });
+    w.docker.archived.set(`my-app:src-${outputs['source-hash']}`, 'sha256:loaded');
+    w.registry.calls.length = w.docker.ran.length = 0;
+    return w;
+  };
+  const lines = (docker: FakeDocker) => docker.ran.map(({ line }) => line.split(' ').slice(0, 2).join(' '));
+
+  test('loads, then creates, logs in and pushes; nothing is built or pulled; a rerun needs no archive', async () => {
+    const { registry, docker, texts, run, configs } = await there();
+    registry.known = undefined;
+    docker.local.set('scratch', { id: 'x', repoDigests: [] });
+    const { outputs, failure } = await run(given);
+    expect(failure).toBeUndefined();
+    expect(outputs).toMatchObject({ outcome: 'built', reusable: 'false', changed: 'true', tags: commit });
+    expect(outputs['digest']).toBe(registry.tags.get(commit));
+    const name = `localhost:5000/app:src-${outputs['source-hash']}`;
+    expect(docker.ran.map(({ line }) => line)).toEqual([
+      'info --format {{json .}}',
+      `load --input ${archive}`,
+      `image inspect --format {{json .}} -- my-app:src-${outputs['source-hash']}`,
+      'login --username AWS --password-stdin localhost:5000',
+      `tag sha256:loaded ${name}`,
+      `push ${name}`,
+    ]);
+    expect(docker.did('push')[0]?.env).toEqual({ DOCKER_CONFIG: '/private' });
+    expect(configs).toEqual([{ host: 'localhost:5000', removed: true }]);
+    texts.delete(archive);
+    const again = await run(given);
+    expect(again.outputs).toEqual({ ...outputs, outcome: 'reused', reusable: 'true', changed: 'false' });
+    expect(docker.did('load')).toHaveLength(1);
+  });
+
+  test('pins no base image: none is built from', async () => {
+    const { docker, texts, digests, run } = world();
+    texts.set('Dockerfile', 'FROM python:3.11-slim\n').set(archive, 'tar');
+    digests.set('python:3.11-slim', `sha256:${'1'.repeat(64)}`);
+    docker.archived.set('by-hand:v1', 'sha256:loaded');
+    expect((await run(given)).outputs['outcome']).toBe('built');
+    expect(docker.did('pull')).toEqual([]);
+    expect(docker.did('build')).toEqual([]);
+  });
+
+  test('with buildx outside the daemon it is docker that loads and pushes', async () => {
+    const { docker, texts, run } = world();
+    docker.buildx = 'docker-container';
+    texts.set(archive, 'tar');
+    docker.archived.set('by-hand:v1', 'sha256:loaded');
+    expect((await run(given)).outputs['outcome']).toBe('built');
+    expect(lines(docker)).toEqual(expect.arrayContaining(['load --input', 'tag sha256:loaded']));
+    expect(docker.did('buildx build')).toEqual([]);
+  });
+
+  test('a missing archive: told before anything is changed, also in a dry run', async () => {
+    const { registry, texts, run } = await there();
+    registry.known = undefined;
+    texts.delete(archive);
+    await expect(run(given)).rejects.toMatchObject({ code: 'ArchiveMissing' });
+    await expect(run({ ...given, 'dry-run': 'true' })).rejects.toMatchObject({ code: 'ArchiveMissing' });
+    expect(writes(registry.calls)).toEqual([]);
+  });
+
+  test.each<[string, (docker: FakeDocker) => void, string]>([
+    [
+      'that docker cannot read',
+      (docker) => docker.answers.push({ start: 'load', result: { exitCode: 1 }, lines: ['unexpected EOF'] }),
+      'ArchiveUnreadable',
+    ],
+    ['without an image', (docker) => docker.archived.clear(), 'ArchiveAmbiguous'],
+    ['of two images', (docker) => docker.archived.set('other:v1', 'sha256:other'), 'ArchiveAmbiguous'],
+    [
+      'of another source',
+      (docker) => (docker.archived = new Map([[`my-app:src-${'0'.repeat(64)}`, 'sha256:loaded']])),
+      'ArchiveStale',
+    ],
+    [
+      'whose image is not there',
+      (docker) => docker.answers.push({ start: 'load', result: {}, lines: ['Loaded image: ghost:v1'] }),
+      'ArchiveUnreadable',
+    ],
+  ])('an archive %s: red, and nothing was changed', async (_, prepare, code) => {
+    const { registry, docker, run, configs } = await there();
+    registry.known = undefined;
+    prepare(docker);
+    const { failure, outputs } = await run(given);
+    expect(failure).toMatchObject({ code });
+    expect(outputs).toMatchObject({ outcome: '', changed: 'false', digest: '' });
+    expect([writes(registry.calls), configs, docker.did('push')]).toEqual([[], [], []]);
+  });
+
+  test('one image of two names is one image', async () => {
+    const { docker, run } = await there();
+    docker.archived.set('my-app:latest', 'sha256:loaded');
+    expect((await run(given)).failure).toBeUndefined();
+    expect(lines(docker)).toContain('tag sha256:loaded');
+  });
+
+  test('an image that cannot be named or pushed leaves no login', async () => {
+    for (const start of ['tag', 'push']) {
+      const { registry, docker, run, configs } = await there();
+      docker.answers.push({ start, result: { exitCode: 1, stderr: 'no' } });
+      expect((await run(given)).failure).toMatchObject({ code: 'PushFailed' });
+      expect([registry.tags.size, configs]).toEqual([0, [{ host: 'localhost:5000', removed: true }]]);
+    }
   });
 });
 

@@ -156,11 +156,10 @@ function checkFiles(read: InputReader, { context, file, secretFiles }: Inputs, l
 function checkArchive(read: InputReader, inputs: Inputs, lookAt: LookAt): void {
   const { archiveTo, archiveFrom, context } = inputs;
   const archive = archiveTo ?? archiveFrom;
+  if (archive === undefined) return;
   if (archive === '') {
     read.problem('archive', read.text('archive'), 'with "mode: archive", the path of the archive to write');
-  }
-  if (archive === undefined || archive === '') return;
-  if (!/^\.\.(?:\/|$)/.test(relative(context, archive))) {
+  } else if (!/^\.\.(?:\/|$)/.test(relative(context, archive))) {
     read.problem('archive', archive, 'a path outside "context", whose files are what is hashed and built from');
   } else if (archiveTo !== undefined && lookAt(archive)?.kind === 'directory') {
     read.problem('archive', archive, 'the path of a file; this is a directory');

@@ -7,6 +7,7 @@ import {
   metadataDigest,
   pushedDigest,
 } from '../../../actions/build-push-image/src/build-log.ts';
+import { loadedImages } from '../../../actions/build-push-image/src/load-archive.ts';
 import type { BaseImage } from '../../../actions/build-push-image/src/source-hash.ts';
 import { buildx, classic, inputs } from './kit.ts';
 
@@ -45,6 +46,15 @@ describe('the command line', () => {
       ...['buildx', 'build', '--file', 'Dockerfile', '--tag', 'localhost:5000/app:src-1', '--push', '--progress=plain'],
       ...['--provenance=false', '--sbom=false', '--metadata-file', '/tmp/m.json', '--', '.'],
     ]);
+  });
+
+  test('into the daemon or an archive: nothing is pushed, and no registry is a cache', () => {
+    const into = (output: BuildRequest['output']): string => command({}, { output }).args.join(' ');
+    expect(into({ kind: 'daemon' })).toContain(' --load --progress=plain');
+    expect(into({ kind: 'archive', path: '/a, b.tar' })).toContain(' --output type=docker,"dest=/a, b.tar" ');
+    for (const line of [into({ kind: 'daemon' }), into({ kind: 'archive', path: 'x' })]) {
+      expect(line).not.toMatch(/--push|--cache|--metadata-file/);
+    }
   });
 
   test('secrets are in the environment, never among the arguments', () => {
@@ -98,6 +108,20 @@ describe('the command line', () => {
     const inside = command({}, { ...request, builder: { ...buildx, driver: 'docker' } }).args;
     expect(inside.filter((arg) => arg.includes('docker-image://'))).toEqual([]);
   });
+});
+
+test('what docker load says: names, ids, nothing else', () => {
+  expect(
+    loadedImages([
+      'Loading layer [==>] 1kB/1kB',
+      'Loaded image: app:src-1',
+      `Loaded image ID: ${digest}`,
+      'Loaded image: localhost:5000/team/app:v1 ',
+      'Loaded image: --privileged',
+      'Loaded image ID: sha256:1',
+      'not Loaded image: other',
+    ]),
+  ).toEqual(['app:src-1', digest, 'localhost:5000/team/app:v1']);
 });
 
 describe('what a build says', () => {

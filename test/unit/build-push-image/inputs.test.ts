@@ -1,9 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
+import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { InputError } from '../../../shared/core/errors.ts';
+import { lookAt as realLookAt } from '../../../actions/build-push-image/src/context-files.ts';
+import type { LookAt } from '../../../actions/build-push-image/src/inputs.ts';
 import { cases } from '../../bundle/build-push-image.bad-inputs.ts';
-import { commit, inputs, read } from './kit.ts';
+import { anyFile, commit, inputs, read, type Reading } from './kit.ts';
 
-function refusal(values: Readonly<Record<string, string>>, options?: { sha?: string }): string {
+function refusal(values: Readonly<Record<string, string>>, options?: Reading): string {
   try {
     read(values, options);
   } catch (error) {
@@ -16,7 +21,7 @@ function refusal(values: Readonly<Record<string, string>>, options?: { sha?: str
 describe('bad inputs', () => {
   // A region of the table's own stands in for the environment's in the bundle test.
   test.each(cases.map((item) => [item.name, item] as const))('%s', (_, { inputs: values, expect: expected }) => {
-    const message = refusal(values);
+    const message = refusal(values, { lookAt: (path) => (path.startsWith('no-such') ? undefined : anyFile(path)) });
     for (const text of expected) expect(message).toContain(text);
   });
 
@@ -43,6 +48,92 @@ describe('bad inputs', () => {
 
   test('a secret’s value is never shown', () => {
     expect(refusal({ repository: 'app', secrets: 'a=hunter2\na=hunter3\nhunter4' })).not.toMatch(/hunter/);
+  });
+});
+
+describe('files that are asked for', () => {
+  const only =
+    (files: Readonly<Record<string, number | 'directory'>>): LookAt =>
+    (path) => {
+      const found = files[path];
+      if (found === undefined) return undefined;
+      return found === 'directory' ? { kind: found, bytes: 4096 } : { kind: 'file', bytes: found };
+    };
+  const fields = (values: Readonly<Record<string, string>>, lookAt: LookAt): readonly string[] =>
+    refusal({ repository: 'app', ...values }, { lookAt })
+      .split('\n')
+      .map((line) => line.slice(0, line.indexOf(';') < 0 ? undefined : line.indexOf(';')));
+
+  test.each<[string, Record<string, string>, Record<string, number | 'directory'>, string[]]>([
+    ['all there', {}, { '.': 'directory', Dockerfile: 1 }, ['accepted']],
+    ['no checkout', {}, {}, ['context is "."']],
+    ['an empty checkout', {}, { '.': 'directory' }, ['file is "Dockerfile"']],
+    ['a file as the context', { context: 'app' }, { app: 1 }, ['context is "app"']],
+    ['a directory as the Dockerfile', { file: 'd' }, { '.': 'directory', d: 'directory' }, ['file is "d"']],
+    ['neither', { context: 'app', file: 'x' }, {}, ['context is "app"', 'file is "x"']],
+    [
+      'secret files: one good, one missing, one empty, one a directory',
+      { 'secret-files': 'a=good\nb=missing\nc=empty\nd=directory' },
+      { '.': 'directory', Dockerfile: 1, good: 1, empty: 0, directory: 'directory' },
+      ['secret-files is "b=missing"', 'secret-files is "c=empty"', 'secret-files is "d=directory"'],
+    ],
+  ])('%s', (...[, values, files, expected]) => expect(fields(values, only(files))).toEqual(expected));
+
+  test('the disk: what is missing is nothing', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'slipway-look-'));
+    try {
+      mkdirSync(join(directory, 'app'));
+      writeFileSync(join(directory, 'file'), 'four');
+      expect(realLookAt(join(directory, 'app'))?.kind).toBe('directory');
+      expect(realLookAt(join(directory, 'file'))).toEqual({ kind: 'file', bytes: 4 });
+      for (const path of ['none', 'file/below', 'zero\0byte'])
+        expect(realLookAt(join(directory, path))).toBeUndefined();
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+});
+
+describe('an archive', () => {
+  test('to write: without a region, which must still be one when it is given', () => {
+    const values = { repository: 'app', mode: 'archive', archive: '/tmp/image.tar' };
+    expect(read(values, { env: {} })).toMatchObject({
+      archiveTo: '/tmp/image.tar',
+      archiveFrom: undefined,
+      region: '',
+    });
+    expect(refusal({ ...values, 'aws-region': 'here' }, { env: {} })).toContain('aws-region is "here"');
+    expect(refusal({ repository: 'app' }, { env: {} })).toContain('aws-region is missing');
+    expect(refusal({ ...values, mode: 'push' }, { env: {} })).toContain('aws-region is missing');
+    const registry = '123456789012.dkr.ecr.eu-west-1.amazonaws.com';
+    expect(read({ ...values, registry }, { env: {} }).registry).toBe(registry);
+  });
+
+  test('to push from: it need not be there, and what concerns a registry goes with it', () => {
+    const values = { archive: '../image.tar', cache: 'registry', scan: 'high', provenance: 'min', secrets: 'a=b' };
+    const lookAt: LookAt = (path) => (path.endsWith('.tar') ? undefined : anyFile(path));
+    expect(read({ repository: 'app', ...values }, { lookAt })).toMatchObject({
+      archiveTo: undefined,
+      archiveFrom: '../image.tar',
+    });
+  });
+
+  test.each([
+    ['.', 'image.tar', false],
+    ['.', '../image.tar', true],
+    ['app', 'app/out/image.tar', false],
+    ['app', 'app/../image.tar', true],
+    ['app', 'apple/image.tar', true],
+    ['app', 'app/..image.tar', false],
+    ['.', join(process.cwd(), 'image.tar'), false],
+  ])('context %s, archive %s: %s', (context, archive, accepted) => {
+    const said = refusal({ repository: 'app', context, archive });
+    expect(said === 'accepted').toBe(accepted);
+    if (!accepted) expect(said).toContain('a path outside "context"');
+  });
+
+  test('of one platform is fine', () => {
+    expect(inputs({ archive: '/tmp/i.tar', platforms: 'linux/arm64' }).platforms).toEqual(['linux/arm64']);
   });
 });
 

@@ -13,7 +13,7 @@ export const anyFile: LookAt = (path) => ({
   bytes: 1,
 });
 
-interface Reading {
+export interface Reading {
   readonly sha?: string;
   readonly masked?: string[];
   readonly lookAt?: LookAt;

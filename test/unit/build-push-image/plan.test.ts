@@ -95,6 +95,30 @@ describe('what is to do', () => {
   });
 });
 
+describe('with an archive', () => {
+  const given = { archive: '/tmp/image.tar' };
+
+  test('it is loaded first and pushed where it would be built', () => {
+    const plan = planBuild(inputs({ ...given, scan: 'high' }), observed({ repository: undefined, hasArchive: true }));
+    expect(short(plan)).toEqual(['load', 'create-repository', 'push src-HASH', 'scan', `tag ${commit}`]);
+    expect(plan.outcome).toBe('built');
+  });
+
+  test('that is missing: refused where it would be built, and not needed where the image is there', () => {
+    expect(refusal(() => planBuild(inputs(given), observed())).code).toBe('ArchiveMissing');
+    expect(refusal(() => planBuild(inputs(given), observed())).message).toContain('"/tmp/image.tar"');
+    const reused = planBuild(inputs(given), observed({ images: tagged(old) }));
+    expect(short(reused)).toEqual([`tag ${commit}`]);
+    const forced = (): Plan => planBuild(inputs({ ...given, force: 'true' }), observed({ images: tagged(old) }));
+    expect(refusal(forced).code).toBe('ArchiveMissing');
+  });
+
+  test('the builder here need not be able to build it', () => {
+    const all = { ...given, secrets: 'a=b', platforms: 'linux/arm64', cache: 'registry' };
+    expect(planBuild(inputs(all), observed({ builder: classic, hasArchive: true })).outcome).toBe('built');
+  });
+});
+
 describe('what is refused before anything is done', () => {
   test('no repository, and none may be created', () => {
     const none = observed({ repository: undefined });

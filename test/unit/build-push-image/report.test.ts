@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { ActionError } from '../../../shared/core/errors.ts';
 import type { Result } from '../../../actions/build-push-image/src/apply.ts';
 import { planBuild } from '../../../actions/build-push-image/src/plan.ts';
-import { planLines, report } from '../../../actions/build-push-image/src/report.ts';
+import { planLines, report, reportArchive } from '../../../actions/build-push-image/src/report.ts';
 import { commit, hash, image, inputs, mutable, observed, tagged } from './kit.ts';
 
 const pushed = image('new', [`src-${hash}`]);
@@ -60,6 +60,33 @@ describe('outputs', () => {
       outcome: 'planned',
       tags: '',
     });
+  });
+
+  test('whether what is wanted is there already, in a dry run and after a run', () => {
+    const there = observed({ images: tagged(pushed) });
+    const reusable = (...given: Parameters<typeof report>) => report(...given).outputs['reusable'];
+    expect(reusable(work(), undefined)).toBe('false');
+    expect(reusable(work({}, there), undefined)).toBe('true');
+    expect(reusable(work({ force: 'true' }, there), undefined)).toBe('false');
+    expect(reusable(work(), success)).toBe('false');
+    expect(reusable(work(), { ...success, outcome: 'reused' })).toBe('true');
+  });
+
+  test('of an archive: built, and nothing that a registry would know', () => {
+    const archive = {
+      inputs: inputs({ mode: 'archive', archive: '/tmp/i.tar' }),
+      observed: observed(),
+      archive: '/tmp/i.tar',
+    };
+    const done = { bytes: 1234, ms: 5, failure: undefined };
+    const outputs = { image: '', digest: '', tags: '', 'scan-findings': '', changed: 'false', reusable: 'false' };
+    const { outputs: built, summary } = reportArchive(archive, done);
+    expect(built).toEqual({ ...outputs, 'source-hash': hash, outcome: 'built' });
+    expect(summary).toContain('| **Archive** | `/tmp/i.tar` |');
+    expect(reportArchive(archive, undefined).outputs).toEqual({ ...outputs, 'source-hash': hash, outcome: 'planned' });
+    const failure = new ActionError('BuildFailed', 'no');
+    expect(reportArchive(archive, { ...done, failure })).toMatchObject({ failure, outputs: { outcome: '' } });
+    expect(Object.keys(built).sort()).toEqual(Object.keys(report(work(), success).outputs).sort());
   });
 
   test('of a failure before there was an image', () => {
@@ -137,6 +164,21 @@ describe('the summary', () => {
     const { summary } = report(work({ scan: 'report' }), { ...success, findings: { CRITICAL: 1, LOW: 4 } });
     expect(summary).toContain('| critical | high | medium | low | informational | undefined |');
     expect(summary).toContain('| 1 | 0 | 0 | 4 | 0 | 0 |');
+  });
+
+  test('of an image that came from an archive', () => {
+    const seen = observed({ hasArchive: true });
+    const { summary } = report(work({ archive: '/tmp/i.tar' }, seen), {
+      ...success,
+      durations: [
+        { step: 'load', ms: 1_000 },
+        { step: 'push', ms: 2_000 },
+      ],
+    });
+    expect(summary).toContain('### 🐳 Pushed `app`');
+    for (const row of ['From** | `/tmp/i.tar`', 'Loaded in** | 1.0 s', 'Pushed in** | 2.0 s'])
+      expect(summary).toContain(row);
+    expect(planLines(work({ archive: '/tmp/i.tar' }, seen).plan)[0]).toBe('To push: this source was not built before');
   });
 
   test('of a dry run', () => {
