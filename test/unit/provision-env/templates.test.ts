@@ -81,26 +81,6 @@ describe('the guide', () => {
   const foundation = templates.foundation.text;
   const app = templates.app.text;
 
-  test.each([
-    ['the network', foundation, 'CidrBlock: 10.0.0.0/16'],
-    ['the subnets', foundation, '10.0.1.0/24'],
-    ['', foundation, '10.0.2.0/24'],
-    ['', foundation, '10.0.10.0/24'],
-    ['', foundation, '10.0.11.0/24'],
-    ['temporary uploads', foundation, 'Prefix: temp/\n            ExpirationInDays: 7'],
-    ['datasets', foundation, 'StorageClass: STANDARD_IA, TransitionInDays: 30'],
-    ['the connection string', foundation, 'postgresql+asyncpg://studio_admin:'],
-    ['TLS to the database', foundation, '?ssl=require'],
-    ['TLS to the cache', foundation, 'rediss://'],
-    ['the log group', foundation, "LogGroupName: !Sub '/ecs/${Name}'"],
-    ['the cluster', app, "'${Name}-cluster'"],
-    ['the service', app, "'${Name}-api'"],
-    ['the container', app, 'Default: fastapi'],
-    ['the circuit breaker', app, 'DeploymentCircuitBreaker: { Enable: true, Rollback: true }'],
-    ['one distribution only', app, "'AWS:SourceArn'"],
-    ['releases are not served', app, '/.releases/*'],
-  ])('%s', (_, text, fragment) => expect(text).toContain(fragment));
-
   test('the environment variables and the four secrets', () => {
     expect(environmentVariableNames(app)).toEqual(
       'ENVIRONMENT DEBUG APP_NAME APP_VERSION DB_POOL_SIZE DB_MAX_OVERFLOW CACHE_TTL OPENAI_MODEL ACCESS_TOKEN_EXPIRE_MINUTES AWS_S3_BUCKET AWS_REGION MAX_QUERY_ROWS QUERY_TIMEOUT_SECONDS LOG_LEVEL LOG_FORMAT CORS_ORIGINS'.split(
