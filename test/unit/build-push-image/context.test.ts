@@ -106,6 +106,21 @@ describe('the digest of a context', () => {
   });
 });
 
+describe('the place of an archive', () => {
+  test('directories are made, also twice; one that cannot be is told', async () => {
+    const directory = join(root, 'a/b');
+    await contextFiles.makeDirectory(directory);
+    await contextFiles.makeDirectory(directory);
+    expect(await contextFiles.isReadableFile(directory)).toBe(false);
+    write('a/b/image.tar');
+    expect(await contextFiles.isReadableFile(join(directory, 'image.tar'))).toBe(true);
+    expect(await contextFiles.isReadableFile(join(directory, 'none.tar'))).toBe(false);
+    await expect(contextFiles.makeDirectory(join(directory, 'image.tar/c'))).rejects.toMatchObject({
+      code: 'DirectoryRefused',
+    });
+  });
+});
+
 describe('.dockerignore', () => {
   test.each([
     ['*.md', ['README.md'], ['docs/a.md', 'x.mdx']],
