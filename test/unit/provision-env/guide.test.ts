@@ -40,6 +40,21 @@ describe('names', () => {
   });
 });
 
+test('another environment has its own name in each of them', () => {
+  const other = tier('production-small', { Name: 'analytics-studio-staging', Environment: 'staging' });
+  const names = (stack: Tree): readonly string[] =>
+    Object.entries(stack as Record<string, Tree>).flatMap(([id, { Properties }]) =>
+      Object.entries(Properties as Record<string, unknown>).flatMap(([key, value]) =>
+        typeof value === 'string' && value.includes('analytics-studio') ? [`${id}.${key}: ${value}`] : [],
+      ),
+    );
+  const production = [...names(foundation), ...names(app)];
+  expect(production.length).toBeGreaterThan(15);
+  expect([...names(other.foundation), ...names(other.app)]).toEqual(
+    production.map((line) => line.replace('analytics-studio', 'analytics-studio-staging')),
+  );
+});
+
 describe('the network', () => {
   test.each([
     ['Vpc', '10.0.0.0/16', undefined],
