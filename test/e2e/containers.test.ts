@@ -186,6 +186,39 @@ describe('the bundle of build-push-image, with a real daemon', () => {
     expect(outputs['digest']).not.toBe(first.outputs['digest']);
   }, 120_000);
 
+  test('built into an archive without AWS, pushed from it elsewhere: the same digest discipline, and nothing built twice', async () => {
+    await writeFile(join(scratch, 'app/hello'), 'three');
+    const archive = join(scratch, 'image.tar');
+    const offline = await spawnAction('build-push-image', {
+      inputs: { mode: 'archive', archive, repository: 'e2e', context: 'app' },
+      env: { RUNNER_TEMP: join(scratch, 'temp') },
+      cwd: scratch,
+    });
+    expect({ code: offline.exitCode, ...offline.outputs }).toMatchObject({
+      code: 0,
+      outcome: 'built',
+      changed: 'false',
+    });
+    const check = await build({ tags: 'v5', 'dry-run': 'true' });
+    expect(check.outputs).toMatchObject({ reusable: 'false', 'source-hash': offline.outputs['source-hash'] });
+    const pushed = await build({ tags: 'v5', archive });
+    expect(pushed.outputs).toMatchObject({
+      outcome: 'built',
+      changed: 'true',
+      'source-hash': offline.outputs['source-hash'],
+    });
+    expect((await build({ tags: 'v5', 'dry-run': 'true' })).outputs['reusable']).toBe('true');
+    await rm(archive);
+    expect((await build({ tags: 'v6', archive })).outputs).toMatchObject({
+      outcome: 'reused',
+      digest: pushed.outputs['digest'],
+    });
+    await writeFile(join(scratch, 'app/hello'), 'four');
+    const missing = await build({ tags: 'v7', archive });
+    expect(missing.exitCode).toBe(1);
+    expect(missing.output).toContain('ArchiveMissing');
+  }, 120_000);
+
   test('a failing build is red, says where, and leaves no registry password behind', async () => {
     await writeFile(join(scratch, 'app/Dockerfile'), 'FROM python:3.11-slim\nRUN echo "::error::not mine" && exit 3\n');
     const { exitCode, output, outputs } = await build({ tags: 'v4' });
