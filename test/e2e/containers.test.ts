@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { spawnAction, type ActionRun } from '../bundle/spawn-action.ts';
 import { startEmulator, type Emulator } from '../local/emulator.ts';
 import { prepare } from '../local/prepare.ts';
+import { keptState } from '../local/state.ts';
 import { root } from '../tools/actions.ts';
 
 // One file, as all of it shares the machine's Docker daemon: what is started here is stopped here.
@@ -79,6 +80,28 @@ describe('npm run local', () => {
     expect(checks.length).toBeGreaterThanOrEqual(10);
     expect(said).not.toMatch(/ASIA|SecretAccessKey|postgresql\+asyncpg:\/\/\w+:[^*]/);
   }, 900_000);
+
+  test('what it serves is reachable from loopback and its private network only', async () => {
+    const { emulator } = keptState()!;
+    const listening = ['/proc/net/tcp', '/proc/net/tcp6']
+      .flatMap((file) => readFileSync(file, 'utf8').split('\n').slice(1))
+      .map((line) => line.trim().split(/\s+/))
+      .filter(([, local, , state]) => state === '0A' && parseInt(local!.split(':')[1]!, 16) === emulator.port)
+      .map(([, local]) => local!.split(':')[0]!)
+      .map((hex) => (hex.length === 8 ? Buffer.from(hex, 'hex').reverse().join('.') : hex));
+    expect(listening).toContain('127.0.0.1');
+    for (const address of listening) expect(address).toMatch(/^(127\.|10\.)/);
+    // No container publishes a port, on whatever address.
+    const { stdout } = await promisify(execFile)('docker', [
+      'ps',
+      '--filter',
+      `label=slipway.local=${emulator.port}`,
+      '--format',
+      '{{.Names}} {{.Ports}}',
+    ]);
+    expect(stdout.split('\n').filter((line) => line !== '').length).toBeGreaterThanOrEqual(4);
+    expect(stdout).not.toContain('->');
+  });
 
   test('on what was kept, with nothing changed, it provisions, builds, uploads, deploys and invalidates nothing', async () => {
     const before = lastRun();

@@ -6,7 +6,6 @@ import { paths } from './paths.ts';
 export interface KeptState {
   readonly port: number;
   readonly pid: number;
-  readonly oidc?: { readonly pid: number; readonly port: number };
 }
 
 export function keptState(): (KeptState & { readonly emulator: EmulatorHandle }) | undefined {
