@@ -1,5 +1,5 @@
 import * as core from '@actions/core';
-import { ActionError, InputError } from '../core/errors.ts';
+import { ActionError, InputError, messageOf } from '../core/errors.ts';
 import { code, codeBlock, escapeMarkdown, table } from '../core/markdown.ts';
 import { commandRunner, type CommandRunner } from './command.ts';
 import { runContext, type RunContext } from './context.ts';
@@ -79,16 +79,14 @@ export async function runPost(
   try {
     await cleanUp({ state: { get: core.getState }, progress: logProgress });
   } catch (error) {
-    core.warning(`clean-up: ${error instanceof Error ? error.message : String(error)}`);
+    core.warning(`clean-up: ${messageOf(error)}`);
   }
 }
 
 function fail(error: unknown): void {
   process.exitCode = core.ExitCode.Failure;
   if (!(error instanceof ActionError)) {
-    core.error(
-      `This is a bug of the action, please report it: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    core.error(`This is a bug of the action, please report it: ${messageOf(error)}`);
     core.info(neutralise(error instanceof Error && error.stack !== undefined ? error.stack : ''));
     return;
   }
@@ -119,7 +117,7 @@ export function failureSummary(error: unknown): string {
     const hint = error.hint === undefined ? '' : `\n\n**What to do:** ${escapeMarkdown(error.hint)}`;
     return `### ❌ ${escapeMarkdown(error.code)}\n\n${codeBlock(error.message)}${hint}`;
   }
-  return `### ❌ The action itself broke\n\n${codeBlock(error instanceof Error ? error.message : String(error))}`;
+  return `### ❌ The action itself broke\n\n${codeBlock(messageOf(error))}`;
 }
 
 async function writeSummary(markdown: string): Promise<void> {
@@ -128,7 +126,7 @@ async function writeSummary(markdown: string): Promise<void> {
     await core.summary.addRaw(markdown).addEOL().write();
   } catch (error) {
     // A summary over 1 MiB or a full disk must not hide what the run did.
-    core.warning(`the job summary could not be written: ${error instanceof Error ? error.message : String(error)}`);
+    core.warning(`the job summary could not be written: ${messageOf(error)}`);
   }
 }
 

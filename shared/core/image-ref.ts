@@ -14,7 +14,7 @@ export function isImageTag(text: string): boolean {
   return tagPattern.test(text);
 }
 
-export function isImageDigest(text: string): boolean {
+function isImageDigest(text: string): boolean {
   return digestPattern.test(text);
 }
 

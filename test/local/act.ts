@@ -74,7 +74,7 @@ export const emptyRun = (): ActRun => ({
 });
 
 /** `Deploy to AWS/deploy/Backend  ` → `Backend`: what the reader needs to tell jobs apart. */
-export function jobName(line: ActLine): string {
+function jobName(line: ActLine): string {
   const words = (line.job ?? '').split('/').map((word) => word.trim());
   return words.at(-1) || line.jobID || '';
 }

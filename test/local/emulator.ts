@@ -172,7 +172,7 @@ function environment({ port, region, work, network, options }: EnvironmentOf): N
   };
 }
 
-export function freePort(): Promise<number> {
+function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.on('error', reject);

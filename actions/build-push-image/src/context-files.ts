@@ -3,7 +3,7 @@ import { accessSync, constants, createReadStream, statSync } from 'node:fs';
 import { lstat, mkdir, readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { PreconditionError } from '../../../shared/core/errors.ts';
+import { messageOf, PreconditionError } from '../../../shared/core/errors.ts';
 import { canonicalJson } from '../../../shared/core/hash.ts';
 import type { IgnoreRules } from './dockerignore.ts';
 import type { LookAt } from './inputs.ts';
@@ -66,7 +66,7 @@ export const contextFiles: ContextFiles = {
     } catch (error) {
       throw new PreconditionError(
         'DirectoryRefused',
-        `The directory ${JSON.stringify(path)} could not be made: ${error instanceof Error ? error.message : String(error)}`,
+        `The directory ${JSON.stringify(path)} could not be made: ${messageOf(error)}`,
         { cause: error },
       );
     }
@@ -92,11 +92,10 @@ export const contextFiles: ContextFiles = {
       const files = entries.filter(({ type }) => type === 'file');
       return { sha256: tree.digest('hex'), files: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0) };
     } catch (error) {
-      throw new PreconditionError(
-        'ContextUnreadable',
-        `The build context could not be read: ${error instanceof Error ? error.message : String(error)}`,
-        { cause: error, hint: 'Leave the path out of the build with a .dockerignore, or make it readable.' },
-      );
+      throw new PreconditionError('ContextUnreadable', `The build context could not be read: ${messageOf(error)}`, {
+        cause: error,
+        hint: 'Leave the path out of the build with a .dockerignore, or make it readable.',
+      });
     }
   },
 };
