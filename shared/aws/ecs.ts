@@ -64,6 +64,12 @@ export interface Placement {
   readonly network: NetworkConfiguration | undefined;
 }
 
+export interface ServiceLoadBalancer {
+  readonly targetGroup: string;
+  readonly container: string;
+  readonly port: number | undefined;
+}
+
 export interface ServiceState {
   readonly arn: string;
   readonly name: string;
@@ -82,8 +88,11 @@ export interface ServiceState {
   readonly running: number;
   readonly pending: number;
   readonly breaker: { readonly enabled: boolean; readonly rollback: boolean };
+  /** How long a new task may fail the load balancer's checks; undefined when it was never set. */
+  readonly gracePeriodSeconds: number | undefined;
   readonly placement: Placement;
-  readonly targetGroups: readonly string[];
+  /** A blue/green service's alternate target group is an entry of its own. */
+  readonly loadBalancers: readonly ServiceLoadBalancer[];
   readonly deployments: readonly DeploymentState[];
   /** Newest first. */
   readonly events: readonly ServiceEvent[];
@@ -110,15 +119,25 @@ export interface ServiceDeploymentState {
   readonly requested: number;
   readonly running: number;
   readonly pending: number;
+  /** Percent of the traffic that is to reach the target revision; undefined where no traffic is shifted. */
+  readonly productionWeight: number | undefined;
+  readonly testWeight: number | undefined;
   readonly rollback: { readonly reason: string; readonly revision: string } | undefined;
   readonly breaker: { readonly status: string; readonly failures: number; readonly threshold: number };
   readonly alarms: { readonly status: string; readonly triggered: readonly string[] };
-  readonly hooks: readonly {
-    readonly id: string;
-    readonly status: string;
-    readonly target: string;
-    readonly expiresAt: Date | undefined;
-  }[];
+  readonly hooks: readonly LifecycleHookState[];
+}
+
+/** A lifecycle hook of a deployment: a Lambda function, or a pause that waits for a person. */
+export interface LifecycleHookState {
+  readonly id: string;
+  /** `IN_PROGRESS`, `AWAITING_ACTION`, `SUCCEEDED`, `FAILED`, `TIMED_OUT` */
+  readonly status: string;
+  /** The function's ARN; `''` for a pause. */
+  readonly target: string;
+  readonly expiresAt: Date | undefined;
+  /** What AWS does when it expires: `CONTINUE` or `ROLLBACK`. */
+  readonly timeoutAction: string;
 }
 
 export interface ServiceDeploymentBrief {
@@ -144,6 +163,8 @@ export interface TaskState {
   readonly stoppedReason: string;
   readonly createdAt: Date | undefined;
   readonly startedAt: Date | undefined;
+  /** When ECS decided to stop it. */
+  readonly stoppingAt: Date | undefined;
   readonly stoppedAt: Date | undefined;
   readonly containers: readonly ContainerState[];
 }
@@ -362,8 +383,12 @@ function serviceState(service: Service): ServiceState {
       platformVersion: nonEmpty(service.platformVersion),
       network: networkConfiguration?.awsvpcConfiguration === undefined ? undefined : networkConfiguration,
     },
-    targetGroups: (service.loadBalancers ?? []).flatMap(({ targetGroupArn, advancedConfiguration }) =>
-      [targetGroupArn, advancedConfiguration?.alternateTargetGroupArn].flatMap((arn) => nonEmpty(arn) ?? []),
+    gracePeriodSeconds: service.healthCheckGracePeriodSeconds,
+    loadBalancers: (service.loadBalancers ?? []).flatMap(
+      ({ targetGroupArn, advancedConfiguration, containerName: container = '', containerPort: port }) =>
+        [targetGroupArn, advancedConfiguration?.alternateTargetGroupArn].flatMap((arn) =>
+          arn === undefined || arn === '' ? [] : [{ targetGroup: arn, container, port }],
+        ),
     ),
     deployments: (service.deployments ?? []).map(deploymentState),
     events: (service.events ?? []).map(({ id = '', createdAt, message = '' }) => ({ id, at: createdAt, message })),
@@ -396,6 +421,8 @@ function serviceDeploymentState(deployment: ServiceDeployment): ServiceDeploymen
     requested: target.requestedTaskCount ?? 0,
     running: target.runningTaskCount ?? 0,
     pending: target.pendingTaskCount ?? 0,
+    productionWeight: target.requestedProductionTrafficWeight,
+    testWeight: target.requestedTestTrafficWeight,
     rollback:
       rollback === undefined
         ? undefined
@@ -405,11 +432,12 @@ function serviceDeploymentState(deployment: ServiceDeployment): ServiceDeploymen
       status: deployment.alarms?.status ?? '',
       triggered: deployment.alarms?.triggeredAlarmNames ?? [],
     },
-    hooks: (deployment.lifecycleHookDetails ?? []).map(({ hookId = '', status = '', targetArn = '', expiresAt }) => ({
-      id: hookId,
-      status,
-      target: targetArn,
-      expiresAt,
+    hooks: (deployment.lifecycleHookDetails ?? []).map((hook) => ({
+      id: hook.hookId ?? '',
+      status: hook.status ?? '',
+      target: hook.targetArn ?? '',
+      expiresAt: hook.expiresAt,
+      timeoutAction: hook.timeoutAction ?? '',
     })),
   };
 }
@@ -424,6 +452,7 @@ function taskState(task: Task): TaskState {
     stoppedReason: task.stoppedReason ?? '',
     createdAt: task.createdAt,
     startedAt: task.startedAt,
+    stoppingAt: task.stoppingAt,
     stoppedAt: task.stoppedAt,
     containers: (task.containers ?? []).map((container) => ({
       name: container.name ?? '',

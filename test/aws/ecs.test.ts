@@ -194,11 +194,18 @@ describe('on the wire, where the emulator has nothing to say', () => {
           serviceDeploymentArn: 'arn:d',
           status: 'ROLLBACK_SUCCESSFUL',
           lifecycleStage: 'BAKE_TIME',
-          targetServiceRevision: { arn: 'arn:r/2', requestedTaskCount: 2, runningTaskCount: 1, pendingTaskCount: 1 },
+          targetServiceRevision: {
+            arn: 'arn:r/2',
+            requestedTaskCount: 2,
+            runningTaskCount: 1,
+            pendingTaskCount: 1,
+            requestedProductionTrafficWeight: 25,
+            requestedTestTrafficWeight: 100,
+          },
           rollback: { reason: 'breaker', serviceRevisionArn: 'arn:r/1' },
           deploymentCircuitBreaker: { status: 'TRIGGERED', failureCount: 3, threshold: 3 },
           alarms: { status: 'TRIGGERED', triggeredAlarmNames: ['5xx'] },
-          lifecycleHookDetails: [{ hookId: 'h', status: 'AWAITING_ACTION', expiresAt: 60 }],
+          lifecycleHookDetails: [{ hookId: 'h', status: 'AWAITING_ACTION', expiresAt: 60, timeoutAction: 'ROLLBACK' }],
         },
       ],
     }));
@@ -211,10 +218,14 @@ describe('on the wire, where the emulator has nothing to say', () => {
       requested: 2,
       running: 1,
       pending: 1,
+      productionWeight: 25,
+      testWeight: 100,
       rollback: { reason: 'breaker', revision: 'arn:r/1' },
       breaker: { status: 'TRIGGERED', failures: 3, threshold: 3 },
       alarms: { status: 'TRIGGERED', triggered: ['5xx'] },
-      hooks: [{ id: 'h', status: 'AWAITING_ACTION', target: '', expiresAt: new Date(60_000) }],
+      hooks: [
+        { id: 'h', status: 'AWAITING_ACTION', target: '', expiresAt: new Date(60_000), timeoutAction: 'ROLLBACK' },
+      ],
     });
   });
 

@@ -365,7 +365,9 @@ describe('paused', () => {
   const pausing = (): World => {
     const w = world();
     w.ecs.onUpdate = (own) => {
-      w.ecs.keepRecord(own, { hooks: [{ id: 'h', status: 'AWAITING_ACTION', target: '', expiresAt: at(9_000) }] });
+      w.ecs.keepRecord(own, {
+        hooks: [{ id: 'h', status: 'AWAITING_ACTION', target: '', expiresAt: at(9_000), timeoutAction: 'ROLLBACK' }],
+      });
     };
     return w;
   };

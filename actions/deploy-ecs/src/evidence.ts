@@ -56,7 +56,9 @@ async function unhealthyTargets(
   balancers: LoadBalancers,
 ): Promise<readonly TargetState[]> {
   const groups = await Promise.all(
-    (service?.targetGroups ?? []).map((arn) => orElse<readonly TargetState[]>([], () => balancers.targetHealth(arn))),
+    (service?.loadBalancers ?? []).map(({ targetGroup }) =>
+      orElse<readonly TargetState[]>([], () => balancers.targetHealth(targetGroup)),
+    ),
   );
   return groups.flat().filter(({ state }) => state !== 'healthy');
 }

@@ -74,7 +74,7 @@ describe('by the record of the deployment', () => {
       status === 'AWAITING_ACTION' ? 'paused' : '…',
     ]),
   )('a hook that is %s', (status, outcome) => {
-    const hooks = [{ id: 'h', status, target: 'arn:hook', expiresAt: at(99) }];
+    const hooks = [{ id: 'h', status, target: 'arn:hook', expiresAt: at(99), timeoutAction: 'ROLLBACK' }];
     expect(verdict(deployments(own()), record({ hooks }))).toBe(outcome);
   });
 
@@ -101,7 +101,7 @@ describe('by the record of the deployment', () => {
     ['alarms', { alarms: { status: 'TRIGGERED', triggered: ['5xx', 'slow'] } }, 'alarms went off: 5xx, slow'],
     [
       'hook',
-      { hooks: [{ id: 'h', status: 'TIMED_OUT', target: 'arn:hook', expiresAt: undefined }] },
+      { hooks: [{ id: 'h', status: 'TIMED_OUT', target: 'arn:hook', expiresAt: undefined, timeoutAction: '' }] },
       'the lifecycle hook arn:hook timed out',
     ],
     ['a person', { rollback: { reason: 'Stopped by user', revision: '' } }, 'Stopped by user'],
