@@ -207,6 +207,8 @@ export interface EcsServices {
   rollBackDeployment(arn: string): Promise<void>;
   /** ARNs of the service's tasks that stopped within about the last hour. */
   stoppedTasks(ref: ServiceRef): Promise<readonly string[]>;
+  /** ARNs of the service's tasks that run or are on their way to. */
+  runningTasks(ref: ServiceRef): Promise<readonly string[]>;
   describeTasks(cluster: string, arns: readonly string[]): Promise<readonly TaskState[]>;
   /** Starts one task; `failures` tells why none was placed. */
   runTask(task: OneOffTask): Promise<{ readonly task: string | undefined; readonly failures: readonly string[] }>;
@@ -318,6 +320,13 @@ export function ecsServices(config: SdkConfig): EcsServices {
       // One page is a hundred tasks: far more than any verdict or diagnosis needs.
       const { taskArns = [] } = await ecs.send(
         new ListTasksCommand({ cluster, serviceName: service, desiredStatus: 'STOPPED' }),
+      );
+      return taskArns;
+    },
+
+    async runningTasks({ cluster, service }) {
+      const { taskArns = [] } = await ecs.send(
+        new ListTasksCommand({ cluster, serviceName: service, desiredStatus: 'RUNNING' }),
       );
       return taskArns;
     },

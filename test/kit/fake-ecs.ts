@@ -210,6 +210,11 @@ export class FakeEcs implements EcsServices {
     return [...this.tasks.values()].filter(({ lastStatus }) => lastStatus === 'STOPPED').map(({ arn }) => arn);
   }
 
+  async runningTasks(): Promise<readonly string[]> {
+    this.#called('runningTasks');
+    return [...this.tasks.values()].filter(({ lastStatus }) => lastStatus === 'RUNNING').map(({ arn }) => arn);
+  }
+
   async describeTasks(_: string, arns: readonly string[]): Promise<readonly TaskState[]> {
     this.#called('describeTasks');
     return arns.flatMap((arn) => structuredClone(this.tasks.get(arn)) ?? []);
