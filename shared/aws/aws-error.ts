@@ -1,5 +1,6 @@
 import { parseArn } from '../core/arn.ts';
 import { ActionError, AwsError } from '../core/errors.ts';
+import { explainDenial, parseDenial } from '../core/iam-denial.ts';
 
 export interface Call {
   readonly service: string;
@@ -27,11 +28,10 @@ export function toAwsError(error: unknown, call: Call): Error {
   const suffix = requestId === undefined ? '' : ` (request ${requestId})`;
   const details = { service, operation, requestId, httpStatus: httpStatusCode, cause: error };
   if (isAccessDenied(code, error.message)) {
-    const { hint } = explainDenial(error.message, call);
     const asked = identity === undefined ? '' : ` for ${identity.role}${claims(identity)}`;
-    return new AwsError(code, `${service} ${operation} was denied${asked}: ${error.message}${suffix}`, {
+    return new AwsError(code, `${service} ${operation} was denied${asked}: ${readable(error.message)}${suffix}`, {
       ...details,
-      hint,
+      hint: denialHint(error.message, call),
       fault: 'user',
     });
   }
@@ -60,29 +60,55 @@ function metadata(error: Error): {
 
 function isAccessDenied(code: string, message: string): boolean {
   return (
-    /^(AccessDenied|AccessDeniedException|UnauthorizedOperation|AuthorizationError|Forbidden)$/.test(code) ||
-    / is not authorized to perform: /.test(message)
+    /^(?:AccessDenied|AccessDeniedException|UnauthorizedOperation|UnauthorizedException|AuthorizationError|NotAuthorized|Forbidden)$/.test(
+      code,
+    ) ||
+    / is not authorized to perform: /.test(message) ||
+    keyDenied.test(message)
   );
 }
 
+/** Secrets Manager, ECR and others say this for a denied kms:Decrypt; KMS itself does not tell "no such key" from "not allowed". */
+const keyDenied = /Access to KMS is not allowed|ciphertext refers to a customer (?:master|managed) key/i;
+const encoded = /Encoded authorization failure message: ([\w-]{40,})/;
+
+/** Some thousand encoded characters help nobody in a message; the hint has them, with the command that decodes them. */
+function readable(message: string): string {
+  return message.replace(encoded, (_, text: string) => `Encoded authorization failure message: ${text.slice(0, 12)}…`);
+}
+
+/** ECS hands the roles of a task definition on to the tasks; CloudFormation acts with the role that it is given. */
+const receivers: Readonly<Record<string, string>> = {
+  ECS: 'ecs-tasks.amazonaws.com',
+  CloudFormation: 'cloudformation.amazonaws.com',
+};
+
 /** The IAM statement that is missing, or who denies explicitly, from AWS's own message. */
-export function explainDenial(message: string, call: Call): { readonly hint: string } {
-  if (/with an explicit deny/i.test(message)) {
-    const where = /explicit deny in (?:an? |the )?([\w -]+?)(?: policy)?(?::|$)/i.exec(message)?.[1] ?? 'policy';
-    return { hint: `An explicit deny (${where}) forbids this; no added permission helps until that deny is changed.` };
+export function denialHint(message: string, call: Call): string {
+  if (call.operation === 'AssumeRoleWithWebIdentity' && !/with an explicit deny/i.test(message)) {
+    return explainTrust(call.identity);
   }
-  if (
-    /because no (permissions boundary|service control policy|resource control policy|session policy)/i.test(message)
-  ) {
-    const what = /because no ([\w ]+?) allows/i.exec(message)?.[1] ?? 'boundary';
-    return { hint: `The role's own policy is not the obstacle: no ${what} allows the action.` };
+  const code = encoded.exec(message)?.[1];
+  const decode =
+    code === undefined
+      ? ''
+      : ` What exactly was denied: aws sts decode-authorization-message --query DecodedMessage --output text --encoded-message ${code}`;
+  if (keyDenied.test(message)) {
+    return `The key of what was read or written may not be used: give the role that runs the action kms:Decrypt (and kms:GenerateDataKey for writing) on that key, in its own policy and in the key policy.${decode}`;
   }
-  if (call.operation === 'AssumeRoleWithWebIdentity') return { hint: explainTrust(call.identity) };
-  const action =
-    /not authorized to perform: ([\w-]+:[\w*]+)/.exec(message)?.[1] ?? `${iamPrefix(call.service)}:${call.operation}`;
-  const resource = /on resource: (\S+?)(?:\s|$)/.exec(message)?.[1] ?? '*';
-  const statement = JSON.stringify({ Effect: 'Allow', Action: action, Resource: resource });
-  return { hint: `Add this statement to the policy of the role that runs the action: ${statement}` };
+  const denial = parseDenial(message) ?? {
+    principal: undefined,
+    action: actionOf(call),
+    resource: '*',
+    kind: 'missing',
+    policy: '',
+  };
+  const passedTo = receivers[call.service];
+  const { fix } = explainDenial(denial, {
+    passedTo,
+    ...(denial.principal === undefined ? { holder: 'the role that runs the action' } : {}),
+  });
+  return `${fix}.${decode}`;
 }
 
 function claims({ subject, audience }: WebIdentity): string {
@@ -130,9 +156,22 @@ function jwtPayload(token: string): ReadonlyMap<string, unknown> {
   }
 }
 
-function iamPrefix(service: string): string {
-  return service
+/** The IAM action of a call; S3's differ from its operations (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html …). */
+function actionOf({ service, operation }: Call): string {
+  const s3: Readonly<Record<string, string>> = {
+    ListObjectsV2: 'ListBucket',
+    HeadBucket: 'ListBucket',
+    HeadObject: 'GetObject',
+    CopyObject: 'PutObject',
+    DeleteObjects: 'DeleteObject',
+    CreateMultipartUpload: 'PutObject',
+    UploadPart: 'PutObject',
+    CompleteMultipartUpload: 'PutObject',
+  };
+  const prefix = service
     .toLowerCase()
     .replace('cloudwatchlogs', 'logs')
-    .replace('elasticloadbalancingv2', 'elasticloadbalancing');
+    .replace('elasticloadbalancingv2', 'elasticloadbalancing')
+    .replace('applicationautoscaling', 'application-autoscaling');
+  return `${prefix}:${prefix === 's3' ? (s3[operation] ?? operation) : operation}`;
 }

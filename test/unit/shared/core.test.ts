@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { failureSummary } from '../../../shared/action/run.ts';
 import { neutralise } from '../../../shared/action/progress.ts';
-import { explainDenial, toAwsError, webIdentityOf } from '../../../shared/aws/aws-error.ts';
+import { denialHint, toAwsError, webIdentityOf } from '../../../shared/aws/aws-error.ts';
 import { parseArn } from '../../../shared/core/arn.ts';
 import { humanBytes, humanDuration } from '../../../shared/core/clock.ts';
 import { AwsError, InputError } from '../../../shared/core/errors.ts';
@@ -144,21 +144,21 @@ describe('AWS errors', () => {
   test('a denial names the statement that is missing', () => {
     const message =
       'User: arn:aws:sts::123456789012:assumed-role/deploy/x is not authorized to perform: ecs:UpdateService on resource: arn:aws:ecs:us-east-1:123456789012:service/c/s because no identity-based policy allows the ecs:UpdateService action';
-    expect(explainDenial(message, call).hint).toContain(
+    expect(denialHint(message, call)).toContain(
       '{"Effect":"Allow","Action":"ecs:UpdateService","Resource":"arn:aws:ecs:us-east-1:123456789012:service/c/s"}',
     );
   });
   test.each([
     [
       'x is not authorized to perform: s3:PutObject on resource: "r" with an explicit deny in a service control policy',
-      'explicit deny (service control)',
+      'explicit deny (service control policy)',
     ],
     [
       'x is not authorized to perform: s3:PutObject on resource: r because no permissions boundary allows the s3:PutObject action',
-      'no permissions boundary allows',
+      'Let the permissions boundary allow s3:PutObject on r',
     ],
   ])('%s', (message, expected) => {
-    const { hint } = explainDenial(message, call);
+    const hint = denialHint(message, call);
     expect(hint).toContain(expected);
     expect(hint).not.toContain('Add this statement');
   });
@@ -197,7 +197,7 @@ describe('AWS errors', () => {
         hint: expect.stringContaining('"token.actions.githubusercontent.com:aud":"sts.amazonaws.com"'),
       });
     }
-    expect(explainDenial(denied.message, assume).hint).toContain('arn:aws:iam::<account>:oidc-provider/');
+    expect(denialHint(denied.message, assume)).toContain('arn:aws:iam::<account>:oidc-provider/');
     expect(webIdentityOf({ RoleArn })).toBeUndefined();
   });
   test('service, operation and request id are kept', () => {
