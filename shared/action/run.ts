@@ -40,11 +40,15 @@ export async function runAction(
   { onFailure = () => ({}) }: RunOptions = {},
 ): Promise<void> {
   const cancelled = new AbortController();
+  const stuck = Promise.withResolvers<never>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => cancelled.abort(new ActionError('Cancelled', `the run was cancelled (${signal})`)));
+    process.on(signal, () => {
+      cancelled.abort(new ActionError('Cancelled', `the run was cancelled (${signal})`));
+      setTimeout(() => stuck.reject(new StuckError()), cancelPatience).unref();
+    });
   }
   try {
-    const report = await main({
+    const work = main({
       read: new InputReader({
         get: (name) => core.getInput(name, { trimWhitespace: false }),
         env: process.env,
@@ -58,17 +62,31 @@ export async function runAction(
       mask: core.setSecret,
       state: { get: core.getState, save: core.saveState },
     });
+    const report = await Promise.race([work, stuck.promise]);
     for (const [name, value] of Object.entries(report.outputs)) core.setOutput(name, value);
     await writeSummary(report.summary);
     if (report.failure !== undefined) fail(report.failure);
   } catch (error) {
     if (!(error instanceof InputError)) {
       // What `main` throws and we understand, it threw before it touched anything: later it reports its failures.
-      const unchanged = error instanceof ActionError ? { changed: 'false' } : {};
+      const unchanged = error instanceof ActionError && !(error instanceof StuckError) ? { changed: 'false' } : {};
       for (const [name, value] of Object.entries({ ...unchanged, ...onFailure(error) })) core.setOutput(name, value);
     }
     await writeSummary(failureSummary(error));
     fail(error);
+  }
+  // What is still under way (a request without an answer) must not keep the process alive until the runner kills it.
+  if (cancelled.signal.aborted) process.exit();
+}
+
+/** The runner sends SIGINT, SIGTERM 7.5 s later, and kills 2.5 s after that: time enough to say what is known. */
+const cancelPatience = 6_000;
+
+class StuckError extends ActionError {
+  constructor() {
+    super('Cancelled', 'the run was cancelled while a call was under way that did not end within 6 seconds', {
+      hint: 'Whether that call took effect is not known: look at the service or run again.',
+    });
   }
 }
 

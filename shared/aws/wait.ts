@@ -34,7 +34,7 @@ export async function waitUntil<S, T>(
     signal?.throwIfAborted();
     let verdict: Judgement<T> | undefined;
     try {
-      verdict = judge(await poll());
+      verdict = judge(await unlessAborted(poll(), signal));
     } catch (error) {
       if (!isNoNews(error)) throw error;
     }
@@ -44,11 +44,32 @@ export async function waitUntil<S, T>(
       state = verdict.state;
       options.onChange?.(state);
     }
-    const pause = options.interval(polls);
-    if (clock.now() + pause > deadline) {
+    const left = deadline - clock.now();
+    if (left <= 0) {
       throw new WaitTimeoutError(`${what}: not proven before the time limit; last seen: ${state}`, state);
     }
-    await clock.sleep(pause, signal);
+    // The last look is at the deadline itself.
+    await clock.sleep(Math.min(options.interval(polls), left), signal);
+  }
+}
+
+/** A poll that hangs must not hold up a cancelled run: the runner kills it after seconds. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  const settled = new AbortController();
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener(
+      'abort',
+      () => {
+        reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'));
+      },
+      { signal: settled.signal },
+    );
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    settled.abort();
   }
 }
 

@@ -127,6 +127,7 @@ const context = {
   runId: '7',
   runAttempt: 1,
   runUrl: '',
+  step: undefined,
   workspace: '',
   tempDirectory: '',
 };

@@ -91,6 +91,7 @@ describe.each(Object.entries(contract))('%s', (name, { inputs, outputs, required
       repository: 'o/r',
       ref: '',
       runUrl: '',
+      step: undefined,
     };
     const given: Record<string, string> = {
       bucket: 'my-bucket',

@@ -5,6 +5,7 @@ import { diagnose, diagnosisText, type Diagnosis } from './diagnose.ts';
 import { gatherEvidence } from './evidence.ts';
 import { checkHealth, healthText, isHealthy, type HealthAnswer, type HealthPorts } from './health.ts';
 import { provenRevision, type Plan, type ProveStep, type RunBeforeStep, type Step, type UpdateStep } from './plan.ts';
+import { ReadBudget } from './read-budget.ts';
 import { goBack, type WayBack, type WentBack } from './rollback.ts';
 import { runBefore, type RunBeforePorts } from './run-before.ts';
 import { shortName } from './task-definition.ts';
@@ -23,7 +24,7 @@ export type Outcome =
   | 'paused'
   | 'cancelled';
 
-export type ApplyPorts = RunBeforePorts & HealthPorts;
+export type ApplyPorts = Omit<RunBeforePorts, 'reads'> & HealthPorts;
 
 export interface Result {
   readonly outcome: Outcome;
@@ -57,12 +58,13 @@ interface Known {
 
 interface Run {
   readonly plan: Plan;
-  readonly ports: ApplyPorts;
+  readonly ports: RunBeforePorts & HealthPorts;
   readonly draft: Draft;
   readonly known: Known;
 }
 
-export async function apply(plan: Plan, ports: ApplyPorts): Promise<Result> {
+export async function apply(plan: Plan, given: ApplyPorts): Promise<Result> {
+  const ports = { ...given, reads: new ReadBudget(given.clock) };
   const draft: Draft = {
     outcome: 'unchanged',
     detail: 'what is wanted runs already',
@@ -319,7 +321,7 @@ function sentences(...parts: readonly string[]): string {
     .join(' ');
 }
 
-function showLog(diagnosis: Diagnosis | undefined, { progress }: ApplyPorts): void {
+function showLog(diagnosis: Diagnosis | undefined, { progress }: Pick<ApplyPorts, 'progress'>): void {
   if (diagnosis?.log === undefined) return;
   progress.info(`last log lines of ${diagnosis.log.container}:`);
   for (const line of diagnosis.log.lines) progress.info(`  │ ${line}`);

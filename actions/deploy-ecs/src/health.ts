@@ -2,7 +2,7 @@ import { waitUntil } from '../../../shared/aws/wait.ts';
 import type { Progress } from '../../../shared/action/progress.ts';
 import type { Clock } from '../../../shared/core/clock.ts';
 import { WaitTimeoutError } from '../../../shared/core/errors.ts';
-import { pollInterval } from './watch.ts';
+import { pollInterval } from './read-budget.ts';
 
 /** One answer of the service, or why there was none (`status` 0). */
 export interface HealthAnswer {

@@ -11,7 +11,7 @@ import type { Clock } from '../../../shared/core/clock.ts';
 import { AwsError, PreconditionError, WaitTimeoutError } from '../../../shared/core/errors.ts';
 import type { Inputs } from './inputs.ts';
 import { ownTags, readTaskDefinition, serviceFamily, shortName } from './task-definition.ts';
-import { pollInterval } from './watch.ts';
+import { pollInterval } from './read-budget.ts';
 
 export interface Definition {
   /** Undefined for a file. */

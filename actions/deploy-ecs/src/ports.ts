@@ -20,8 +20,8 @@ export function connectPorts(inputs: Inputs, io: ActionIo): ObservePorts & Apply
     clock: systemClock,
     progress: io.progress,
     signal: io.signal,
-    // RunTask remembers a token for a day: one made of the run's id would find the task of an earlier step of the same run.
-    tokenSeed: randomUUID(),
+    // RunTask remembers a token for a day: where nothing tells one run from the next, an earlier run's task must not stand for this one's.
+    tokenSeed: io.context.step ?? randomUUID(),
   };
 }
 

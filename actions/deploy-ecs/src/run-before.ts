@@ -8,10 +8,10 @@ import { diagnose, diagnosisText, hider, type Diagnosis } from './diagnose.ts';
 import { gatherEvidence, type EvidencePorts } from './evidence.ts';
 import type { Plan, RunBeforeStep } from './plan.ts';
 import { logStreamOf, sensitiveValues } from './task-definition.ts';
-import { pollInterval, type WatchPorts } from './watch.ts';
+import type { WatchPorts } from './watch.ts';
 
 export interface RunBeforePorts extends WatchPorts, EvidencePorts {
-  /** New for every run of the action: a repeated answer may not stand for a task of another run. */
+  /** The same for a lost answer asked for again, another for every other step: AWS starts one task for it. */
   readonly tokenSeed: string;
 }
 
@@ -37,7 +37,9 @@ export async function runBefore(work: RunBefore, ports: RunBeforePorts): Promise
     placement: plan.service.placement,
     container: step.container,
     command: step.command,
-    clientToken: sha256([ports.tokenSeed, taskDefinition, step.container, ...step.command].join('\0')),
+    clientToken: sha256(
+      [ports.tokenSeed, plan.service.arn, taskDefinition, step.container, ...step.command].join('\0'),
+    ),
     startedBy: 'slipway/run-before',
   });
   if (task === undefined) {
@@ -87,7 +89,11 @@ async function awaitTask(work: RunBefore, task: string, ports: RunBeforePorts): 
   try {
     const end = await waitUntil(
       async () => {
-        const [state] = await Promise.all([services.describeTasks(plan.cluster, [task]), log.print()]);
+        ports.reads.spend();
+        const [state] = await Promise.all([
+          services.describeTasks(plan.cluster, [task]),
+          ports.reads.mayGoAside(1) ? log.print() : 0,
+        ]);
         return state[0];
       },
       (state) =>
@@ -97,7 +103,7 @@ async function awaitTask(work: RunBefore, task: string, ports: RunBeforePorts): 
       {
         clock,
         deadline: clock.now() + step.timeoutMinutes * 60_000,
-        interval: pollInterval,
+        interval: (polls) => ports.reads.pause(polls),
         what: 'run-before',
         signal: ports.signal,
         onChange: (state) => progress.info(`run-before: ${state}`),
@@ -129,6 +135,7 @@ class LogTail {
   async print(): Promise<number> {
     if (this.#stream === undefined) return 0;
     try {
+      this.#ports.reads.spend();
       const { lines, next } = await this.#ports.logs.read(this.#stream, this.#token);
       this.#token = next;
       this.#lines += lines.length;

@@ -1,4 +1,10 @@
-import type { DeploymentState, ServiceDeploymentState, ServiceState, TaskState } from '../../../shared/aws/ecs.ts';
+import type {
+  DeploymentState,
+  LifecycleHookState,
+  ServiceDeploymentState,
+  ServiceState,
+  TaskState,
+} from '../../../shared/aws/ecs.ts';
 import { shortName } from './task-definition.ts';
 
 /** The deployment whose end is to be proven. */
@@ -75,6 +81,7 @@ function judgeSuccess(ours: OurDeployment, service: ServiceState | undefined): V
   const primary = primaryOf(service);
   if (primary === undefined) return pending('complete; the service is not seen yet');
   if (primary.id === ours.id) {
+    if (primary.rolloutState === 'FAILED') return pending('complete, and yet the service calls it failed');
     return primary.running >= 1
       ? ended('succeeded', runningText(primary))
       : pending('complete, but no task is running');
@@ -127,6 +134,8 @@ function judgeReplaced(
     return ended('rolled-back', reason);
   }
   if (failed) return ended('failed', own.rolloutReason || 'the deployment failed');
+  // A list that is older than our update shows what was there before it.
+  if (isAfter(ours.createdAt, primary.createdAt)) return pending('the service does not show the deployment yet');
   return ended('superseded', `${primary.id} to ${shortName(primary.taskDefinition)} took its place`);
 }
 
@@ -169,14 +178,24 @@ function causeOf({ breaker, alarms, hooks, rollback, statusReason }: ServiceDepl
   );
 }
 
-function pauseText({ id, target, expiresAt }: ServiceDeploymentState['hooks'][number]): string {
-  const until = expiresAt === undefined ? '' : `, until ${expiresAt.toISOString()}`;
+function pauseText({ id, target, expiresAt, timeoutAction }: LifecycleHookState): string {
+  const then =
+    timeoutAction === '' ? '' : `, then AWS will ${timeoutAction === 'CONTINUE' ? 'let it go on' : 'roll it back'}`;
+  const until = expiresAt === undefined ? '' : `, until ${expiresAt.toISOString()}${then}`;
   return `paused: the hook ${target || id} waits for a decision${until}`;
 }
 
-function counts({ running, requested, pending: starting, stage, breaker }: ServiceDeploymentState): string {
+function counts(deployment: ServiceDeploymentState): string {
+  const { running, requested, pending: starting, stage, breaker, productionWeight, testWeight, hooks } = deployment;
   const failures = breaker.failures > 0 ? `, ${breaker.failures} failed` : '';
-  return `${running} of ${requested} running, ${starting} starting${failures}${stage === '' ? '' : ` (${stage.toLowerCase().replaceAll('_', ' ')})`}`;
+  const hook = hooks.find(({ status }) => status === 'IN_PROGRESS');
+  const more = [
+    stage.toLowerCase().replaceAll('_', ' '),
+    productionWeight === undefined ? '' : `${productionWeight} % of the traffic`,
+    testWeight === undefined ? '' : `${testWeight} % of the test traffic`,
+    hook === undefined ? '' : `hook ${hook.target || hook.id} runs`,
+  ].filter((part) => part !== '');
+  return `${running} of ${requested} running, ${starting} starting${failures}${more.length === 0 ? '' : ` (${more.join(', ')})`}`;
 }
 
 function listCounts({ running, desired, pending: starting, failed }: DeploymentState): string {
@@ -218,19 +237,36 @@ export interface Watchdog {
   readonly failures: readonly TaskState[];
 }
 
-/** How often the tasks of a deployment died the same way, when that is enough to give it up: none of them runs. */
+/**
+ * True when the tasks of a deployment died the same way often enough to give it up: none of them runs. While some do, it
+ * takes twice as many and one for each task that is wanted: a program that dies a minute after its start looks alive in between.
+ */
 export function isHopeless(ours: OurDeployment, sight: Sight, { failFastAfter, failures }: Watchdog): boolean {
   if (failFastAfter === 0) return false;
   const own = sight.service?.deployments.find(({ id }) => id === ours.id);
-  if (own === undefined || own.status !== 'PRIMARY' || own.running > 0 || own.rolloutState === 'FAILED') return false;
+  if (own === undefined || own.status !== 'PRIMARY' || own.rolloutState === 'FAILED') return false;
+  if (own.running > 0 && own.running >= own.desired) return false;
   const times = new Map<string, number>();
   for (const task of failures) times.set(fingerprintOf(task), (times.get(fingerprintOf(task)) ?? 0) + 1);
-  // Where AWS's own breaker is about to act (half of the tasks, at least 3), it gets two failures' time to do so.
+  // Where AWS's own breaker is about to act (by default at half of the tasks, at least 3), it gets two failures' time to do so.
   const breaker = sight.service?.breaker;
-  const breakerAt = Math.max(3, Math.ceil(own.desired / 2));
+  const breakerAt = sight.deployment?.breaker.threshold || Math.max(3, Math.ceil(own.desired / 2));
   const patience =
     breaker?.enabled === true && breakerAt <= failFastAfter + 2
       ? Math.max(failFastAfter, breakerAt) + 2
       : failFastAfter;
-  return Math.max(0, ...times.values()) >= patience;
+  return Math.max(0, ...times.values()) >= (own.running === 0 ? patience : 2 * patience + own.desired);
+}
+
+/** How one task died, in one line. */
+export function deathText({ arn, stopCode, stoppedReason, containers }: TaskState): string {
+  const exits = containers.flatMap(({ name, exitCode, reason }) =>
+    exitCode === undefined && reason === ''
+      ? []
+      : [
+          `${name} ${exitCode === undefined ? 'without exit code' : `exit code ${exitCode}`}${reason === '' ? '' : ` ${reason}`}`,
+        ],
+  );
+  const said = [stopCode, stoppedReason, ...exits].filter((part) => part !== '').join(', ');
+  return `task ${arn.slice(arn.lastIndexOf('/') + 1)} stopped: ${said}`;
 }

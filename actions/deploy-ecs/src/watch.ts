@@ -1,21 +1,35 @@
 import type { Progress } from '../../../shared/action/progress.ts';
 import type {
   EcsServices,
+  LifecycleHookState,
   ServiceDeploymentState,
   ServiceRef,
   ServiceState,
   TaskState,
 } from '../../../shared/aws/ecs.ts';
+import type { LoadBalancers, TargetState } from '../../../shared/aws/elbv2.ts';
 import { isNoNews, waitUntil } from '../../../shared/aws/wait.ts';
 import { humanDuration, type Clock } from '../../../shared/core/clock.ts';
 import { ActionError, WaitTimeoutError } from '../../../shared/core/errors.ts';
-import { isFailureOf, isHopeless, judge, type EndOutcome, type OurDeployment, type Sight } from './verdict.ts';
+import type { ReadBudget } from './read-budget.ts';
+import {
+  deathText,
+  fingerprintOf,
+  isFailureOf,
+  isHopeless,
+  judge,
+  type EndOutcome,
+  type OurDeployment,
+  type Sight,
+} from './verdict.ts';
 
 export interface WatchPorts {
   readonly services: EcsServices;
+  readonly balancers: LoadBalancers;
   readonly clock: Clock;
   readonly progress: Progress;
   readonly signal: AbortSignal;
+  readonly reads: ReadBudget;
 }
 
 export interface WatchOptions {
@@ -36,24 +50,22 @@ export interface WatchEnd {
   readonly deploymentArn: string | undefined;
   /** Tasks of the deployment that died, newest first. */
   readonly failures: readonly TaskState[];
+  /** Targets as they were when they were last not healthy: after a rollback they are gone. */
+  readonly targets: readonly TargetState[];
+  /** What the deployment waits for when it is paused. */
+  readonly pause: LifecycleHookState | undefined;
 }
 
-/** Half a second at first, since a small service is up in seconds; then 5 s, so that a verdict is never older than that. */
-export function pollInterval(polls: number): number {
-  if (polls < 4) return 500;
-  if (polls < 10) return 1_000;
-  return polls < 15 ? 2_000 : 5_000;
-}
-
-/** How long our record is looked for before the service's own list has to do. */
-const correlateFor = 60_000;
-const tasksEvery = 10_000;
+/** Seconds after which our record is looked for again, and for how long; then the service's own list has to do. */
+const correlateAt = [0, 2, 8, 20, 60].map((seconds) => seconds * 1_000);
+const sidelineEvery = 15_000;
+/** Lines that differ only in their numbers are told at most this often. */
+const countsEvery = 10_000;
 
 /** Watches one deployment until its end is proven, it is hopeless, or the deadline has passed. */
 export async function watchDeployment(options: WatchOptions, ports: WatchPorts): Promise<WatchEnd> {
   const { ours, deadline, failFastAfter } = options;
   const watch = new Watch(options, ports);
-  const started = ports.clock.now();
   let failing = false;
   try {
     const end = await waitUntil<Sight, Pick<WatchEnd, 'outcome' | 'reason'>>(
@@ -63,18 +75,18 @@ export async function watchDeployment(options: WatchOptions, ports: WatchPorts):
         if (verdict.kind === 'ended') return { kind: 'done', value: verdict };
         failing = verdict.failing;
         if (!failing && isHopeless(ours, sight, { failFastAfter, failures: watch.failures })) {
-          const reason = `${watch.failures.length} tasks of this deployment died the same way and none runs`;
+          const reason = `${watch.failures.length} tasks of this deployment died the same way`;
           return { kind: 'done', value: { outcome: 'hopeless', reason } };
         }
+        watch.tell(verdict.state);
         return { kind: 'pending', state: verdict.state };
       },
       {
         clock: ports.clock,
         deadline,
-        interval: pollInterval,
+        interval: (polls) => ports.reads.pause(polls),
         what: `the deployment ${ours.id}`,
         signal: ports.signal,
-        onChange: (state) => ports.progress.info(`  ${state} · ${humanDuration(ports.clock.now() - started)}`),
       },
     );
     await watch.lookOnceMore(end.outcome !== 'succeeded');
@@ -91,13 +103,17 @@ class Watch {
   readonly #ports: WatchPorts;
   readonly #started: number;
   readonly #failures = new Map<string, TaskState>();
+  readonly #targets = new Map<string, TargetState>();
   readonly #seenTasks = new Set<string>();
+  readonly #toldDeaths = new Set<string>();
   #looks = 0;
   #service: ServiceState | undefined;
+  #deployment: ServiceDeploymentState | undefined;
   #arn: string | undefined;
-  #mayCorrelate = true;
-  #tasksRead: number;
+  #correlations = 0;
+  #sidelinesRead: number;
   #failedBefore = 0;
+  #told = { text: '', at: -Infinity };
 
   constructor(options: WatchOptions, ports: WatchPorts) {
     this.#options = options;
@@ -105,7 +121,7 @@ class Watch {
     this.#started = ports.clock.now();
     this.#arn = options.deploymentArn;
     // A first look after about two seconds.
-    this.#tasksRead = this.#started - tasksEvery + 2_000;
+    this.#sidelinesRead = this.#started - sidelineEvery + 2_000;
   }
 
   get failures(): readonly TaskState[] {
@@ -115,28 +131,47 @@ class Watch {
   }
 
   end(outcome: WatchEnd['outcome'], reason: string): WatchEnd {
-    return { outcome, reason, service: this.#service, deploymentArn: this.#arn, failures: this.failures };
+    return {
+      outcome,
+      reason,
+      service: this.#service,
+      deploymentArn: this.#arn,
+      failures: this.failures,
+      targets: [...this.#targets.values()],
+      pause:
+        outcome === 'paused' ? this.#deployment?.hooks.find(({ status }) => status === 'AWAITING_ACTION') : undefined,
+    };
   }
 
-  /** At most 30 reads a minute once it polls slowly: the record each time, the service each third time (or, without a record, each time). */
+  /** The record decides, and where it is at an end the service beside it; without a record the service alone. */
   async look(): Promise<Sight> {
     this.#looks += 1;
-    const deployment = await this.#readRecord();
-    const underWay = deployment !== undefined && ['PENDING', 'IN_PROGRESS'].includes(deployment.status);
-    if (!underWay || this.#looks % 3 === 1) await this.#readService();
-    await this.#sideline(() => this.#readTasks());
-    return { service: this.#service, deployment };
+    this.#deployment = await this.#readRecord();
+    const settles = this.#deployment === undefined || ['SUCCESSFUL', 'STOPPED'].includes(this.#deployment.status);
+    if (settles || this.#looks % 3 === 1) await this.#readService();
+    await this.#readSidelines();
+    return { service: this.#service, deployment: this.#deployment };
   }
 
   async lookOnceMore(withTasks: boolean): Promise<void> {
     await this.#sideline(() => this.#readService());
-    if (withTasks) {
-      this.#tasksRead = 0;
-      await this.#sideline(() => this.#readTasks());
-    }
+    if (!withTasks) return;
+    await this.#sideline(() => this.#readTasks());
+    await this.#sideline(() => this.#readTargets());
+  }
+
+  /** One line a change, and no flood of counts. */
+  tell(text: string): void {
+    const { clock, progress } = this.#ports;
+    const now = clock.now();
+    const onlyCounts = text.replace(/\d+/g, '#') === this.#told.text.replace(/\d+/g, '#');
+    if (text === this.#told.text || (onlyCounts && now - this.#told.at < countsEvery)) return;
+    this.#told = { text, at: now };
+    progress.info(`  ${text} · ${humanDuration(now - this.#started)}`);
   }
 
   async #readService(): Promise<void> {
+    this.#ports.reads.spend();
     this.#service = await this.#ports.services.describeService(this.#options.ref);
   }
 
@@ -144,12 +179,13 @@ class Watch {
     if (this.#arn === undefined) await this.#correlate();
     if (this.#arn === undefined) return undefined;
     try {
+      this.#ports.reads.spend();
       return await this.#ports.services.describeServiceDeployment(this.#arn);
     } catch (error) {
       if (!(error instanceof ActionError) || isNoNews(error)) throw error;
       // Denied: the service's own list has to do.
       this.#arn = undefined;
-      this.#mayCorrelate = false;
+      this.#correlations = Infinity;
       return undefined;
     }
   }
@@ -160,40 +196,78 @@ class Watch {
    */
   async #correlate(): Promise<void> {
     const { ref, ours, onCorrelated } = this.#options;
-    const { services, clock } = this.#ports;
-    if (!this.#mayCorrelate || clock.now() - this.#started > correlateFor) return;
+    const { services, clock, reads } = this.#ports;
+    const due = correlateAt[this.#correlations];
+    if (due === undefined || clock.now() - this.#started < due) return;
+    this.#correlations += 1;
     const number = ours.id.slice(ours.id.lastIndexOf('/') + 1);
     try {
+      reads.spend();
       const listed = await services.listServiceDeployments(
         ref,
         ours.createdAt === undefined ? {} : { createdAfter: new Date(ours.createdAt.getTime() - 60_000) },
       );
       const found = listed.find(({ targetRevision }) => targetRevision.endsWith(`/${number}`));
       if (found === undefined) return;
+      reads.spend();
       const definition = await services.revisionTaskDefinition(found.targetRevision);
       if (definition !== undefined && definition !== ours.taskDefinition) return;
       this.#arn = found.arn;
       onCorrelated?.(found.arn);
     } catch (error) {
       if (!(error instanceof ActionError)) throw error;
-      if (!isNoNews(error)) this.#mayCorrelate = false;
+      if (!isNoNews(error)) this.#correlations = Infinity;
     }
+  }
+
+  /** What explains a failure is read while it happens: stopped tasks and replaced targets vanish. It never decides a success. */
+  async #readSidelines(): Promise<void> {
+    const { ours } = this.#options;
+    const { clock, reads } = this.#ports;
+    const failed = this.#service?.deployments.find(({ id }) => id === ours.id)?.failed ?? 0;
+    const now = clock.now();
+    const due = now - this.#sidelinesRead >= sidelineEvery || failed > this.#failedBefore;
+    if (!due || !reads.mayGoAside(2)) return;
+    this.#sidelinesRead = now;
+    this.#failedBefore = failed;
+    await this.#sideline(() => this.#readTasks());
+    await this.#sideline(() => this.#readTargets());
   }
 
   async #readTasks(): Promise<void> {
     const { ref, ours } = this.#options;
-    const { services, clock } = this.#ports;
-    const failed = this.#service?.deployments.find(({ id }) => id === ours.id)?.failed ?? 0;
-    const now = clock.now();
-    if (now - this.#tasksRead < tasksEvery && failed <= this.#failedBefore) return;
-    this.#tasksRead = now;
-    this.#failedBefore = failed;
+    const { services, reads } = this.#ports;
+    reads.spend();
     const fresh = (await services.stoppedTasks(ref)).filter((arn) => !this.#seenTasks.has(arn));
+    if (fresh.length > 0) reads.spend();
     for (const task of await services.describeTasks(ref.cluster, fresh)) {
       // A task on its way down still lacks its reasons: it is read again.
       if (task.lastStatus !== 'STOPPED') continue;
       this.#seenTasks.add(task.arn);
-      if (isFailureOf(ours, task)) this.#failures.set(task.arn, task);
+      if (!isFailureOf(ours, task)) continue;
+      this.#failures.set(task.arn, task);
+      this.#tellDeath(task);
+    }
+  }
+
+  /** Once for each way to die. */
+  #tellDeath(task: TaskState): void {
+    const way = fingerprintOf(task);
+    if (this.#toldDeaths.has(way) || this.#toldDeaths.size >= 5) return;
+    this.#toldDeaths.add(way);
+    this.#ports.progress.info(`  ${deathText(task)}`);
+  }
+
+  async #readTargets(): Promise<void> {
+    const { balancers, reads } = this.#ports;
+    for (const { targetGroup } of this.#service?.loadBalancers ?? []) {
+      if (!reads.mayGoAside(1)) return;
+      reads.spend();
+      for (const target of await balancers.targetHealth(targetGroup)) {
+        const key = `${targetGroup} ${target.id}:${target.port ?? ''}`;
+        if (target.state === 'healthy') this.#targets.delete(key);
+        else this.#targets.set(key, target);
+      }
     }
   }
 

@@ -11,7 +11,6 @@ import {
   judge,
   type OurDeployment,
 } from '../../../actions/deploy-ecs/src/verdict.ts';
-import { pollInterval } from '../../../actions/deploy-ecs/src/watch.ts';
 import { at, deployment, record, revisionArn, service, stoppedTask } from '../../kit/ecs.ts';
 
 const ours: OurDeployment = {
@@ -238,11 +237,4 @@ describe('tasks that die', () => {
   ])('given up? %s', (...[, sight, failures, failFastAfter, given]) =>
     expect(isHopeless(ours, sight, { failFastAfter, failures })).toBe(given),
   );
-});
-
-test('polls quickly at first, and never slower than every five seconds', () => {
-  const pauses = Array.from({ length: 40 }, (_, polls) => pollInterval(polls));
-  expect(pauses.slice(0, 4)).toEqual([500, 500, 500, 500]);
-  expect(Math.max(...pauses)).toBe(5_000);
-  expect(pauses).toEqual(pauses.toSorted((a, b) => a - b));
 });

@@ -11,6 +11,7 @@ const context = {
   runId: '7',
   runAttempt: 2,
   runUrl: '',
+  step: undefined,
   workspace: '/w',
   tempDirectory: '/tmp',
 };

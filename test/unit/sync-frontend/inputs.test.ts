@@ -11,6 +11,7 @@ const context = {
   runId: '7',
   runAttempt: 1,
   runUrl: '',
+  step: undefined,
   workspace: '/work space',
   tempDirectory: '/tmp',
 };
