@@ -81,6 +81,30 @@ describe('outputs of a run that ends before it can report', () => {
   });
 });
 
+describe('a cancelled run', () => {
+  const main = (body: string): readonly string[] => [
+    '--input-type=module',
+    '-e',
+    `import { runAction } from '${join(root, 'shared/action/run.ts')}';
+     setInterval(() => undefined, 1000);
+     await runAction(async ({ signal }) => { console.log('under way'); ${body} }, { onFailure: () => ({ outcome: 'cancelled' }) });`,
+  ];
+
+  test('that reports in time says what it knows, and ends although something is still open', async () => {
+    const body = `await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      return { outputs: { outcome: 'taken back' }, summary: '', failure: signal.reason };`;
+    const ended = await runNode(main(body), { cancelAt: 'under way' });
+    expect(ended).toMatchObject({ exitCode: 1, outputs: { outcome: 'taken back' } });
+  }, 20_000);
+
+  test('that hangs in a call ends before the runner kills it, and does not claim that nothing was changed', async () => {
+    const ended = await runNode(main('await new Promise(() => undefined);'), { cancelAt: 'under way' });
+    expect(ended).toMatchObject({ exitCode: 1, outputs: { outcome: 'cancelled' } });
+    expect(ended.outputs).not.toHaveProperty('changed');
+    expect(ended.said).toContain('did not end within 6 seconds');
+  }, 20_000);
+});
+
 describe('deploy-ecs that ends before its plan', () => {
   const deploy = async (services: unknown, cancelAt?: string): Promise<Ended> => {
     const server = createServer((request, response) => {

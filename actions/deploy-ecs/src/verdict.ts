@@ -239,13 +239,13 @@ export interface Watchdog {
 
 /**
  * True when the tasks of a deployment died the same way often enough to give it up: none of them runs. While some do, it
- * takes twice as many and one for each task that is wanted: a program that dies a minute after its start looks alive in between.
+ * takes twice as many and one for each task that is wanted: a program that dies, or is found unhealthy, a minute after its
+ * start looks alive in between.
  */
 export function isHopeless(ours: OurDeployment, sight: Sight, { failFastAfter, failures }: Watchdog): boolean {
   if (failFastAfter === 0) return false;
   const own = sight.service?.deployments.find(({ id }) => id === ours.id);
   if (own === undefined || own.status !== 'PRIMARY' || own.rolloutState === 'FAILED') return false;
-  if (own.running > 0 && own.running >= own.desired) return false;
   const times = new Map<string, number>();
   for (const task of failures) times.set(fingerprintOf(task), (times.get(fingerprintOf(task)) ?? 0) + 1);
   // Where AWS's own breaker is about to act (by default at half of the tasks, at least 3), it gets two failures' time to do so.

@@ -5,6 +5,7 @@ import {
 } from '@aws-sdk/client-ecs';
 import { describe, expect, test } from '@jest/globals';
 import {
+  deathText,
   fingerprintOf,
   isFailureOf,
   isHopeless,
@@ -80,6 +81,7 @@ describe('by the record of the deployment', () => {
   test.each([
     ['the service is not seen', undefined, '…'],
     ['no task runs', deployments(own({ rolloutState: 'COMPLETED', running: 0 })), '…'],
+    ['the list calls it failed', deployments(own({ rolloutState: 'FAILED', running: 2 })), '…'],
     ['the list lags behind', deployments(old({ status: 'PRIMARY' })), '…'],
     ['a newer one replaces it already', deployments(newer(), { ...done, status: 'ACTIVE' }), 'succeeded'],
     ['old tasks still drain', deployments(done, old()), 'succeeded'],
@@ -124,7 +126,56 @@ describe('by the record of the deployment', () => {
     ]));
 });
 
+test('what is going on, in one line', () => {
+  const state = (special: Parameters<typeof record>[0]): string => {
+    const found = judge(ours, { service: service(), deployment: record(special) });
+    return found.kind === 'pending' ? found.state : found.outcome;
+  };
+  expect(state({ running: 1, pending: 1 })).toBe('1 of 2 running, 1 starting');
+  expect(
+    state({
+      stage: 'PRODUCTION_TRAFFIC_SHIFT',
+      running: 2,
+      productionWeight: 25,
+      testWeight: 100,
+      breaker: { status: 'MONITORING', failures: 2, threshold: 3 },
+      hooks: [{ id: 'h', status: 'IN_PROGRESS', target: 'arn:hook', expiresAt: undefined, timeoutAction: '' }],
+    }),
+  ).toBe(
+    '2 of 2 running, 0 starting, 2 failed (production traffic shift, 25 % of the traffic, 100 % of the test traffic, hook arn:hook runs)',
+  );
+});
+
+test('a pause says what it waits for, how long, and what AWS does then', () => {
+  const paused = (timeoutAction: string): object => {
+    const hooks = [{ id: 'h1', status: 'AWAITING_ACTION', target: '', expiresAt: at(60), timeoutAction }];
+    return judge(ours, { service: service(), deployment: record({ hooks }) });
+  };
+  const reason = 'paused: the hook h1 waits for a decision, until 2026-01-01T00:01:00.000Z';
+  expect(paused('ROLLBACK')).toMatchObject({ reason: `${reason}, then AWS will roll it back` });
+  expect(paused('CONTINUE')).toMatchObject({ reason: `${reason}, then AWS will let it go on` });
+  expect(paused('')).toMatchObject({ reason });
+});
+
+test('how a task died, in one line', () => {
+  const containers = [
+    { name: 'fastapi', exitCode: undefined, reason: 'CannotPullContainerError: x', health: '' },
+    { name: 'proxy', exitCode: 0, reason: '', health: '' },
+    { name: 'never', exitCode: undefined, reason: '', health: '' },
+  ];
+  expect(deathText(stoppedTask({ stopCode: 'TaskFailedToStart', stoppedReason: '', containers }))).toBe(
+    'task 0a0a0a0a stopped: TaskFailedToStart, fastapi without exit code CannotPullContainerError: x, proxy exit code 0',
+  );
+});
+
 describe('by the service’s list alone', () => {
+  test('a list from before our update is not a newer deployment', () => {
+    expect(verdict(deployments(old({ status: 'PRIMARY' })), undefined)).toBe('…');
+    expect(verdict(deployments(newer(), own({ status: 'ACTIVE' })), undefined)).toBe('superseded');
+    // Two updates within one second: AWS shows whole seconds.
+    expect(verdict(deployments(newer({ createdAt: at(10) })), undefined)).toBe('superseded');
+  });
+
   const rolledBack = old({ id: 'ecs-svc/1', status: 'PRIMARY', rolloutReason: 'ECS deployment rolled back' });
   const failed = own({ status: 'INACTIVE', rolloutState: 'FAILED', rolloutReason: 'breaker' });
 
@@ -228,11 +279,23 @@ describe('tasks that die', () => {
     ['three of a kind', seen({}), like(3), 3, true],
     ['two of a kind', seen({}), like(2), 3, false],
     ['three kinds', seen({}), mixed, 3, false],
-    ['one runs', seen({ running: 1 }), like(5), 3, false],
+    ['one runs', seen({ running: 1 }), like(7), 3, false],
+    ['one runs, and they keep dying', seen({ running: 1 }), like(8), 3, true],
+    ['it is no longer the service’s own', seen({ status: 'ACTIVE' }), like(9), 3, false],
     ['switched off', seen({}), like(99), 0, false],
     ['AWS has failed it already', seen({ rolloutState: 'FAILED' }), like(5), 3, false],
     ['the breaker is about to act', seen({}, { enabled: true, rollback: true }), like(4), 3, false],
     ['the breaker did not act', seen({}, { enabled: true, rollback: true }), like(5), 3, true],
+    [
+      'the breaker is about to act at a threshold of its own',
+      {
+        ...seen({}, { enabled: true, rollback: true }),
+        deployment: record({ breaker: { status: 'MONITORING', failures: 4, threshold: 5 } }),
+      },
+      like(6),
+      3,
+      false,
+    ],
     ['the breaker is far off', seen({ desired: 40 }, { enabled: true, rollback: true }), like(3), 3, true],
   ])('given up? %s', (...[, sight, failures, failFastAfter, given]) =>
     expect(isHopeless(ours, sight, { failFastAfter, failures })).toBe(given),

@@ -70,6 +70,19 @@ describe('waitUntil', () => {
     });
     expect(seen).toEqual(['a', 'b']);
   });
+  test('looks a last time at the deadline itself', async () => {
+    const clock = virtualClock();
+    const poll = (): Promise<string> => Promise.resolve(clock.time >= 2_500 ? 'good' : 'a');
+    await expect(waitUntil(poll, judge, { ...options(clock), deadline: 2_500 })).resolves.toBe('ok');
+    expect(clock.time).toBe(2_500);
+  });
+  test('a cancel does not wait for a poll that hangs', async () => {
+    const controller = new AbortController();
+    const hanging = new Promise<string>(() => undefined);
+    const wait = waitUntil(() => hanging, judge, { ...options(virtualClock()), signal: controller.signal });
+    controller.abort(new ActionError('Cancelled', 'cancelled meanwhile'));
+    await expect(wait).rejects.toThrow('cancelled meanwhile');
+  });
   test('an aborted signal ends it', async () => {
     await expect(
       waitUntil(script('a'), judge, { ...options(virtualClock()), signal: AbortSignal.abort(new Error('cancelled')) }),
