@@ -7,8 +7,7 @@ import { connectPorts } from './ports.ts';
 import { planLines, report } from './report.ts';
 
 /** Everything after the inputs, loaded only when they are good. */
-export async function run(inputs: Inputs, io: ActionIo): Promise<ActionReport> {
-  const ports = connectPorts(inputs, io);
+export async function run(inputs: Inputs, io: ActionIo, ports = connectPorts(inputs, io)): Promise<ActionReport> {
   const plan = planDeploy(inputs, await observe(inputs, ports));
   for (const note of plan.notes) io.progress.warn(note);
   for (const line of planLines(plan)) io.progress.info(line);
