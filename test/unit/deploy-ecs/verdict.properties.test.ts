@@ -26,7 +26,7 @@ const entry = (id: number, name: string, seconds: number): fc.Arbitrary<Deployme
   fc
     .record({ rolloutState, running: count, pending: count, failed: count, desired: fc.constantFrom(0, 2, 2, 2) })
     .chain((counts) =>
-      fc.constantFrom('PRIMARY', 'ACTIVE', 'INACTIVE').map((status) =>
+      fc.constantFrom('ACTIVE', 'INACTIVE').map((status) =>
         deployment({
           ...counts,
           status,
@@ -37,26 +37,27 @@ const entry = (id: number, name: string, seconds: number): fc.Arbitrary<Deployme
         }),
       ),
     );
-/** Before ours, ours, the way back to what ran before, a stranger's. */
+/** The one before, ours, the way back to what ran before, a stranger's; at most one is PRIMARY, and most often ours. */
 const deployments = fc
   .tuple(
+    fc.constantFrom(1, 1, 1, 1, 0, 2, 3, 3, -1),
     fc.option(entry(1, 'backend:1', -900), { nil: undefined }),
     fc.option(entry(2, 'backend:2', 0), { nil: undefined }),
     fc.option(entry(3, 'backend:1', 30), { nil: undefined }),
     fc.option(entry(9, 'backend:9', 5), { nil: undefined }),
   )
-  .map((entries) => {
-    let primary = false;
-    return entries.flatMap((item): DeploymentState[] => {
-      if (item === undefined) return [];
-      const status = item.status === 'PRIMARY' && primary ? 'ACTIVE' : item.status;
-      primary ||= status === 'PRIMARY';
-      return [{ ...item, status }];
-    });
-  });
+  .map(([primary, ...entries]) =>
+    entries.flatMap((item, index): DeploymentState[] =>
+      item === undefined ? [] : [index === primary ? { ...item, status: 'PRIMARY' } : item],
+    ),
+  );
 const monitor = fc.constantFrom('DISABLED', 'MONITORING', 'MONITORING_COMPLETE', 'TRIGGERED');
 const entryOfRecord = fc.record({
-  status: fc.constantFrom(...Object.values(ServiceDeploymentStatus), 'NEVER_HEARD_OF'),
+  status: fc.constantFrom(
+    ...Object.values(ServiceDeploymentStatus),
+    ...Array.from({ length: 4 }, () => ServiceDeploymentStatus.SUCCESSFUL),
+    'NEVER_HEARD_OF',
+  ),
   statusReason: fc.constantFrom('', 'Replaced by a new service deployment', 'Stopped by user'),
   breaker: monitor.map((status) => ({ status, failures: 3, threshold: 3 })),
   alarms: monitor.map((status) => ({ status, triggered: ['5xx'] })),
