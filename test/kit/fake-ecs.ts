@@ -110,7 +110,7 @@ export class FakeEcs implements EcsServices {
   }
 
   get writes(): readonly string[] {
-    return this.calls.filter((call) => /^(register|update|run|stopTask|rollBack)/.test(call));
+    return this.calls.filter((call) => /^(register|update|runTask|stopTask|rollBack)/.test(call));
   }
 
   async describeService(): Promise<ServiceState | undefined> {

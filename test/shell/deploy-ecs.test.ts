@@ -442,7 +442,7 @@ describe('run-before', () => {
     });
     expect(result.failure?.message).toContain(message);
     expect(result.failure?.message).toContain('The service was not touched');
-    expect(result.diagnosis?.log?.lines.at(-1)).toBe('done with DB_PASSWORD=***');
+    expect(result.diagnosis?.logs[0]?.lines.at(-1)).toBe('done with DB_PASSWORD=***');
     expect(w.ecs.updates).toEqual([]);
   });
 

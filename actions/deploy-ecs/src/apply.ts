@@ -1,14 +1,16 @@
 import type { ServiceRef, ServiceState } from '../../../shared/aws/ecs.ts';
+import { parseArn } from '../../../shared/core/arn.ts';
 import { humanDuration } from '../../../shared/core/clock.ts';
 import { ActionError, DeploymentError } from '../../../shared/core/errors.ts';
-import { diagnose, diagnosisText, type Diagnosis } from './diagnose.ts';
-import { gatherEvidence } from './evidence.ts';
-import { checkHealth, healthText, isHealthy, type HealthAnswer, type HealthPorts } from './health.ts';
+import { clip, diagnose, diagnoseDenial, diagnosisLines, diagnosisText, type Diagnosis } from './diagnose.ts';
+import { gatherEvidence, type Scene } from './evidence.ts';
+import { checkHealth, healthText, isHealthy, slowAnswer, type HealthAnswer, type HealthPorts } from './health.ts';
+import { hider } from './masking.ts';
 import { provenRevision, type Plan, type ProveStep, type RunBeforeStep, type Step, type UpdateStep } from './plan.ts';
 import { ReadBudget } from './read-budget.ts';
 import { goBack, type WayBack, type WentBack } from './rollback.ts';
 import { runBefore, type RunBeforePorts } from './run-before.ts';
-import { shortName } from './task-definition.ts';
+import { sensitiveValues, shortName } from './task-definition.ts';
 import type { OurDeployment } from './verdict.ts';
 import { watchDeployment, type WatchEnd } from './watch.ts';
 
@@ -39,6 +41,8 @@ export interface Result {
   readonly deploymentArn: string | undefined;
   readonly diagnosis: Diagnosis | undefined;
   readonly health: HealthAnswer | undefined;
+  /** While it is paused: the command lines that decide. */
+  readonly decide: readonly string[];
   readonly steps: readonly { readonly kind: Step['kind']; readonly detail: string; readonly ms: number }[];
   readonly ms: number;
   readonly failure: ActionError | undefined;
@@ -74,6 +78,7 @@ export async function apply(plan: Plan, given: ApplyPorts): Promise<Result> {
     deploymentArn: undefined,
     diagnosis: undefined,
     health: undefined,
+    decide: [],
     steps: [],
     ms: 0,
     failure: undefined,
@@ -102,6 +107,7 @@ async function fail(error: ActionError, run: Run): Promise<void> {
   draft.outcome = ports.signal.aborted ? 'cancelled' : 'failed';
   draft.failure = error;
   draft.detail = error.message;
+  draft.diagnosis ??= diagnoseDenial(error);
   if (draft.outcome !== 'cancelled' || known.ours === undefined || !plan.limits.rollbackOnFailure) return;
   const { detail } = await wayBack(run, { ours: known.ours, deadline: undefined });
   draft.detail = sentences(error.message, detail);
@@ -140,7 +146,7 @@ async function runFirst(step: RunBeforeStep, { plan, ports, draft }: Run): Promi
     draft.detail = 'run-before failed; the service was not touched';
     draft.failure = failure.error;
     draft.diagnosis = failure.diagnosis;
-    showLog(failure.diagnosis, ports);
+    if (failure.diagnosis !== undefined) show(failure.diagnosis, ports);
   }
   return detail;
 }
@@ -202,11 +208,7 @@ async function prove(step: ProveStep, run: Run): Promise<string> {
       break;
     case 'paused':
       draft.outcome = 'paused';
-      if (plan.limits.pausedIs === 'red') {
-        draft.failure = new DeploymentError('Paused', `The deployment is ${end.reason}`, {
-          hint: 'Let it go on or roll it back with ContinueServiceDeployment; with paused-is: green this step is green.',
-        });
-      }
+      paused(end, run);
       break;
     case 'superseded':
       draft.outcome = 'superseded';
@@ -234,32 +236,65 @@ function adopted({ deploymentId }: ProveStep, plan: Plan): OurDeployment {
   };
 }
 
+/** A pause waits for a person: how that person decides, and what happens without a decision. */
+function paused({ pause, deploymentArn, reason }: WatchEnd, { plan, ports, draft }: Run): void {
+  const { id: hook = '', timeoutAction: action = '', expiresAt } = pause ?? {};
+  const until = expiresAt?.toISOString();
+  const does =
+    action === 'CONTINUE' ? 'AWS lets it go on' : action === 'ROLLBACK' ? 'AWS rolls it back' : 'AWS decides';
+  const late = until === undefined ? '' : `Without a decision until ${until}, ${does}.`;
+  const { region = '' } = parseArn(deploymentArn ?? plan.service.arn) ?? {};
+  draft.decide = ['CONTINUE', 'ROLLBACK'].map(
+    (decision) =>
+      `aws ecs continue-service-deployment --service-deployment-arn ${quoted(deploymentArn ?? '')} --hook-id ${quoted(hook)} --action ${decision} --region ${quoted(region)}`,
+  );
+  draft.detail = sentences(reason, late);
+  ports.progress.info(draft.detail);
+  for (const command of draft.decide) ports.progress.info(`  ${command}`);
+  if (plan.limits.pausedIs === 'green') return;
+  draft.failure = new DeploymentError('Paused', `The deployment is ${draft.detail}`, {
+    hint: `Let it go on: ${draft.decide.join(' — or roll it back: ')} — with paused-is: green this step is green.`,
+  });
+}
+
+/** For a shell that a person pastes it into. */
+function quoted(text: string): string {
+  return /^[\w:/.+=@,-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
+
 /** Says why, before anything else takes time; then goes back, if that is wanted and AWS has not done so. */
 async function failedDeployment(
   { end, ours }: { readonly end: WatchEnd; readonly ours: OurDeployment },
   run: Run,
 ): Promise<void> {
-  const { plan, ports, draft, known } = run;
-  draft.diagnosis = diagnose(
-    await gatherEvidence(
-      {
-        reason: end.reason,
-        definition: plan.definition,
-        failures: end.failures,
-        service: end.service,
-        since: ours.createdAt,
-      },
-      ports,
-    ),
-  );
-  const text = diagnosisText(draft.diagnosis);
-  ports.progress.info(text);
-  showLog(draft.diagnosis, ports);
+  const { draft, known } = run;
+  const { reason, failures, service, targets } = end;
+  const diagnosis = await explain({ reason, failures, service, targets, since: ours.createdAt }, run);
+  draft.diagnosis = diagnosis;
   draft.outcome = end.outcome === 'rolled-back' || end.outcome === 'timed-out' ? end.outcome : 'failed';
   const became =
     end.outcome === 'rolled-back' ? `AWS rolled back: ${runningText(known.service)}.` : await takeBack(run);
-  draft.detail = sentences(end.reason, became);
-  draft.failure = new DeploymentError(codes[draft.outcome] ?? 'DeploymentFailed', sentences(text, became));
+  draft.detail = sentences(reason, became);
+  const code = codes[draft.outcome] ?? 'DeploymentFailed';
+  draft.failure = new DeploymentError(code, annotation(diagnosis, became));
+}
+
+/** Gathers the evidence, makes a diagnosis of it and shows it. */
+async function explain(
+  scene: Pick<Scene, 'reason' | 'failures' | 'service' | 'since'> & Pick<Partial<Scene>, 'targets' | 'health'>,
+  { plan, ports, draft }: Run,
+): Promise<Diagnosis> {
+  const running =
+    draft.taskDefinition === undefined ? undefined : { ref: refOf(plan), taskDefinition: draft.taskDefinition };
+  const changes = plan.diff.map(({ where }) => where);
+  const diagnosis = diagnose(await gatherEvidence({ ...scene, definition: plan.definition, changes, running }, ports));
+  show(diagnosis, ports);
+  return diagnosis;
+}
+
+/** GitHub cuts an annotation off at 4 KB. */
+function annotation(diagnosis: Diagnosis, became: string): string {
+  return sentences(diagnosisText(diagnosis), clip(became, 700));
 }
 
 const codes: Partial<Record<Outcome, string>> = { 'rolled-back': 'RolledBack', 'timed-out': 'TimedOut' };
@@ -291,24 +326,40 @@ async function wayBack(run: Run, way: Pick<WayBack, 'ours' | 'deadline'>): Promi
   }
 }
 
-async function healthCheck(url: string, run: Run): Promise<string> {
-  const { ports, draft } = run;
+async function healthCheck(given: string, run: Run): Promise<string> {
+  const { plan, ports, draft, known } = run;
+  const hide = hider(sensitiveValues(plan.definition));
+  const url = hide(given);
   ports.progress.info(`asking ${url}`);
-  const answer = await checkHealth(url, ports);
+  const answer = await checkHealth(given, {
+    ...ports,
+    ask: async (asked) => {
+      const { location, ...rest } = await ports.ask(asked);
+      return { ...rest, body: hide(rest.body), ...(location === undefined ? {} : { location: hide(location) }) };
+    },
+  });
   draft.health = answer;
   const text = `${healthText(answer)}, after ${humanDuration(answer.ms)}`;
   ports.progress.info(`health: ${text}`);
-  if (isHealthy(answer)) return text;
+  // The events of a deployment that succeeded tell nothing of what is asked now.
+  const service = { ...known.service, events: [] };
+  const scene = { reason: '', failures: [], service, since: undefined, health: { url, answer } };
+  if (isHealthy(answer) && answer.ms < slowAnswer) return text;
+  const diagnosis = await explain(scene, run);
+  if (isHealthy(answer)) {
+    ports.progress.warn(diagnosisText(diagnosis));
+    return text;
+  }
+  draft.diagnosis = diagnosis;
   draft.outcome = 'failed';
   const became = await takeBack(run);
   draft.detail = sentences(`health-check-url never answered 2xx: ${text}`, became);
   draft.failure = new DeploymentError(
     'HealthCheckFailed',
-    sentences(
-      `The tasks run, but health-check-url ${url} did not answer with 2xx within a minute; last: ${text}`,
-      became,
+    annotation(
+      diagnosis,
+      sentences(`The tasks run, but health-check-url did not answer with 2xx within a minute`, became),
     ),
-    { hint: 'Look at the service’s log; check that the URL leads to this service.' },
   );
   return text;
 }
@@ -321,10 +372,8 @@ function sentences(...parts: readonly string[]): string {
     .join(' ');
 }
 
-function showLog(diagnosis: Diagnosis | undefined, { progress }: Pick<ApplyPorts, 'progress'>): void {
-  if (diagnosis?.log === undefined) return;
-  progress.info(`last log lines of ${diagnosis.log.container}:`);
-  for (const line of diagnosis.log.lines) progress.info(`  │ ${line}`);
+function show(diagnosis: Diagnosis, { progress }: Pick<ApplyPorts, 'progress'>): void {
+  for (const line of diagnosisLines(diagnosis)) progress.info(line);
 }
 
 function runningText(service: ServiceState): string {

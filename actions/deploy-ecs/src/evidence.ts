@@ -1,12 +1,19 @@
-import type { ServiceState, TaskDefinitionRequest, TaskState } from '../../../shared/aws/ecs.ts';
+import type {
+  EcsServices,
+  ServiceRef,
+  ServiceState,
+  TaskDefinitionRequest,
+  TaskState,
+} from '../../../shared/aws/ecs.ts';
 import type { LoadBalancers, TargetState } from '../../../shared/aws/elbv2.ts';
 import type { LogReader } from '../../../shared/aws/logs.ts';
 import type { Clock } from '../../../shared/core/clock.ts';
 import { ActionError } from '../../../shared/core/errors.ts';
-import type { Evidence } from './diagnose.ts';
+import type { ContainerLog, Evidence } from './facts.ts';
 import { logStreamOf, mainContainer, sensitiveValues } from './task-definition.ts';
 
 export interface EvidencePorts {
+  readonly services: EcsServices;
   readonly logs: LogReader;
   readonly balancers: LoadBalancers;
   readonly clock: Clock;
@@ -18,56 +25,126 @@ export interface Scene {
   readonly failures: readonly TaskState[];
   readonly service: ServiceState | undefined;
   readonly since: Date | undefined;
-  /** Whose log is wanted; by default that of the container that failed. */
+  /** Whose log is wanted; by default those of the containers that failed. */
   readonly container?: string;
+  /** Targets as they were while it happened. */
+  readonly targets?: readonly TargetState[];
+  readonly health?: Evidence['health'];
+  readonly changes?: readonly string[];
+  /** Whose running tasks to read the log of when none failed. */
+  readonly running?: { readonly ref: ServiceRef; readonly taskDefinition: string } | undefined;
 }
 
 const logLines = 20;
+const logsOf = 2;
 
-/** Gathers what explains a failure. What cannot be read is left out: it must not hide the failure itself. */
+/** Gathers what explains a failure. What cannot be read is left out and named: it must not hide the failure itself. */
 export async function gatherEvidence(scene: Scene, ports: EvidencePorts): Promise<Evidence> {
-  const { reason, definition, failures, service, since } = scene;
-  const [log, targets] = await Promise.all([lastLog(scene, ports), unhealthyTargets(service, ports.balancers)]);
+  const { reason, definition, failures, service, since, health, changes = [] } = scene;
+  const reader = new Reader();
+  const [logs, targets] = await Promise.all([lastLogs(scene, ports, reader), allTargets(scene, ports, reader)]);
   const events = (service?.events ?? []).filter(({ at }) => since === undefined || at === undefined || at >= since);
-  return { reason, definition, failures, events, targets, log, sensitive: sensitiveValues(definition) };
+  const sensitive = sensitiveValues(definition);
+  const { missing } = reader;
+  return { reason, definition, service, failures, events, targets, logs, health, changes, missing, sensitive };
+}
+
+/** Reads that inform and never decide. */
+class Reader {
+  readonly missing: string[] = [];
+
+  async orElse<T>(what: string, fallback: T, read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof ActionError)) throw error;
+      const said = `${what} (${error.code})`;
+      if (!this.missing.includes(said)) this.missing.push(said);
+      return fallback;
+    }
+  }
+}
+
+interface Wanted {
+  readonly task: TaskState;
+  readonly container: string;
+}
+
+async function lastLogs(scene: Scene, ports: EvidencePorts, reader: Reader): Promise<readonly ContainerLog[]> {
+  const wanted =
+    scene.failures.length > 0
+      ? failedContainers(scene)
+      : (await runningTasks(scene, ports, reader)).map((task) => ({
+          task,
+          container: mainContainer(scene.definition),
+        }));
+  const found = await Promise.all(wanted.map((item) => lastLog(item, { scene, ports, reader })));
+  return found.filter(({ lines }) => lines.length > 0);
+}
+
+/** The containers that ended badly, newest first and each once; of a task that ECS stopped, the main one. */
+function failedContainers({ container, definition, failures }: Scene): readonly Wanted[] {
+  const found = new Map<string, Wanted>();
+  for (const task of failures) {
+    // What never started has no log.
+    if (task.stopCode === 'TaskFailedToStart' && task.containers.every(({ exitCode }) => exitCode === undefined))
+      continue;
+    const failed = task.containers.filter(({ exitCode }) => exitCode !== undefined && exitCode !== 0);
+    const names = failed.length === 0 ? [mainContainer(definition)] : failed.map(({ name }) => name);
+    for (const name of container === undefined ? names : [container]) {
+      if (!found.has(name)) found.set(name, { task, container: name });
+    }
+  }
+  return [...found.values()].slice(0, logsOf);
+}
+
+async function runningTasks(
+  { running, definition }: Scene,
+  { services }: EvidencePorts,
+  reader: Reader,
+): Promise<readonly TaskState[]> {
+  if (running === undefined || mainContainer(definition) === '') return [];
+  const { ref, taskDefinition } = running;
+  return reader.orElse('running tasks', [], async () => {
+    const tasks = await services.describeTasks(ref.cluster, await services.runningTasks(ref));
+    const own = tasks.filter((task) => task.taskDefinition === taskDefinition && task.startedAt !== undefined);
+    return own.toSorted((a, b) => (b.startedAt?.getTime() ?? 0) - (a.startedAt?.getTime() ?? 0)).slice(0, 1);
+  });
 }
 
 async function lastLog(
-  { definition, failures, ...scene }: Scene,
-  { logs, clock }: EvidencePorts,
-): Promise<Evidence['log']> {
-  const [task] = failures;
-  if (task === undefined) return undefined;
-  const failed = task.containers.find(({ exitCode }) => exitCode !== undefined && exitCode !== 0);
-  const container = scene.container ?? failed?.name ?? mainContainer(definition);
-  const stream = logStreamOf(definition, container, task.arn);
-  if (stream === undefined) return undefined;
+  { task, container }: Wanted,
+  { scene, ports, reader }: { readonly scene: Scene; readonly ports: EvidencePorts; readonly reader: Reader },
+): Promise<ContainerLog> {
+  const stream = logStreamOf(scene.definition, container, task.arn);
+  if (stream === undefined) {
+    reader.missing.push(`the log of ${container} (not awslogs with a stream prefix)`);
+    return { container, lines: [] };
+  }
   // CloudWatch shows a line some seconds after it was written.
   for (const pause of [500, 1_500, 0]) {
-    const lines = await orElse([], () => logs.tail(stream, logLines));
+    const lines = await reader.orElse(`the log of ${container}`, [], () => ports.logs.tail(stream, logLines));
     if (lines.length > 0) return { container, lines };
-    if (pause > 0) await clock.sleep(pause);
+    if (reader.missing.length > 0) break;
+    if (pause > 0) await ports.clock.sleep(pause);
   }
-  return undefined;
+  return { container, lines: [] };
 }
 
-async function unhealthyTargets(
-  service: ServiceState | undefined,
-  balancers: LoadBalancers,
+/** As seen while it happened (they vanish after a rollback), and as they are now. */
+async function allTargets(
+  { service, targets = [] }: Scene,
+  { balancers }: EvidencePorts,
+  reader: Reader,
 ): Promise<readonly TargetState[]> {
   const groups = await Promise.all(
     (service?.loadBalancers ?? []).map(({ targetGroup }) =>
-      orElse<readonly TargetState[]>([], () => balancers.targetHealth(targetGroup)),
+      reader.orElse<readonly TargetState[]>('target health', [], () => balancers.targetHealth(targetGroup)),
     ),
   );
-  return groups.flat().filter(({ state }) => state !== 'healthy');
-}
-
-async function orElse<T>(fallback: T, read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (error) {
-    if (error instanceof ActionError) return fallback;
-    throw error;
+  const known = new Map<string, TargetState>();
+  for (const target of [...targets, ...groups.flat()]) {
+    if (target.state !== 'healthy') known.set(`${target.id}:${target.port ?? ''} ${target.reason}`, target);
   }
+  return [...known.values()];
 }

@@ -2,7 +2,6 @@ import { waitUntil } from '../../../shared/aws/wait.ts';
 import type { Progress } from '../../../shared/action/progress.ts';
 import type { Clock } from '../../../shared/core/clock.ts';
 import { WaitTimeoutError } from '../../../shared/core/errors.ts';
-import { pollInterval } from './read-budget.ts';
 
 /** One answer of the service, or why there was none (`status` 0). */
 export interface HealthAnswer {
@@ -10,6 +9,10 @@ export interface HealthAnswer {
   readonly ms: number;
   /** Of the body only the beginning; of a failed request its reason. */
   readonly body: string;
+  /** Where it redirects to, or redirected to on the same host before this answer. */
+  readonly location?: string;
+  /** The header `server`: `awselb/2.0`, `CloudFront`, `AmazonS3` … */
+  readonly server?: string;
 }
 
 export interface HealthPorts {
@@ -23,6 +26,9 @@ export interface HealthPorts {
 /** A load balancer or a name server may need a moment until it knows the new tasks. */
 const patience = 60_000;
 
+/** Milliseconds from which on an answer counts as slow; a warning, never a failure. */
+export const slowAnswer = 3_000;
+
 /** Asks until the answer is 2xx; the last answer when it never was. */
 export async function checkHealth(url: string, ports: HealthPorts): Promise<HealthAnswer> {
   const { ask, clock, progress, signal } = ports;
@@ -35,7 +41,7 @@ export async function checkHealth(url: string, ports: HealthPorts): Promise<Heal
       {
         clock,
         deadline: clock.now() + patience,
-        interval: pollInterval,
+        interval: (polls) => (polls < 4 ? 500 : polls < 10 ? 1_000 : 5_000),
         what: 'health-check-url',
         signal,
         onChange: (state) => progress.info(`  ${state}`),
@@ -51,7 +57,11 @@ export function isHealthy({ status }: HealthAnswer): boolean {
   return status >= 200 && status < 300;
 }
 
-export function healthText({ status, body }: HealthAnswer): string {
+export function healthText({ status, body, location }: HealthAnswer): string {
   const said = body.replace(/\s+/g, ' ').trim().slice(0, 200);
-  return `${status === 0 ? 'no answer' : `status ${status}`}${said === '' ? '' : `: ${said}`}`;
+  const redirect =
+    location === undefined
+      ? ''
+      : `${isHealthy({ status, ms: 0, body }) ? ' after a redirect' : ', a redirect'} to ${location.slice(0, 200)}`;
+  return `${status === 0 ? 'no answer' : `status ${status}`}${redirect}${said === '' ? '' : `: ${said}`}`;
 }

@@ -3,7 +3,7 @@ import { humanDuration } from '../../../shared/core/clock.ts';
 import { code, codeBlock, details, escapeMarkdown, table } from '../../../shared/core/markdown.ts';
 import type { Outcome, Result } from './apply.ts';
 import { diagnosisText, type Diagnosis } from './diagnose.ts';
-import { healthText } from './health.ts';
+import { healthText, slowAnswer } from './health.ts';
 import { provenRevision, type Plan, type Step } from './plan.ts';
 import { shortName, type Change } from './task-definition.ts';
 
@@ -85,6 +85,9 @@ function summary(plan: Plan, result: Result | undefined): string {
     ),
   ];
   if (result?.diagnosis !== undefined) parts.push(diagnosisSection(result.diagnosis));
+  if (result !== undefined && result.decide.length > 0) {
+    parts.push(`**Let it go on, or roll it back:**\n\n${codeBlock(result.decide.join('\n'), 'sh')}`);
+  }
   if (result?.failure !== undefined) parts.push(...failureSection(result));
   if (diff.length > 0) parts.push(details(`What changes (${diff.length})`, diffTable(diff)));
   if (notes.length > 0) parts.push(notes.map((note) => `- ⚠️ ${escapeMarkdown(note)}`).join('\n'));
@@ -109,7 +112,8 @@ function rows(plan: Plan, result: Result | undefined): readonly (readonly [strin
   ];
   if (result?.deploymentArn !== undefined) found.push(['Deployment', code(result.deploymentArn)]);
   if (result?.health !== undefined) {
-    found.push(['Health', `${escapeMarkdown(healthText(result.health))} · ${humanDuration(result.health.ms)}`]);
+    const slow = result.health.ms >= slowAnswer ? '⚠️ slow: ' : '';
+    found.push(['Health', `${slow}${escapeMarkdown(healthText(result.health))} · ${humanDuration(result.health.ms)}`]);
   }
   if (result !== undefined) found.push(['Took', humanDuration(result.ms)]);
   return found;
@@ -121,17 +125,18 @@ function dryRunText({ steps }: Plan): string {
     : `nothing was touched; ${steps.length} steps would be done`;
 }
 
-function diagnosisSection({ what, evidence, cause, fix, log }: Diagnosis): string {
+function diagnosisSection({ what, evidence, cause, fix, quote, logs }: Diagnosis): string {
   const found = [
     `**${escapeMarkdown(what)}**`,
     ...evidence.map((item) => `- ${escapeMarkdown(item)}`),
+    ...(quote === undefined ? [] : [`- ${code(quote)}`]),
     `\n**Likely cause:** ${escapeMarkdown(cause)}`,
     `\n**Fix:** ${escapeMarkdown(fix)}`,
+    ...logs.map(({ container, lines }) =>
+      lines.length === 0 ? '' : `\nLast log lines of ${code(container)}:\n\n${codeBlock(lines.join('\n'))}`,
+    ),
   ];
-  if (log !== undefined && log.lines.length > 0) {
-    found.push(`\nLast log lines of ${code(log.container)}:\n\n${codeBlock(log.lines.join('\n'))}`);
-  }
-  return found.join('\n');
+  return found.filter((part) => part !== '').join('\n');
 }
 
 function failureSection({ failure, diagnosis }: Result): readonly string[] {

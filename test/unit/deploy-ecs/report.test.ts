@@ -15,6 +15,7 @@ const result = (special: Partial<Result> = {}): Result => ({
   deploymentArn: 'arn:aws:ecs:us-east-1:123456789012:service-deployment/shop/api/x',
   diagnosis: undefined,
   health: undefined,
+  decide: [],
   steps: [{ kind: 'register', detail: 'registered backend:2', ms: 40 }],
   ms: 12_345,
   failure: undefined,
@@ -46,7 +47,7 @@ describe('outputs', () => {
 
   test('of a failure: everything that is known, and the failure itself', () => {
     const failure = new DeploymentError('RolledBack', 'why');
-    const diagnosis = { what: 'It broke', evidence: ['a', 'b'], cause: 'c', fix: 'd', log: undefined };
+    const diagnosis = { what: 'It broke', evidence: ['a', 'b'], cause: 'c', fix: 'd', logs: [] };
     const made = report(plan, result({ outcome: 'rolled-back', running: undefined, failure, diagnosis }));
     expect(made.failure).toBe(failure);
     expect(made.outputs).toMatchObject({
@@ -81,7 +82,8 @@ describe('summary', () => {
       evidence: [hostile],
       cause: 'c',
       fix: 'd',
-      log: { container: 'fastapi', lines: ['```', hostile] },
+      quote: hostile,
+      logs: [{ container: 'fastapi', lines: ['```', hostile] }],
     };
     const health = { status: 200, ms: 3, body: hostile };
     const { summary } = report(plan, result({ detail: hostile, diagnosis, health, outcome: 'failed' }));
