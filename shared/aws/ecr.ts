@@ -78,6 +78,29 @@ export interface ImageRegistry {
   startScan(image: ImageId): Promise<void>;
 }
 
+/** Where an image is to be found; the registry may be of another account or region. */
+export interface ImageLocation {
+  readonly account: string;
+  readonly region: string;
+  readonly repository: string;
+  readonly tag: string | undefined;
+  readonly digest: string | undefined;
+}
+
+export type ImageLookup =
+  | {
+      readonly kind: 'found';
+      readonly digest: string;
+      /** `linux/amd64` …, as an index tells it; empty for an image of one platform, whose manifest does not. */
+      readonly platforms: readonly string[];
+    }
+  | { readonly kind: 'no-repository' }
+  | { readonly kind: 'no-image' };
+
+export interface ImageFinder {
+  find(image: ImageLocation): Promise<ImageLookup>;
+}
+
 /** Every kind an image can be pushed as; without the list ECR converts or leaves out indexes. */
 const manifestTypes = [
   'application/vnd.oci.image.index.v1+json',
@@ -220,6 +243,64 @@ export function imageRegistry(config: SdkConfig, registryId?: string): ImageRegi
       );
     },
   };
+}
+
+export function imageFinder(config: SdkConfig): ImageFinder {
+  const clients = new Map<string, ECRClient>();
+  const client = (region: string): ECRClient => {
+    const known = clients.get(region) ?? connect(ECRClient, { ...config, region });
+    clients.set(region, known);
+    return known;
+  };
+  return {
+    async find({ account, region, repository, tag, digest }) {
+      try {
+        const { images = [], failures = [] } = await client(region).send(
+          new BatchGetImageCommand({
+            registryId: account,
+            repositoryName: repository,
+            imageIds: [digest === undefined ? { imageTag: tag ?? 'latest' } : { imageDigest: digest }],
+            acceptedMediaTypes: manifestTypes,
+          }),
+        );
+        const [image] = images;
+        if (image !== undefined) {
+          const { imageId, imageManifest = '' } = image;
+          return { kind: 'found', digest: imageId?.imageDigest ?? '', platforms: platformsOf(imageManifest) };
+        }
+        const [failure] = failures;
+        if (failure === undefined || failure.failureCode === 'ImageNotFound') return { kind: 'no-image' };
+        throw broken('BatchGetImage', failure.failureCode ?? 'Unknown', failure.failureReason ?? 'no reason given');
+      } catch (error) {
+        if (isAwsError(error, 'RepositoryNotFoundException')) return { kind: 'no-repository' };
+        throw error;
+      }
+    },
+  };
+}
+
+/** An index also lists attestations, of the platform `unknown/unknown`. */
+function platformsOf(manifest: string): readonly string[] {
+  const platforms: string[] = [];
+  for (const entry of entriesOf(manifest)) {
+    if (typeof entry !== 'object' || entry === null || !('platform' in entry)) continue;
+    const { platform } = entry;
+    if (typeof platform !== 'object' || platform === null || !('os' in platform && 'architecture' in platform))
+      continue;
+    const name = `${String(platform.os)}/${String(platform.architecture)}`;
+    if (name !== 'unknown/unknown') platforms.push(name);
+  }
+  return platforms;
+}
+
+function entriesOf(manifest: string): readonly unknown[] {
+  try {
+    const parsed: unknown = JSON.parse(manifest);
+    const found = typeof parsed === 'object' && parsed !== null && 'manifests' in parsed ? parsed.manifests : [];
+    return Array.isArray(found) ? found : [];
+  } catch {
+    return [];
+  }
 }
 
 function toRepository(repository: SdkRepository): Repository {

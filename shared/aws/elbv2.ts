@@ -1,4 +1,10 @@
-import { DescribeTargetHealthCommand, ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2';
+import {
+  DescribeLoadBalancersCommand,
+  DescribeTargetGroupsCommand,
+  DescribeTargetHealthCommand,
+  ElasticLoadBalancingV2Client,
+} from '@aws-sdk/client-elastic-load-balancing-v2';
+import { isAwsError } from '../core/errors.ts';
 import { connect, type SdkConfig } from './sdk-config.ts';
 
 export interface TargetState {
@@ -29,6 +35,50 @@ export function loadBalancers(config: SdkConfig): LoadBalancers {
         reason: TargetHealth?.Reason ?? '',
         description: TargetHealth?.Description ?? '',
       }));
+    },
+  };
+}
+
+export interface TargetGroup {
+  /** `ip`, `instance`, `lambda` or `alb` */
+  readonly type: string;
+  /** `HTTP`, `HTTPS`, `TCP`, `TLS`, `UDP`, `TCP_UDP` … */
+  readonly protocol: string;
+  /** The load balancers that route to it, by a listener or a listener's rule. */
+  readonly loadBalancers: readonly string[];
+}
+
+export interface TargetGroups {
+  /** Undefined when there is no such target group. */
+  targetGroup(arn: string): Promise<TargetGroup | undefined>;
+  /** The Availability Zones a load balancer is enabled in. */
+  zones(loadBalancerArn: string): Promise<readonly string[]>;
+}
+
+export function targetGroups(config: SdkConfig): TargetGroups {
+  const elb = connect(ElasticLoadBalancingV2Client, config);
+  return {
+    async targetGroup(arn) {
+      try {
+        const { TargetGroups: found = [] } = await elb.send(
+          new DescribeTargetGroupsCommand({ TargetGroupArns: [arn] }),
+        );
+        return found.map(({ TargetType = '', Protocol = '', LoadBalancerArns = [] }) => ({
+          type: TargetType,
+          protocol: Protocol,
+          loadBalancers: LoadBalancerArns,
+        }))[0];
+      } catch (error) {
+        if (isAwsError(error, 'TargetGroupNotFoundException', 'TargetGroupNotFound')) return undefined;
+        throw error;
+      }
+    },
+
+    async zones(loadBalancerArn) {
+      const { LoadBalancers: found = [] } = await elb.send(
+        new DescribeLoadBalancersCommand({ LoadBalancerArns: [loadBalancerArn] }),
+      );
+      return found.flatMap(({ AvailabilityZones = [] }) => AvailabilityZones.flatMap(({ ZoneName }) => ZoneName ?? []));
     },
   };
 }

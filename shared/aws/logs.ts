@@ -1,4 +1,4 @@
-import { CloudWatchLogsClient, GetLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
+import { CloudWatchLogsClient, DescribeLogGroupsCommand, GetLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { isAwsError } from '../core/errors.ts';
 import { connect, type SdkConfig } from './sdk-config.ts';
 
@@ -22,9 +22,26 @@ export interface LogReader {
   tail(stream: LogStream, lines: number): Promise<readonly string[]>;
 }
 
-export function logReader(config: SdkConfig): LogReader {
+export interface LogGroups {
+  exists(group: string, region: string | undefined): Promise<boolean>;
+}
+
+export function logGroups(config: SdkConfig): LogGroups {
+  const client = clientsOf(config);
+  return {
+    async exists(group, region) {
+      // Groups come sorted by name: the one of exactly this name is the first that begins with it.
+      const { logGroups: found = [] } = await client(region).send(
+        new DescribeLogGroupsCommand({ logGroupNamePrefix: group }),
+      );
+      return found.some(({ logGroupName }) => logGroupName === group);
+    },
+  };
+}
+
+function clientsOf(config: SdkConfig): (region: string | undefined) => CloudWatchLogsClient {
   const clients = new Map<string, CloudWatchLogsClient>();
-  const client = (region: string | undefined): CloudWatchLogsClient => {
+  return (region) => {
     const key = region ?? config.region;
     const known = clients.get(key);
     if (known !== undefined) return known;
@@ -32,6 +49,10 @@ export function logReader(config: SdkConfig): LogReader {
     clients.set(key, created);
     return created;
   };
+}
+
+export function logReader(config: SdkConfig): LogReader {
+  const client = clientsOf(config);
   return {
     async read({ group, stream, region }, token) {
       try {

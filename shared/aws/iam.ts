@@ -1,0 +1,32 @@
+import { GetRoleCommand, IAMClient } from '@aws-sdk/client-iam';
+import { isAwsError } from '../core/errors.ts';
+import { connect, type SdkConfig } from './sdk-config.ts';
+
+export interface Roles {
+  /** A role's trust policy, as parsed JSON; undefined when there is no such role. Takes the name, not the ARN. */
+  trustPolicy(roleName: string): Promise<unknown>;
+}
+
+export function roles(config: SdkConfig): Roles {
+  const iam = connect(IAMClient, config);
+  return {
+    async trustPolicy(roleName) {
+      try {
+        const { Role } = await iam.send(new GetRoleCommand({ RoleName: roleName }));
+        return parsePolicy(Role?.AssumeRolePolicyDocument ?? '');
+      } catch (error) {
+        if (isAwsError(error, 'NoSuchEntityException', 'NoSuchEntity')) return undefined;
+        throw error;
+      }
+    },
+  };
+}
+
+/** Policies come URL-encoded (RFC 3986). One that cannot be read is an empty one. */
+function parsePolicy(document: string): unknown {
+  try {
+    return JSON.parse(document.startsWith('%') ? decodeURIComponent(document) : document);
+  } catch {
+    return {};
+  }
+}
