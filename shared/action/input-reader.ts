@@ -50,8 +50,12 @@ export class InputReader {
 
   /** The trimmed text, undefined when empty. */
   text(name: string): string | undefined {
-    const text = this.#source.get(name).trim() || (this.#defaults.get(name) ?? '').trim();
-    return text === '' ? undefined : text;
+    return this.#given(name)?.trim();
+  }
+
+  /** As it was given; undefined when it is blank and has no default. */
+  #given(name: string): string | undefined {
+    return [this.#source.get(name), this.#defaults.get(name) ?? ''].find((text) => text.trim() !== '');
   }
 
   optional<T>(name: string, parser: Parser<T>): T | undefined {
@@ -148,7 +152,7 @@ export class InputReader {
 
   #map(name: string, { key, value, show }: MapFormat): Map<string, string> {
     const pairs = new Map<string, string>();
-    const text = this.text(name);
+    const text = this.#given(name);
     if (text === undefined) return pairs;
     for (const [entryKey, entryValue] of this.#entries(name, text, show)) {
       if (key.parse(entryKey) === undefined) this.problem(name, entryKey, `names: ${key.accepted}`);
@@ -161,7 +165,7 @@ export class InputReader {
   }
 
   #entries(name: string, text: string, show: (text: string) => string): readonly (readonly [string, string])[] {
-    if (text.startsWith('{')) {
+    if (text.trimStart().startsWith('{')) {
       const entries = jsonStringMap(text);
       if (entries === undefined) this.problem(name, show(text), 'a JSON object whose values are strings');
       return entries ?? [];
