@@ -39,14 +39,15 @@ export function diagnose(evidence: Evidence): Diagnosis {
   const facts = factsOf(evidence);
   const { finding } = find(facts);
   const remark = remarks.flatMap((item) => item.find(facts) ?? []);
-  const shown = (text: string, length: number): string => clip(hide(clip(text, 4_000)), length);
+  const shown = (text: string, length: number): string =>
+    clip(hide(text.slice(0, 4_000).replace(/\p{Cc}+/gu, ' ')), length);
   return {
     what: shown(finding.what, 300),
     evidence: quoted(facts).map((item) => shown(item, 300)),
     cause: shown(finding.cause, 400),
     fix: shown([finding.fix, ...remark].join('. '), 900),
     ...(finding.quote === undefined ? {} : { quote: shown(finding.quote, 300) }),
-    logs: evidence.logs.map(({ container, lines }) => ({ container, lines: lines.map((line) => shown(line, 400)) })),
+    logs: facts.logs.map(({ container, lines }) => ({ container, lines: lines.map((line) => shown(line, 400)) })),
   };
 }
 

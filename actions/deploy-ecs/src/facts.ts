@@ -85,28 +85,41 @@ export interface Names {
 const healthStop = /failed (?:elb|container) health checks/i;
 
 export function factsOf(evidence: Evidence): Facts {
-  const { failures, events, targets, logs, definition } = evidence;
+  const { failures, events, targets, definition } = evidence;
+  const logs = evidence.logs.map(({ container, lines }) => ({ container, lines: lines.flatMap(plainLines) }));
   const crashed = failures.filter(({ stoppedReason }) => !healthStop.test(stoppedReason));
   const container = failedContainer(crashed, definition);
   return {
     ...evidence,
+    logs,
     said: [
       ...failures.flatMap(({ stoppedReason, containers }) => [
         stoppedReason,
         ...containers.map(({ reason }) => reason),
       ]),
       ...events.map(({ message }) => message),
-    ].filter((text) => text !== ''),
+    ].flatMap((text) => (text === '' ? [] : [text.slice(0, longest)])),
     crashed,
     unhealthy: [
       ...targets.filter(({ state }) => state !== 'healthy'),
       ...events.flatMap(({ message }) => targetOf(message) ?? []),
     ],
-    lines: logs.flatMap(({ lines }) => lines.flatMap((line) => line.split(/\r\n|\n|\r/))),
+    lines: logs.flatMap(({ lines }) => lines),
     container,
     names: namesOf(evidence, container),
   };
 }
+
+/** Without colours and other control characters; one event of CloudWatch may hold several lines. */
+function plainLines(event: string): readonly string[] {
+  return event
+    .slice(0, longest)
+    .split(/\r\n|\n|\r/)
+    .map((line) => line.replace(/\u001b\[[\d;]*[A-Za-z]/g, '').replace(/\p{Cc}+/gu, ' '));
+}
+
+/** Of what comes from outside more is never looked at: patterns take longer the longer a text is. */
+const longest = 4_000;
 
 /** The essential container that ended badly; a task that never started has no exit code, and perhaps a reason. */
 export function exitedContainer(

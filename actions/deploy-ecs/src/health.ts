@@ -58,7 +58,10 @@ export function isHealthy({ status }: HealthAnswer): boolean {
 }
 
 export function healthText({ status, body, location }: HealthAnswer): string {
-  const said = body.replace(/\s+/g, ' ').trim().slice(0, 200);
+  const said = body
+    .replace(/[\s\p{Cc}]+/gu, ' ')
+    .trim()
+    .slice(0, 200);
   const redirect =
     location === undefined
       ? ''

@@ -25,17 +25,67 @@ export function connectPorts(inputs: Inputs, io: ActionIo): ObservePorts & Apply
   };
 }
 
-async function ask(url: string): Promise<HealthAnswer> {
+/**
+ * One GET, and the redirects on the same host (from http to https, to the path with a slash): a page of another host, as a sign-in, says
+ * nothing of this service. Never throws.
+ */
+export async function ask(url: string, patience = 10_000): Promise<HealthAnswer> {
   const started = performance.now();
-  const answer = await fetch(url, { signal: AbortSignal.timeout(10_000), headers: { 'user-agent': 'slipway' } }).then(
-    async (response) => ({ status: response.status, body: (await response.text()).slice(0, 2_000) }),
-    (error: unknown) => ({ status: 0, body: reasonOf(error) }),
-  );
+  const answer = await follow(url, AbortSignal.timeout(patience)).catch((error: unknown) => ({
+    status: 0,
+    body: reasonOf(error),
+  }));
   return { ...answer, ms: performance.now() - started };
 }
 
-/** fetch says "fetch failed" and keeps the reason as its cause. */
+async function follow(url: string, signal: AbortSignal): Promise<Omit<HealthAnswer, 'ms'>> {
+  let at = url;
+  let redirected: { readonly location?: string } = {};
+  for (let redirects = 0; ; redirects += 1) {
+    const response = await fetch(at, { redirect: 'manual', signal, headers: { 'user-agent': 'slipway' } });
+    const next = response.status >= 300 && response.status < 400 ? response.headers.get('location') : null;
+    const target = next === null ? null : URL.parse(next, at);
+    if (target !== null) redirected = { location: target.href };
+    if (target === null || redirects >= 5 || target.hostname !== new URL(at).hostname) {
+      const server = response.headers.get('server');
+      const body = await beginning(response);
+      return { status: response.status, body, ...redirected, ...(server === null ? {} : { server }) };
+    }
+    await response.body?.cancel();
+    at = target.href;
+  }
+}
+
+/** The first 2,000 bytes or so, however long the body is. */
+async function beginning(response: Response): Promise<string> {
+  let read = '';
+  const decoder = new TextDecoder();
+  const chunks: AsyncIterable<Uint8Array> | undefined = response.body ?? undefined;
+  if (chunks === undefined) return '';
+  for await (const chunk of chunks) {
+    read += decoder.decode(chunk, { stream: true });
+    // Leaving the loop cancels the rest.
+    if (read.length >= 2_000) break;
+  }
+  return read.slice(0, 2_000);
+}
+
+/** fetch says "fetch failed" and keeps the reason as its cause; of several addresses, each with its own. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message || error.cause.name : error.message;
+  const cause = part(error, 'cause');
+  if (typeof cause !== 'object' || cause === null) return text(error, 'message') || String(error);
+  const errors = part(cause, 'errors');
+  const first: unknown = Array.isArray(errors) ? errors[0] : undefined;
+  const message = text(cause, 'message') || text(first, 'message') || text(cause, 'name');
+  const code = text(cause, 'code');
+  return code === '' || message.includes(code) ? message : `${message} (${code})`;
+}
+
+function part(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+}
+
+function text(value: unknown, name: string): string {
+  const found = part(value, name);
+  return typeof found === 'string' ? found : '';
 }
