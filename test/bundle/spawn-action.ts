@@ -9,16 +9,23 @@ export interface ActionRun {
   readonly output: string;
   readonly outputs: Readonly<Record<string, string>>;
   readonly summary: string;
+  /** From the cancel to the end of the process; undefined without a cancel. */
+  readonly secondsAfterCancel: number | undefined;
 }
 
 export interface SpawnOptions {
   readonly inputs: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Cancels as the runner does, with SIGINT, when the output first matches. */
+  readonly cancelAt?: RegExp;
 }
 
 /** Runs an action's committed bundle as the runner does: inputs, files for outputs and summary, nothing else of our environment. */
-export async function spawnAction(action: string, { inputs, env = {}, cwd }: SpawnOptions): Promise<ActionRun> {
+export async function spawnAction(
+  action: string,
+  { inputs, env = {}, cwd, cancelAt }: SpawnOptions,
+): Promise<ActionRun> {
   const scratch = await mkdtemp(join(tmpdir(), 'slipway-bundle-'));
   try {
     const files = {
@@ -45,14 +52,23 @@ export async function spawnAction(action: string, { inputs, env = {}, cwd }: Spa
       },
     });
     let output = '';
-    child.stdout.on('data', (data: Buffer) => (output += data.toString()));
-    child.stderr.on('data', (data: Buffer) => (output += data.toString()));
+    let cancelled: number | undefined;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (data: Buffer) => {
+        output += data.toString();
+        if (cancelled === undefined && cancelAt?.test(output) === true) {
+          cancelled = performance.now();
+          child.kill('SIGINT');
+        }
+      });
+    }
     const exitCode = await new Promise<number | null>((resolve, reject) =>
       child.on('error', reject).on('close', resolve),
     );
     return {
       exitCode,
       output,
+      secondsAfterCancel: cancelled === undefined ? undefined : (performance.now() - cancelled) / 1_000,
       outputs: parseOutputs(await readFile(files.GITHUB_OUTPUT, 'utf8')),
       summary: await readFile(files.GITHUB_STEP_SUMMARY, 'utf8'),
     };
