@@ -4,8 +4,9 @@ import type { HealthAnswer } from '../../actions/deploy-ecs/src/health.ts';
 import { observe, type ObservePorts } from '../../actions/deploy-ecs/src/observe.ts';
 import { planDeploy } from '../../actions/deploy-ecs/src/plan.ts';
 import { report } from '../../actions/deploy-ecs/src/report.ts';
-import { ActionError } from '../../shared/core/errors.ts';
-import { at, deployment, inputsOf, revisionArn, taskDefinition } from '../kit/ecs.ts';
+import type { TargetState } from '../../shared/aws/elbv2.ts';
+import { ActionError, AwsError } from '../../shared/core/errors.ts';
+import { at, deployment, inputsOf, observed, revisionArn, stoppedTask, taskDefinition } from '../kit/ecs.ts';
 import { denied, FakeEcs, throttled } from '../kit/fake-ecs.ts';
 import { VirtualClock } from '../kit/virtual-clock.ts';
 
@@ -16,6 +17,7 @@ interface World {
   readonly cancel: () => void;
   readonly ports: ObservePorts & ApplyPorts;
   log: string[];
+  targets: TargetState[];
   health: HealthAnswer;
 }
 
@@ -31,6 +33,7 @@ function world(special: ConstructorParameters<typeof FakeEcs>[1] = {}): World {
     lines,
     cancel: () => controller.abort(new ActionError('Cancelled', 'the run was cancelled (SIGINT)')),
     log: [],
+    targets: [],
     health: { status: 200, ms: 5, body: 'ok' },
     ports: {
       services: ecs,
@@ -46,7 +49,7 @@ function world(special: ConstructorParameters<typeof FakeEcs>[1] = {}): World {
         read: async (_, token) => ({ lines: made.log.slice(Number(token ?? 0)), next: String(made.log.length) }),
         tail: async () => made.log,
       },
-      balancers: { targetHealth: async () => [] },
+      balancers: { targetHealth: async () => made.targets },
       ask: async () => made.health,
     },
   };
@@ -353,6 +356,20 @@ describe('a deployment that fails', () => {
     expect(w.ecs.calls.filter((call) => call.startsWith('register'))).toHaveLength(1);
   });
 
+  test('at a call that is denied: the diagnosis has action, resource and statement', async () => {
+    const w = world();
+    const message =
+      'ECS RegisterTaskDefinition was denied: User: arn:aws:sts::123456789012:assumed-role/deploy/x is not authorized to perform: iam:PassRole on resource: arn:aws:iam::1:role/task because no identity-based policy allows the iam:PassRole action';
+    const details = { service: 'ECS', operation: 'RegisterTaskDefinition', hint: 'Add this statement: {}' };
+    w.ecs.failures.set('registerTaskDefinition', [new AwsError('AccessDeniedException', message, details)]);
+    const inputs = inputsOf({ image: 'app:2' });
+    const plan = planDeploy(inputs, await observe(inputs, w.ports));
+    const { outputs } = report(plan, await apply(plan, w.ports));
+    expect(outputs['diagnosis']).toMatch(
+      /^The call ECS RegisterTaskDefinition was denied\..*role deploy has no permission for iam:PassRole on arn:aws:iam::1:role\/task\. Fix: Add this statement: \{\}\.$/,
+    );
+  });
+
   test('at the registration: the service is not touched', async () => {
     const w = world();
     w.ecs.failures.set('registerTaskDefinition', [denied('RegisterTaskDefinition')]);
@@ -382,6 +399,40 @@ describe('paused', () => {
       expect([result.outcome, result.failure?.code, result.health]).toEqual(['paused', code, undefined]);
       expect(w.ecs.updates).toHaveLength(1);
     }
+  });
+
+  test('shows how a person decides, and what happens without', async () => {
+    for (const pausedIs of ['red', 'green']) {
+      const w = pausing();
+      const result = await run(w, { 'paused-is': pausedIs });
+      const deploymentArn = 'arn:aws:ecs:us-east-1:123456789012:service-deployment/shop/api/r2';
+      const command = `aws ecs continue-service-deployment --service-deployment-arn ${deploymentArn} --hook-id h`;
+      expect(result.decide).toEqual([
+        `${command} --action CONTINUE --region us-east-1`,
+        `${command} --action ROLLBACK --region us-east-1`,
+      ]);
+      expect(result.detail).toMatch(/Without a decision until 2026-01-01T02:30:00\.000Z, AWS rolls it back\.$/);
+      expect(w.lines).toContain(`  ${result.decide[0]}`);
+      const { summary } = report(planDeploy(inputsOf(), observed()), result);
+      expect(summary).toContain(result.decide.join('\n'));
+    }
+  });
+
+  test('quotes what a shell would read otherwise', async () => {
+    const w = world();
+    w.ecs.onUpdate = (own) => {
+      const hook = {
+        id: "h'; rm -rf /",
+        status: 'AWAITING_ACTION',
+        target: '',
+        expiresAt: undefined,
+        timeoutAction: '',
+      };
+      w.ecs.keepRecord(own, { hooks: [hook] });
+    };
+    const { decide, detail } = await run(w);
+    expect(decide[0]).toContain(String.raw`--hook-id 'h'\''; rm -rf /' --action`);
+    expect(detail).not.toContain('Without a decision');
   });
 });
 
@@ -545,6 +596,64 @@ describe('health-check-url', () => {
     };
     expect(await run(w, values)).toMatchObject({ outcome: 'rolled-back', running: old });
     expect(w.ecs.writes.slice(1)).toEqual(['updateService backend:2', 'updateService backend:1']);
+  });
+
+  const running = (w: World, name: string, { revision, second }: { revision: string; second: number }): void => {
+    const arn = `arn:aws:ecs:us-east-1:123456789012:task/shop/${name}`;
+    const startedAt = at(second);
+    w.ecs.tasks.set(
+      arn,
+      stoppedTask({ arn, taskDefinition: revision, lastStatus: 'RUNNING', stopCode: '', stoppedReason: '', startedAt }),
+    );
+  };
+  const balanced = { loadBalancers: [{ targetGroup: 'arn:x:targetgroup/api/1', container: 'fastapi', port: 8000 }] };
+
+  test('that never answers has a diagnosis: target health of that moment, and the log of a task that runs', async () => {
+    const w = world(balanced);
+    w.health = { status: 503, ms: 7, body: 'no database, token=s3cr3t' };
+    w.log = ['connection to server at "db", port 5432 failed: timeout expired', 'password=s3cr3t'];
+    w.targets = [{ id: '10.0.0.9', port: 8000, state: 'unhealthy', reason: 'Target.Timeout', description: '' }];
+    for (const [name, revision, second] of [
+      ['old', old, 9],
+      ['ours', fresh, 5],
+      ['newest', fresh, 6],
+    ] as const)
+      running(w, name, { revision, second });
+    const read: string[] = [];
+    const ports = {
+      ...w.ports,
+      logs: { ...w.ports.logs, tail: async ({ stream }: { stream: string }) => (read.push(stream), w.log) },
+    };
+    const result = await run({ ...w, ports }, values);
+    expect(read).toEqual(['ecs/fastapi/newest']);
+    expect(result).toMatchObject({ outcome: 'rolled-back', health: { status: 503, body: 'no database, token=***' } });
+    expect(result.failure?.message).toMatch(
+      /^api\.example\.com answers 503\. Evidence: https:.* after 7 ms; target 10\.0\.0\.9:8000 unhealthy, Target\.Timeout; log line of fastapi: .*port 5432.*Fix: .*on port 5432.* did not answer with 2xx within a minute\. Rolled back/,
+    );
+    expect(JSON.stringify(result) + w.lines.join('\n')).not.toContain('s3cr3t');
+  });
+
+  test('that cannot be explained is red all the same, and says what could not be read', async () => {
+    const w = world(balanced);
+    w.health = { status: 502, ms: 7, body: '' };
+    w.ports.balancers.targetHealth = () => Promise.reject(denied('DescribeTargetHealth'));
+    w.ecs.failures.set('runningTasks', [denied('ListTasks')]);
+    const { failure } = await run(w, values);
+    expect(failure?.code).toBe('HealthCheckFailed');
+    expect(failure?.message).toContain(
+      'not readable: running tasks (AccessDeniedException), target health (AccessDeniedException)',
+    );
+  });
+
+  test('that answers slowly is green, with a warning that says why', async () => {
+    const w = world();
+    w.health = { status: 200, ms: 3_500, body: 'ok' };
+    const inputs = inputsOf({ image: 'app:2', ...values });
+    const plan = planDeploy(inputs, await observe(inputs, w.ports));
+    const result = await apply(plan, w.ports);
+    expect(result).toMatchObject({ outcome: 'succeeded', running: fresh, failure: undefined, diagnosis: undefined });
+    expect(w.lines.find((line) => line.startsWith('! '))).toMatch(/answers slowly.*Add indexes/);
+    expect(report(plan, result).summary).toContain('⚠️ slow: status 200: ok');
   });
 });
 

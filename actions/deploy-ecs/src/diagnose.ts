@@ -70,7 +70,7 @@ export function diagnoseDenial(error: unknown): Diagnosis | undefined {
   if (denial === undefined && !/ was denied\b/.test(error.message)) return undefined;
   return {
     what: `The call ${error.service} ${error.operation} was denied`,
-    evidence: [clip(error.message, 800)],
+    evidence: [clip(error.message.replace(/^.*? was denied(?:: )?/, '') || error.message, 800)],
     cause: denial === undefined ? 'the role that runs the action may not make this call' : explainDenial(denial).cause,
     fix: clip(error.hint ?? 'give the role that runs the action the permission for this call', 1_200),
     logs: [],

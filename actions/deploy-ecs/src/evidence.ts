@@ -45,7 +45,7 @@ export async function gatherEvidence(scene: Scene, ports: EvidencePorts): Promis
   const [logs, targets] = await Promise.all([lastLogs(scene, ports, reader), allTargets(scene, ports, reader)]);
   const events = (service?.events ?? []).filter(({ at }) => since === undefined || at === undefined || at >= since);
   const sensitive = sensitiveValues(definition);
-  const { missing } = reader;
+  const missing = reader.missing.toSorted();
   return { reason, definition, service, failures, events, targets, logs, health, changes, missing, sensitive };
 }
 
