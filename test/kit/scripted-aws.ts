@@ -9,6 +9,8 @@ export interface ScriptedCall {
   readonly input: Readonly<Record<string, unknown>>;
   /** When it came in, by the clock that the kit was given. */
   readonly at: number;
+  /** A fault was scripted for it. */
+  readonly broken: boolean;
 }
 
 /** An answer's body, or an error's name and message. */
@@ -51,10 +53,11 @@ export class ScriptedAws {
       let body = '';
       request.on('data', (data: Buffer) => (body += data.toString()));
       request.on('end', () => {
-        const call = { ...readCall(request, body), at: now() };
-        const index = this.calls.filter(({ operation }) => operation === call.operation).length;
+        const asked = readCall(request, body);
+        const index = this.calls.filter(({ operation }) => operation === asked.operation).length;
+        const fault = this.#faults.get(asked.operation)?.shift() ?? {};
+        const call = { ...asked, at: now(), broken: Object.keys(fault).length > 0 };
         this.calls.push(call);
-        const fault = this.#faults.get(call.operation)?.shift() ?? {};
         if (fault.drop === 'before') {
           request.socket.destroy();
           return;
@@ -95,7 +98,7 @@ function errorOf(name: string, { message = `scripted ${name}`, status = 400 }: F
   return { __type: name, message, httpStatus: status };
 }
 
-function readCall(request: IncomingMessage, body: string): Omit<ScriptedCall, 'at'> {
+function readCall(request: IncomingMessage, body: string): Omit<ScriptedCall, 'at' | 'broken'> {
   const target = request.headers['x-amz-target'];
   if (typeof target === 'string') {
     const dot = target.lastIndexOf('.');

@@ -146,11 +146,11 @@ export class EcsWorld {
   answer(call: ScriptedCall): Answer {
     const { operation } = call;
     this.onCall(operation, 'before');
-    const said = this.#denies(operation) ? denial(call) : this.#answer(call);
+    // What is kept may change before it is sent.
+    const said = structuredClone(this.#denies(operation) ? denial(call) : this.#answer(call));
     this.onCall(operation, 'after');
     if (!('__type' in said)) for (const [path, value] of texts(said, '')) this.served.add(`${path}=${value}`);
-    // What is kept may change before it is sent.
-    return structuredClone(said);
+    return said;
   }
 
   /** A deployment of the list, by name: `old`, `ours` (of the first UpdateService), `back` (of the second), or a neighbour's. */
@@ -399,7 +399,8 @@ export class EcsWorld {
     const breaker = deploymentConfiguration['deploymentCircuitBreaker'] as Wire | undefined;
     const { records } = this.#given;
     const own = !name.startsWith('history') && name !== 'old';
-    if (own && records === 'none') return;
+    // AWS's own rollback is a part of the deployment that failed.
+    if (name === 'rollback' || (own && records === 'none')) return;
     this.#visible.set(name, own && typeof records === 'number' ? this.#now() + records : 0);
     this.#records.set(name, {
       serviceDeploymentArn: inService('service-deployment', `record-of-${name}`),

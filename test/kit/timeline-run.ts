@@ -77,7 +77,7 @@ export async function runTimeline(
     shown: { ...end, log: lines.map(({ text }) => text).join('\n'), took: (clock.now() - started) / 1000 },
     timed: {
       verdictAfter: verdictAfter(),
-      readsPerMinute: readsPerMinute(played.aws.calls, verdictAt() ?? clock.now()),
+      readsPerMinute: readsPerMinute(played.aws.calls, verdict()),
     },
     played,
   };
@@ -96,27 +96,29 @@ export async function runTimeline(
   }
 
   /** The watch looks at the service once it knows; what comes after the diagnosis is the way back. */
-  function verdictAt(): number | undefined {
-    const diagnosed = lines.find(({ text }) => text.includes('Likely cause: '))?.at ?? Infinity;
+  function verdict(): ScriptedCall | undefined {
+    const diagnosed = lines.find(({ text }) => /likely cause/i.test(text))?.at ?? Infinity;
     return played.aws.calls.findLast(
       ({ operation, at }) => /^DescribeService(?:s|Deployments)$/.test(operation) && at <= diagnosed,
-    )?.at;
+    );
   }
 
   function verdictAfter(): number | undefined {
     const endedAt = played.endedAt();
-    const at = verdictAt();
+    const at = verdict()?.at;
     return endedAt === undefined || at === undefined ? undefined : (at - endedAt) / 1000;
   }
 }
 
 const told = ({ code, message, hint = '' }: ActionError): string => `${code}: ${message} ${hint}`;
 
-/** Between our first UpdateService and `until`. */
-export function readsPerMinute(calls: readonly ScriptedCall[], until: number): number {
-  const from = calls.find(({ operation }) => operation === 'UpdateService')?.at ?? Infinity;
+/** From our first UpdateService to the look that told the verdict; what the SDK asks again is not the action's own. */
+export function readsPerMinute(calls: readonly ScriptedCall[], verdict: ScriptedCall | undefined): number {
+  const from = calls.findIndex(({ operation }) => operation === 'UpdateService');
+  if (from === -1 || verdict === undefined) return 0;
   const reads = calls
-    .filter(({ operation, at }) => /^(?:Describe|List|Get|BatchGet)/.test(operation) && at >= from && at <= until)
+    .slice(from, calls.indexOf(verdict) + 1)
+    .filter(({ operation, broken }) => !broken && /^(?:Describe|List|Get|BatchGet)/.test(operation))
     .map(({ at }) => at);
   return Math.max(0, ...reads.map((start) => reads.filter((at) => at >= start && at < start + 60_000).length));
 }
