@@ -152,8 +152,10 @@ function quoted(facts: Facts): readonly string[] {
     const at = `target ${id}${port === undefined ? '' : `:${port}`}`;
     said.push(`${at} ${[state, why, description].filter((part) => part !== '').join(', ')}`);
   }
-  const telling = events.find(({ message }) => /unable|fail|unhealthy|error/i.test(message));
-  if (telling !== undefined && !said.includes(telling.message)) said.push(telling.message);
+  const telling = [/unable|unhealthy|error/i, /fail/i]
+    .map((words) => events.find(({ message }) => words.test(message))?.message)
+    .find((message) => message !== undefined);
+  if (telling !== undefined) said.push(telling.replace(/\.$/, ''));
   if (missing.length > 0) said.push(`not readable: ${few(missing)}`);
   return said;
 }

@@ -18,5 +18,7 @@ const main = async (io: ActionIo): Promise<ActionReport> => {
 await runAction(main, {
   onFailure: (error) => ({
     outcome: error instanceof ActionError && error.code === 'Cancelled' ? 'cancelled' : 'failed',
+    // Before the deployment there is nothing to find out about: the error says what failed, its hint what to do.
+    diagnosis: error instanceof ActionError ? [error.message, error.hint ?? ''].join(' ').trim() : '',
   }),
 });
