@@ -81,7 +81,7 @@ export const healthRules: readonly Rule[] = [
     cause: `${host} does not speak TLS as it should on that port: most often https:// is asked of a port that speaks HTTP`,
     fix: 'Correct the scheme or the port of health-check-url, or the protocol of the listener',
   })),
-  noAnswer('health-timeout', /time-?d? ?-?out|TimeoutError|ETIMEDOUT|UND_ERR_\w*TIMEOUT|aborted/i, (host, facts) => ({
+  noAnswer('health-timeout', /timed? ?-?out|aborted/i, (host, facts) => ({
     cause: `${host} did not answer in time: a security group drops the packets of the runner, the load balancer is internal, or the program hangs${targetText(facts)}`,
     fix: `Let the runner’s network in on the load balancer’s security group (an internal one needs a runner in the VPC); otherwise look for slow start or slow queries in the log group ${facts.names.logGroup}`,
     ...loggedIn(facts),

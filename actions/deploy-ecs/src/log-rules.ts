@@ -124,7 +124,7 @@ const database: readonly LogRule[] = [
         found ?? (driver === undefined || (last(facts, /redis|:6379/i)?.line ?? -1) > driver.line ? undefined : bare);
       if (
         at === undefined ||
-        /authentication failed|does not exist|pg_hba|translate host|not known|canceling statement|QueryCanceled/i.test(
+        /authentication failed|does not exist|pg_hba|translate host|not known|canceling statement|QueryCanceled|QueuePool|pool ?timeout/i.test(
           at.text,
         )
       )
@@ -232,7 +232,7 @@ const unknownHost = rule(
 const program: readonly LogRule[] = [
   rule(
     'missing-variable',
-    /KeyError: \\?['"]([A-Z][A-Z0-9_]+)\\?['"]|environment variable:? [\\'"`]*([A-Z][A-Z0-9_]+)|missing (?:required )?(?:env(?:ironment)?|configuration|variables?)[^:]*: ?[\\'"`]*([A-Z][A-Z0-9_]+)|([A-Z][A-Z0-9_]{2,})[\\'"`]* (?:environment variable )?(?:is not set|is required|must be set|is missing|not found in environment)/,
+    /KeyError: \\?['"]([A-Z][A-Z0-9_]+)\\?['"]|environment variable:? [\\'"`]*([A-Z][A-Z0-9_]+)|[Mm]issing (?:required )?(?:env(?:ironment)?|configuration|variables?)[^:]*: ?[\\'"`]*([A-Z][A-Z0-9_]+)|([A-Z][A-Z0-9_]{2,})[\\'"`]* (?:environment variable )?(?:is not set|is required|must be set|is missing|not found in environment)/,
     ({ match }, facts) => {
       const name = match[1] ?? match[2] ?? match[3] ?? match[4] ?? '';
       return missingVariable(name, facts);
@@ -275,7 +275,7 @@ const program: readonly LogRule[] = [
       };
     },
   ),
-  rule('port-in-use', /address already in use|EADDRINUSE|port is already allocated/i, (_, facts) => ({
+  rule('port-in-use', /address already in use|port is already allocated/i, (_, facts) => ({
     cause:
       'two programs of the task want the same port: containers of one task share its network (awsvpc), or the program starts twice',
     fix: `Give each container of the task a port of its own (portMappings; ${facts.container.name ?? 'the main one'} has ${facts.names.port ?? 'none'}), and start one server only`,

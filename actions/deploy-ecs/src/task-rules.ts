@@ -5,7 +5,7 @@ import { exitedContainer, few, lastPart, livedSeconds, type Facts, type Finding,
 import { memoryText, readLog } from './log-rules.ts';
 
 const noWay =
-  /i\/o timeout|timed? ?out|no such host|no route to host|network is unreachable|connection (?:refused|issue|reset)|request canceled|context (?:canceled|deadline)|deadline exceeded|network configuration|signal: killed|could not connect/i;
+  /timed? ?out|no such host|no route to host|network is unreachable|connection (?:refused|issue|reset)|request canceled|context (?:canceled|deadline)|deadline exceeded|network configuration|signal: killed|could not connect/i;
 const refused = /\b40[13]\b|no basic auth|access ?denied|\bdenied\b|not authorized|unauthorized|permissions to pull/i;
 
 /** The first line that fits all the patterns. */
@@ -648,9 +648,7 @@ const lateRules: readonly Rule[] = [
   {
     name: 'draining-slow',
     find: (facts) => {
-      const draining = facts.unhealthy.filter(
-        ({ state, reason }) => state === 'draining' || reason === 'Target.DeregistrationInProgress',
-      );
+      const draining = facts.unhealthy.filter(({ state }) => state === 'draining');
       if (draining.length === 0) return undefined;
       return {
         what: `The old tasks were still being drained from ${facts.names.targetGroup} when the time was up`,

@@ -976,6 +976,221 @@ describe('the one paragraph', () => {
   });
 });
 
+/** Other words for the same, as AWS, drivers and frameworks have them: by what they have to be taken for. */
+const inLogs: Readonly<Record<string, readonly string[]>> = {
+  'database-password': [
+    'asyncpg.exceptions.InvalidPasswordError: password authentication failed for user "app"',
+    'FATAL:  role "app" does not exist',
+  ],
+  'database-tls': [
+    'FATAL: no pg_hba.conf entry for host "1.2.3.4", user "a", database "b", SSL off',
+    'psycopg2.OperationalError: sslmode value "x" invalid',
+    'PostgreSQL server at "db:5432" rejected SSL upgrade',
+    'server does not support SSL, but SSL was required',
+    'FATAL: SSL connection is required. Please specify SSL options and retry.',
+  ],
+  'database-connections': ['FATAL: sorry, too many clients already', 'FATAL: too many connections for role "app"'],
+  'database-permission': ['ERROR: permission denied for schema public', 'permission denied for sequence ids_seq'],
+  'database-schema': [
+    "alembic.util.exc.CommandError: Can't locate revision identified by 'abc'",
+    'column orders.total does not exist',
+    'UndefinedColumnError: x',
+  ],
+  'database-unreachable': [
+    'could not connect to server: Connection timed out',
+    'psycopg.OperationalError: connection is bad: timeout',
+    'Error: connect ETIMEDOUT 10.0.0.5:5432',
+    'postgres: dial tcp 10.0.0.5:5432: connect: connection refused',
+    'asyncpg: connection timed out',
+    'psycopg2.OperationalError: Network is unreachable',
+    "OSError: Multiple exceptions: [Errno 111] Connect call failed ('10.0.0.5', 5432)",
+  ],
+  'unknown-host': [
+    'socket.gaierror: [Errno -2] Name or service not known',
+    'nodename nor servname provided, or not known',
+    'socket.gaierror: [Errno -3] Temporary failure in name resolution',
+    'Error: getaddrinfo ENOTFOUND db.internal',
+    'Error: getaddrinfo EAI_AGAIN db.internal',
+    'dial tcp: lookup db.internal: no such host',
+  ],
+  'redis-unreachable': [
+    'redis.exceptions.TimeoutError: Timeout connecting to server',
+    'Error: connect ECONNREFUSED 10.0.0.6:6379',
+    "ConnectionRefusedError: [Errno 111] Connect call failed ('10.0.0.6', 6379)",
+    'redis: connection reset by peer',
+  ],
+  'redis-refused-login': ['WRONGPASS invalid username-password pair or user is disabled.'],
+  's3-access-denied': [
+    'S3ServiceException: AccessDenied',
+    'AccessDenied: Access Denied',
+    'An error occurred (AccessDenied) when calling the HeadBucket operation: Forbidden',
+  ],
+  'task-role-denied': ['An error occurred (AccessDeniedException) when calling the GetSecretValue operation: no'],
+  'no-credentials': [
+    'CredentialsProviderError: Could not load credentials from any providers',
+    'botocore: Unable to locate credentials',
+  ],
+  'missing-variable': [
+    'RuntimeError: environment variable DATABASE_URL is not set',
+    'Error: Missing required environment variables: SESSION_SECRET',
+    'ValueError: SESSION_SECRET must be set',
+    'panic: SESSION_SECRET is required',
+    'SESSION_SECRET not found in environment',
+    '{"message": "KeyError: \'SESSION_SECRET\'"}',
+  ],
+  'missing-setting': [
+    String.raw`{"exc": "1 validation error for Settings\ndatabase_url\n  Field required [type=missing]"}`,
+  ],
+  'invalid-setting': ['2 validation errors for Settings', '1 validation error for AppConfig'],
+  'module-missing': [
+    "ImportError: cannot import name 'x' from 'y'",
+    "Error: Cannot find module '/app/dist/main.js'",
+    "Error [ERR_MODULE_NOT_FOUND]: Cannot find package 'express'",
+    'ERROR: Error loading ASGI app. Could not import module "main".',
+    'ERROR: Error loading ASGI app. Attribute "app" not found in module "main".',
+  ],
+  'port-in-use': [
+    'Error: listen EADDRINUSE: address already in use :::8000',
+    'OSError: [Errno 98] Address already in use',
+    'bind: port is already allocated',
+  ],
+  'read-only': ['Error: EROFS: read-only file system, open'],
+  'file-permission': [
+    "Error: EACCES: permission denied, open '/app/x'",
+    'PermissionError: not allowed',
+    'Error: listen EACCES: permission denied 0.0.0.0:80',
+  ],
+  'out-of-heap': [
+    'MemoryError',
+    'java.lang.OutOfMemoryError: Java heap space',
+    'OSError: [Errno 12] Cannot allocate memory',
+  ],
+  'slow-queries': [
+    'ERROR: canceling statement due to statement timeout',
+    'LOG: duration: 12345.678 ms statement: SELECT',
+    'sqlalchemy.exc.TimeoutError: QueuePool limit of size 5 overflow 10 reached, connection timed out, timeout 30.00',
+    '[CRITICAL] WORKER TIMEOUT (pid:8)',
+    'slow query: 4.2 s',
+    'psycopg_pool.PoolTimeout: pool timeout',
+  ],
+  cors: [
+    'Disallowed CORS origin',
+    'CORS request from https://a.example was blocked',
+    'Error: Origin https://a.example is not allowed',
+    '"OPTIONS /x HTTP/1.1" 403',
+  ],
+};
+
+test.each(Object.entries(inLogs).flatMap(([name, texts]) => texts.map((text) => [name, text] as const)))(
+  'in a log %s: %s',
+  (name, text) => expect(rulesOf(evidence(crashed('starting', text)))).toEqual(['crash-with-known-log', name]),
+);
+
+test.each([
+  'INFO: 10.0.0.7:1 - "GET /health HTTP/1.1" 200 OK',
+  'INFO: Application startup complete.',
+  'connected to redis and to the database',
+  'Traceback (most recent call last):',
+  "KeyError: 'lower case'",
+  'TimeoutError',
+  'npm warn deprecated x',
+])('a line that tells nothing: %s', (text) => expect(rulesOf(evidence(crashed(text)))).toEqual(['crash']));
+
+test('a time-out without a word of which service is the database’s only when nothing else was spoken of later', () => {
+  const rules = rulesOf(evidence(crashed('File "asyncpg/connection.py"', 'redis: connecting', 'TimeoutError')));
+  expect(rules).not.toContain('database-unreachable');
+});
+
+const stopReasons: Readonly<Record<string, readonly string[]>> = {
+  'pull-network': [
+    'CannotPullContainerError: Error response from daemon: Get https://x: net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)',
+    'CannotPullContainerError: context canceled',
+    'CannotPullContainerError: dial tcp 1.2.3.4:443: connect: no route to host',
+    'CannotPullContainerError: dial tcp 1.2.3.4:443: connect: network is unreachable',
+    'CannotPullContainerError: dial tcp 1.2.3.4:443: connect: connection refused',
+    'CannotPullContainerError: read: connection reset by peer',
+    'CannotPullContainerError: context deadline exceeded',
+    'CannotPullContainerError: The task can’t pull the image. Check your network configuration',
+    'CannotPullContainerError: timed out',
+  ],
+  'pull-not-found': [
+    'CannotPullContainerError: API error (404): repository x/y not found',
+    'CannotPullContainerError: RepositoryNotFoundException',
+    'CannotPullContainerError: no such image',
+  ],
+  'pull-denied': [
+    "CannotPullContainerError: pull access denied for x, repository does not exist or may require 'docker login'",
+    'CannotPullContainerError: no basic auth credentials',
+    'CannotPullContainerError: unexpected status 401 Unauthorized',
+    'CannotPullContainerError: unauthorized: authentication required',
+    'CannotPullContainerError: Check that the role has the permissions to pull images from the registry.',
+  ],
+  'pull-rate-limit': [
+    'CannotPullContainerError: toomanyrequests: Rate exceeded',
+    'CannotPullContainerError: You have reached your pull rate limit.',
+    'CannotPullContainerError: too many requests',
+  ],
+  'pull-platform': [
+    'CannotPullContainerError: no match for platform in manifest',
+    'CannotPullContainerError: no matching manifest for linux/arm64 in the manifest list entries',
+    'CannotPullContainerError: image with reference x was found but does not match the specified platform',
+  ],
+  'secret-missing': [
+    `${init}unable to retrieve secrets from ssm: invalid parameters: /a/b`,
+    `${init}unable to retrieve secret from asm: can't find the specified secret value for staging label: AWSCURRENT`,
+  ],
+  'secret-json-key': [
+    `${init}unable to retrieve secret from asm: service call has been retried 1 time(s): invalid character '\\'' looking for beginning of value`,
+  ],
+  'secret-network': [
+    `${init}unable to retrieve secrets from ssm: There is a connection issue between the task and AWS Systems Manager.`,
+  ],
+  'secret-key': [
+    `${init}unable to retrieve secret from asm: ${denied('kms:Decrypt', 'arn:aws:kms:x:1:key/k', 'shop-execution')}`,
+  ],
+  'log-group-missing': [
+    'ResourceInitializationError: failed to initialize logging driver: the log group does not exist',
+  ],
+  'role-not-assumable': ['ECS was unable to assume role "x"', 'ECS was unable to assume the service linked role.'],
+  'no-capacity': [
+    'RESOURCE:MEMORY',
+    'SpotInterruption: your Spot task was interrupted',
+    'insufficient memory available',
+  ],
+  'container-unhealthy': ['Task failed container health checks'],
+};
+
+test.each(Object.entries(stopReasons).flatMap(([name, texts]) => texts.map((text) => [name, text] as const)))(
+  'a stop reason for %s: %s',
+  (name, text) => expect(rulesOf(evidence(notStarted(text)))).toEqual([name]),
+);
+
+const noAnswers: Readonly<Record<string, readonly string[]>> = {
+  'health-dns': ['getaddrinfo EAI_AGAIN a', 'getaddrinfo EAI_NODATA a'],
+  'health-timeout': [
+    'Connect Timeout Error (UND_ERR_CONNECT_TIMEOUT)',
+    'connect ETIMEDOUT 1.2.3.4:443',
+    'TimeoutError',
+  ],
+  'health-reset': ['other side closed (UND_ERR_SOCKET)', 'write EPIPE', 'terminated', 'socket hang up'],
+  'health-certificate-issuer': [
+    'unable to verify the first certificate (UNABLE_TO_VERIFY_LEAF_SIGNATURE)',
+    'unable to get local issuer certificate (UNABLE_TO_GET_ISSUER_CERT_LOCALLY)',
+    'self signed certificate',
+  ],
+  'health-certificate-name': ["Hostname/IP does not match certificate's altnames"],
+  'health-tls': [
+    'sslv3 alert handshake failure (ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE)',
+    'write EPROTO 1:error',
+    'ERR_SSL_PACKET_LENGTH_TOO_LONG',
+  ],
+};
+
+test.each(Object.entries(noAnswers).flatMap(([name, texts]) => texts.map((text) => [name, text] as const)))(
+  'no answer for %s: %s',
+  (name, body) => expect(rulesOf(evidence(answers({ body })))).toEqual([name]),
+);
+
 describe('on one screen', () => {
   const long = 'é'.repeat(3_000);
   const much = evidence({
