@@ -121,24 +121,30 @@ function plainLines(event: string): readonly string[] {
 /** Of what comes from outside more is never looked at: patterns take longer the longer a text is. */
 const longest = 4_000;
 
-/** The essential container that ended badly; a task that never started has no exit code, and perhaps a reason. */
+/**
+ * The essential container that ended the task, or kept it from starting. When one ends, ECS stops the others: what ended by itself is
+ * looked for first, then what a signal ended.
+ */
 export function exitedContainer(
-  task: TaskState,
+  { containers, stopCode }: TaskState,
   definition: TaskDefinitionRequest,
 ): TaskState['containers'][number] | undefined {
-  const essential = new Set(
-    (definition.containerDefinitions ?? []).flatMap(({ name = '', essential: is }) => (is === false ? [] : [name])),
+  const optional = new Set(
+    (definition.containerDefinitions ?? []).flatMap(({ name = '', essential }) => (essential === false ? [name] : [])),
   );
-  const { containers, stopCode } = task;
+  const essential = containers.filter(({ name }) => !optional.has(name));
+  const ended = essential.filter(({ exitCode }) => exitCode !== undefined);
+  const exited = stopCode === 'EssentialContainerExited';
   return (
-    containers.find(({ name, exitCode }) => essential.has(name) && exitCode !== undefined && exitCode !== 0) ??
-    containers.find(({ name, reason }) => essential.has(name) && reason !== '') ??
-    (stopCode === 'EssentialContainerExited'
-      ? (containers.find(({ name, exitCode }) => essential.has(name) && exitCode !== undefined) ??
-        containers.find(({ exitCode }) => exitCode !== undefined))
-      : undefined)
+    ended.find(({ exitCode = 0 }) => exitCode !== 0 && !bySignal.has(exitCode)) ??
+    essential.find(({ exitCode, reason }) => reason !== '' && exitCode !== 0) ??
+    (exited ? ended.find(({ exitCode }) => exitCode === 0) : undefined) ??
+    ended.find(({ exitCode }) => exitCode !== 0)
   );
 }
+
+/** SIGKILL and SIGTERM, as ECS sends them. */
+const bySignal: ReadonlySet<number> = new Set([137, 143]);
 
 function failedContainer(crashed: readonly TaskState[], definition: TaskDefinitionRequest): ContainerDefinition {
   const containers = definition.containerDefinitions ?? [];

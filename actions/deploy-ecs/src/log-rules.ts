@@ -70,7 +70,7 @@ const database: readonly LogRule[] = [
         // libpq's second try, without TLS, stands below.
         line: Math.max(found.line, last(facts, /no pg_hba\.conf entry/i)?.line ?? 0),
         cause: `the database does not accept the user ${user} with this password`,
-        fix: `Correct user and password in ${variable(facts, /database|postgres|(?:^|_)(?:db|pg|sql)/i, 'the variable or secret of the database')}; after a rotation deploy with force-new-deployment: true, as tasks read secrets only when they start`,
+        fix: `Correct user and password in ${databaseVariable(facts)}; after a rotation deploy with force-new-deployment: true, as tasks read secrets only when they start`,
       };
     },
   },
@@ -80,12 +80,12 @@ const database: readonly LogRule[] = [
     (found, facts) => ({
       cause:
         'the database refused a connection without TLS: PostgreSQL 15 and later on RDS forces it (rds.force_ssl), or its pg_hba.conf does not know this user, database or address',
-      fix: `Let ${variable(facts, /database|postgres|(?:^|_)(?:db|pg|sql)/i, 'the database URL')} ask for TLS: "?sslmode=require" for psycopg, "?ssl=require" for asyncpg${/does not support/.test(found.text) ? ' (this server knows none: leave it out)' : ''}`,
+      fix: `Let ${databaseVariable(facts)} ask for TLS: "?sslmode=require" for psycopg, "?ssl=require" for asyncpg${/does not support/.test(found.text) ? ' (this server knows none: leave it out)' : ''}`,
     }),
   ),
   rule('database-missing', /database \\?"([^"\\]+)\\?" does not exist/i, ({ match }, facts) => ({
     cause: `the database server has no database ${match[1] ?? ''}`,
-    fix: `Create the database ${match[1] ?? ''}, or correct the name in ${variable(facts, /database|postgres|(?:^|_)(?:db|pg|sql)/i, 'the database URL')}`,
+    fix: `Create the database ${match[1] ?? ''}, or correct the name in ${databaseVariable(facts)}`,
   })),
   rule(
     'database-permission',
@@ -138,7 +138,7 @@ const database: readonly LogRule[] = [
           ? `the database${server} refused the connection: nothing listens at that address and port`
           : `the database${server} cannot be reached: its security group keeps the tasks out, or they are in a network without a way to it`,
         fix: refused
-          ? `Correct host and port in ${variable(facts, /database|postgres|(?:^|_)(?:db|pg|sql)/i, 'the database URL')} (localhost is the task itself, not the database), and see that the database runs`
+          ? `Correct host and port in ${databaseVariable(facts)} (localhost is the task itself, not the database), and see that the database runs`
           : `Let ${facts.names.securityGroup} in on port ${portIn(nearby) ?? 5432} in the security group of the database, in the same VPC`,
       };
     },
@@ -148,7 +148,7 @@ const database: readonly LogRule[] = [
 const redis: readonly LogRule[] = [
   rule('redis-refused-login', /NOAUTH|WRONGPASS|invalid username-password pair/i, (_, facts) => ({
     cause: 'Redis asks for a password (AUTH) and got none or another one',
-    fix: `Correct ${variable(facts, /redis|cache|broker/i, 'the Redis URL')}: rediss://:<token>@host:6379`,
+    fix: `Correct ${redisVariable(facts)}: rediss://:<token>@host:6379`,
   })),
   rule(
     'redis-unreachable',
@@ -158,8 +158,8 @@ const redis: readonly LogRule[] = [
         ? 'Redis closed the connection: one side speaks TLS and the other does not'
         : `Redis${addressIn(text)} cannot be reached: its security group keeps the tasks out, or address or port are wrong`,
       fix: /closed|reset|SSL/i.test(text)
-        ? `Use rediss:// in ${variable(facts, /redis|cache|broker/i, 'the Redis URL')} for a cache with encryption in transit, redis:// for one without`
-        : `Let ${facts.names.securityGroup} in on port ${portIn(text) ?? 6379} in the security group of the cache; check ${variable(facts, /redis|cache|broker/i, 'the Redis URL')}`,
+        ? `Use rediss:// in ${redisVariable(facts)} for a cache with encryption in transit, redis:// for one without`
+        : `Let ${facts.names.securityGroup} in on port ${portIn(text) ?? 6379} in the security group of the cache; check ${redisVariable(facts)}`,
     }),
   ),
 ];
@@ -353,6 +353,10 @@ function variable({ container }: Facts, pattern: RegExp, otherwise: string): str
   const names = [...(container.secrets ?? []), ...(container.environment ?? [])].map(({ name = '' }) => name);
   return names.find((name) => pattern.test(name)) ?? otherwise;
 }
+
+const databaseVariable = (facts: Facts): string =>
+  variable(facts, /database|postgres|(?:^|_)(?:db|pg|sql)/i, 'the variable or secret of the database URL');
+const redisVariable = (facts: Facts): string => variable(facts, /redis|cache|broker/i, 'the variable of the Redis URL');
 
 const addresses: readonly RegExp[] = [
   /(?:server at|host) \\?"([^"\\]+)\\?"(?:.*?port (\d+))?/i,

@@ -951,28 +951,116 @@ describe('the one paragraph', () => {
     );
   });
 
+  test('a whole ARN is not said to be a partial one', () => {
+    const text = `${init}unable to retrieve secret from asm: failed to fetch secret ${secretArn} from secrets manager: ResourceNotFoundException: x`;
+    expect(diagnose(evidence(notStarted(text))).cause).toBe('there is no such secret or it has no value yet');
+  });
+
   test('what could not be read is named', () => {
     expect(diagnosisText(diagnose(evidence({ missing: ['target health (AccessDeniedException)'] })))).toContain(
       'not readable: target health (AccessDeniedException)',
     );
   });
 
-  test('a sidecar that is not essential is not blamed', () => {
-    const containers = [
-      { name: 'agent', exitCode: 9, reason: '', health: '' },
-      { name: 'fastapi', exitCode: 2, reason: '', health: '' },
-    ];
-    const with2 = taskDefinition({ containerDefinitions: [{ name: 'agent', essential: false }, { name: 'fastapi' }] });
-    expect(diagnose(evidence({ definition: with2, ...failing({ containers }) })).what).toContain('fastapi');
+  type Ended = readonly [name: string, exitCode: number | undefined, reason?: string];
+  test.each<readonly [string, readonly Ended[], string]>([
+    [
+      'a sidecar that is not essential is not blamed',
+      [
+        ['agent', 9],
+        ['fastapi', 2],
+      ],
+      'fastapi ended with exit code 2',
+    ],
+    [
+      'an essential one is',
+      [
+        ['fastapi', 143],
+        ['proxy', 3],
+      ],
+      'proxy ended with exit code 3',
+    ],
+    [
+      'nor what ECS stopped as another one ended',
+      [
+        ['proxy', 137],
+        ['fastapi', 1],
+      ],
+      'fastapi ended with exit code 1',
+    ],
+    [
+      'not even when that one ended well',
+      [
+        ['proxy', 143],
+        ['fastapi', 0],
+      ],
+      'fastapi ended with exit code 0',
+    ],
+    [
+      'a signal alone is what it is',
+      [
+        ['agent', 1],
+        ['proxy', 137],
+      ],
+      'proxy ended with exit code 137 (SIGKILL)',
+    ],
+    [
+      'nor one without an end',
+      [
+        ['proxy', undefined],
+        ['fastapi', 5],
+      ],
+      'fastapi ended with exit code 5',
+    ],
+    [
+      'a sidecar that could not be started',
+      [
+        ['fastapi', undefined],
+        ['proxy', undefined, 'CannotStartContainerError: x'],
+      ],
+      'proxy could not be started',
+    ],
+    [
+      'a sidecar’s image',
+      [
+        ['fastapi', undefined],
+        ['proxy', undefined, 'CannotPullContainerError: not found'],
+      ],
+      'The image nginx:9 could not be pulled',
+    ],
+  ])('%s', (_, ended, what) => {
+    const definition = taskDefinition({
+      containerDefinitions: [
+        { name: 'agent', essential: false },
+        { name: 'fastapi', image: 'app:1' },
+        { name: 'proxy', essential: true, image: 'nginx:9' },
+      ],
+    });
+    const containers = ended.map(([name, exitCode, reason = '']) => ({ name, exitCode, reason, health: '' }));
+    expect(diagnose(evidence({ definition, ...failing({ containers }) })).what).toContain(what);
   });
 
-  test('an essential sidecar that ended is', () => {
-    const containers = [
-      { name: 'fastapi', exitCode: 143, reason: '', health: '' },
-      { name: 'proxy', exitCode: 143, reason: '', health: '' },
-    ];
-    const with2 = taskDefinition({ containerDefinitions: [{ name: 'fastapi', essential: false }, { name: 'proxy' }] });
-    expect(diagnose(evidence({ definition: with2, ...failing({ containers }) })).what).toContain('proxy');
+  test('the port and target group of the container that failed, where a service has several', () => {
+    const loadBalancers = ['proxy', 'fastapi'].map((container, index) => ({
+      targetGroup: `arn:x:targetgroup/of-${container}/1`,
+      container,
+      port: 8000 + index,
+    }));
+    const found = diagnose(evidence({ ...target('Target.Timeout'), ...placedIn({ loadBalancers }) }));
+    expect(found.fix).toContain('port 8001');
+  });
+
+  test('the newest event that tells something is quoted', () => {
+    const events = [
+      'has started 1 tasks',
+      'deployment failed: tasks failed to start',
+      'was unable to place a task because of x.',
+      'is unhealthy',
+    ].map((message, index) => ({ id: `${index}`, at: at(9 - index), message }));
+    expect(diagnose(evidence({ reason: 'r', events })).evidence).toEqual([
+      'r',
+      'was unable to place a task because of x',
+    ]);
   });
 });
 

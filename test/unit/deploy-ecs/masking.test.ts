@@ -12,6 +12,7 @@ test.each([
   ['JSON', '{"client_secret": "s3 cr3t", "a": 1}', '{"client_secret": "***", "a": 1}'],
   ['JSON inside of JSON', String.raw`{\"api_key\": \"s3 cr3t\"}`, String.raw`{\"api_key\": \"***\"}`],
   ['Python’s repr', "{'token': 's3cr3t'}", "{'token': '***'}"],
+  ['a header in JSON', '{"Authorization": "s3cr3t"}', '{"Authorization": "***"}'],
   ['a header', 'Authorization: Bearer s3cr3ts3cr3t', 'Authorization: Bearer ***'],
   ['basic', 'authorization Basic czNjcjN0OnMzY3IzdA==', 'authorization Basic ***'],
   ['a cookie', 'Cookie: sid=s3cr3t; other=s3cr3t', 'Cookie: ***'],
