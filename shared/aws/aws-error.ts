@@ -1,6 +1,6 @@
 import { parseArn } from '../core/arn.ts';
 import { ActionError, AwsError } from '../core/errors.ts';
-import { explainDenial, parseDenial } from '../core/iam-denial.ts';
+import { explainDenial, parseDenial, s3Action } from '../core/iam-denial.ts';
 
 export interface Call {
   readonly service: string;
@@ -156,22 +156,12 @@ function jwtPayload(token: string): ReadonlyMap<string, unknown> {
   }
 }
 
-/** The IAM action of a call; S3's differ from its operations (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html …). */
+/** The IAM action of a call. */
 function actionOf({ service, operation }: Call): string {
-  const s3: Readonly<Record<string, string>> = {
-    ListObjectsV2: 'ListBucket',
-    HeadBucket: 'ListBucket',
-    HeadObject: 'GetObject',
-    CopyObject: 'PutObject',
-    DeleteObjects: 'DeleteObject',
-    CreateMultipartUpload: 'PutObject',
-    UploadPart: 'PutObject',
-    CompleteMultipartUpload: 'PutObject',
-  };
   const prefix = service
     .toLowerCase()
     .replace('cloudwatchlogs', 'logs')
     .replace('elasticloadbalancingv2', 'elasticloadbalancing')
     .replace('applicationautoscaling', 'application-autoscaling');
-  return `${prefix}:${prefix === 's3' ? (s3[operation] ?? operation) : operation}`;
+  return prefix === 's3' ? s3Action(operation) : `${prefix}:${operation}`;
 }

@@ -128,3 +128,19 @@ function resourcePolicy(action: string): string {
 function keyPolicy(action: string): string {
   return action.startsWith('kms:') ? ' (and the key’s own policy has to allow it or leave it to IAM)' : '';
 }
+
+/** S3's IAM actions are not named as its operations: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html */
+export function s3Action(operation: string): string {
+  const actions: Readonly<Record<string, string>> = {
+    ListObjects: 'ListBucket',
+    ListObjectsV2: 'ListBucket',
+    HeadBucket: 'ListBucket',
+    HeadObject: 'GetObject',
+    CopyObject: 'PutObject',
+    DeleteObjects: 'DeleteObject',
+    CreateMultipartUpload: 'PutObject',
+    UploadPart: 'PutObject',
+    CompleteMultipartUpload: 'PutObject',
+  };
+  return `s3:${actions[operation] ?? operation}`;
+}

@@ -261,13 +261,19 @@ describe('a deployment that fails', () => {
   test('and cannot be taken back: both are told', async () => {
     const w = world({ breaker: { enabled: true, rollback: false } });
     w.ecs.onUpdate = (own) => {
-      w.ecs.failures.set('updateService', [denied('UpdateService')]);
+      w.ecs.failures.set('updateService', [
+        new AwsError('AccessDeniedException', 'ECS UpdateService was denied', {
+          service: 'ECS',
+          operation: 'UpdateService',
+          hint: 'Add this statement: {}',
+        }),
+      ]);
       w.clock.after(2, () => Object.assign(own, { rolloutState: 'FAILED', rolloutReason: 'tasks failed to start' }));
     };
     const result = await run(w);
     expect(result).toMatchObject({ outcome: 'failed', failure: { code: 'DeploymentFailed' } });
     expect(result.failure?.message).toMatch(
-      /tasks failed to start.*Going back did not work: ECS UpdateService was denied/s,
+      /tasks failed to start.*Going back did not work: ECS UpdateService was denied\. Add this statement: \{\}/s,
     );
   });
 

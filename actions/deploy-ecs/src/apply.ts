@@ -294,7 +294,7 @@ async function explain(
 
 /** GitHub cuts an annotation off at 4 KB. */
 function annotation(diagnosis: Diagnosis, became: string): string {
-  return sentences(diagnosisText(diagnosis), clip(became, 700));
+  return sentences(diagnosisText(diagnosis), clip(became, 900));
 }
 
 const codes: Partial<Record<Outcome, string>> = { 'rolled-back': 'RolledBack', 'timed-out': 'TimedOut' };
@@ -322,7 +322,8 @@ async function wayBack(run: Run, way: Pick<WayBack, 'ours' | 'deadline'>): Promi
     return back;
   } catch (error) {
     if (!(error instanceof ActionError)) throw error;
-    return { done: false, detail: `Going back did not work: ${error.message}`, service: undefined };
+    const detail = sentences(`Going back did not work: ${error.message}`, error.hint ?? '');
+    return { done: false, detail, service: undefined };
   }
 }
 

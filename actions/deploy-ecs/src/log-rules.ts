@@ -1,4 +1,4 @@
-import { explainDenial, parseDenial, roleOf } from '../../../shared/core/iam-denial.ts';
+import { explainDenial, parseDenial, roleOf, s3Action } from '../../../shared/core/iam-denial.ts';
 import { lastPart, type Facts } from './facts.ts';
 
 /** What a line of a container's log tells, and the line's number. */
@@ -198,7 +198,7 @@ function deniedCall(facts: Facts, ofS3: boolean): Reading | undefined {
     ? '; for a bucket of another account also its bucket policy, and for a key of your own kms:Decrypt and kms:GenerateDataKey'
     : '';
   if (denial === undefined) {
-    const action = operation === undefined ? 'the action in the log' : `${s3 ? 's3:' : ''}${operation}`;
+    const action = operation === undefined ? 'the action in the log' : s3 ? s3Action(operation) : operation;
     return {
       line: found.line,
       cause: `${facts.names.taskRole} (not the execution role) may not do ${action}`,

@@ -534,7 +534,7 @@ const cases: Readonly<Record<string, Case>> = {
     of: crashed(
       'botocore.exceptions.ClientError: An error occurred (AccessDenied) when calling the ListObjectsV2 operation: Access Denied',
     ),
-    says: ['s3:ListObjectsV2', 'shop-task', 'kms:Decrypt'],
+    says: ['s3:ListBucket', 'shop-task', 'kms:Decrypt'],
   },
   'no credentials': {
     rules: ['crash-with-known-log', 'no-credentials'],
