@@ -1,7 +1,8 @@
 /** `npm run bench [name …]` prints figures side by side with what a user would have otherwise; without a name, all of them. */
+import { deploy } from './deploy.ts';
 import { startup } from './startup.ts';
 
-const benches: Readonly<Record<string, () => Promise<void>>> = { startup };
+const benches: Readonly<Record<string, () => Promise<void>>> = { startup, deploy };
 
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !(name in benches));
