@@ -6,6 +6,8 @@ const minute = 60_000;
 
 /** A verdict is never older than this and the call that brings it. */
 const steadyPause = 4_500;
+/** A last look, and the first ones of the way back. */
+const atTheEnd = 4;
 /** A small service is up in seconds. */
 const firstPauses = [700, 1_300, 2_000];
 
@@ -39,7 +41,7 @@ export class ReadBudget {
   mayGoAside(reads: number): boolean {
     const since = this.#clock.now() - (this.#first ?? this.#clock.now());
     // From the second minute on, for each look to come one drops out of the count.
-    const toCome = Math.ceil(Math.max(0, minute - since) / steadyPause) + 1;
+    const toCome = Math.ceil(Math.max(0, minute - since) / steadyPause) + atTheEnd;
     return this.#left() - toCome >= reads;
   }
 

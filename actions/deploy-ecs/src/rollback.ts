@@ -3,7 +3,7 @@ import { isNoNews } from '../../../shared/aws/wait.ts';
 import { ActionError } from '../../../shared/core/errors.ts';
 import { shortName } from './task-definition.ts';
 import type { OurDeployment } from './verdict.ts';
-import { watchDeployment, type WatchPorts } from './watch.ts';
+import { watchDeployment, type WatchEnd, type WatchPorts } from './watch.ts';
 
 export interface WayBack {
   readonly ref: ServiceRef;
@@ -25,6 +25,7 @@ export interface WentBack {
 /** Takes back our own deployment, and nothing of anyone else's: stopped with rollback while active, else redeployed over. */
 export async function goBack(way: WayBack, ports: WatchPorts): Promise<WentBack> {
   const { ref, ours, fallback } = way;
+  ports.reads.spend();
   const service = await ports.services.describeService(ref);
   const own = service?.deployments.find(({ id }) => id === ours.id);
   if (service === undefined || own?.status !== 'PRIMARY') {
@@ -48,14 +49,26 @@ export async function goBack(way: WayBack, ports: WatchPorts): Promise<WentBack>
 }
 
 /** False when AWS refuses: not active any more, a kind it cannot stop, or no permission; then the other way is taken. */
-async function stopped(deploymentArn: string, { services, progress }: WatchPorts): Promise<boolean> {
+async function stopped(deploymentArn: string, ports: WatchPorts): Promise<boolean> {
   try {
-    await services.rollBackDeployment(deploymentArn);
-    progress.info('stopping the deployment, AWS rolls it back');
-    return true;
+    await ports.services.rollBackDeployment(deploymentArn);
   } catch (error) {
     if (!(error instanceof ActionError) || isNoNews(error)) throw error;
-    return false;
+    // AWS refuses a second stop: of someone else, of its own monitors, or ours again because the first answer was lost.
+    if (!(await isGoingBack(deploymentArn, ports))) return false;
+  }
+  ports.progress.info('stopping the deployment, AWS rolls it back');
+  return true;
+}
+
+async function isGoingBack(deploymentArn: string, { services, reads }: WatchPorts): Promise<boolean> {
+  try {
+    reads.spend();
+    const status = (await services.describeServiceDeployment(deploymentArn))?.status ?? '';
+    return status === 'STOP_REQUESTED' || status.startsWith('ROLLBACK_');
+  } catch (error) {
+    if (error instanceof ActionError) return false;
+    throw error;
   }
 }
 
@@ -68,7 +81,17 @@ async function awaitRollback(
   if (deadline === undefined) {
     return { done: true, detail: 'Its deployment was stopped; AWS rolls it back.', service };
   }
-  const end = await watchDeployment({ ref, ours, deadline, failFastAfter: 0, deploymentArn }, ports);
+  const end = await unlessCancelled(
+    watchDeployment({ ref, ours, deadline, failFastAfter: 0, deploymentArn }, ports),
+    ports,
+  );
+  if (end === undefined) {
+    return {
+      done: false,
+      detail: 'Its deployment was stopped and AWS rolls it back; the run was cancelled before that was proven.',
+      service,
+    };
+  }
   const done = end.outcome === 'rolled-back';
   return {
     done,
@@ -91,15 +114,25 @@ async function redeploy({ ref, ours, fallback, deadline, service }: Known, ports
     return { done: false, detail: `AWS started no deployment of ${shortName(fallback)}.`, service: updated };
   }
   const { id, createdAt } = back;
-  const end = await watchDeployment(
-    {
-      ref,
-      ours: { id, taskDefinition: fallback, previous: ours.taskDefinition, createdAt },
-      deadline,
-      failFastAfter: 3,
-    },
+  const end = await unlessCancelled(
+    watchDeployment(
+      {
+        ref,
+        ours: { id, taskDefinition: fallback, previous: ours.taskDefinition, createdAt },
+        deadline,
+        failFastAfter: 3,
+      },
+      ports,
+    ),
     ports,
   );
+  if (end === undefined) {
+    return {
+      done: false,
+      detail: `${shortName(fallback)} is being deployed again; the run was cancelled before that was proven.`,
+      service: updated,
+    };
+  }
   const done = end.outcome === 'succeeded';
   return {
     done,
@@ -108,4 +141,14 @@ async function redeploy({ ref, ours, fallback, deadline, service }: Known, ports
       : `Going back to ${shortName(fallback)} did not succeed: ${end.reason}.`,
     service: end.service,
   };
+}
+
+/** What was started goes on without us; only its proof is missing. */
+async function unlessCancelled(watching: Promise<WatchEnd>, { signal }: WatchPorts): Promise<WatchEnd | undefined> {
+  try {
+    return await watching;
+  } catch (error) {
+    if (error instanceof ActionError && signal.aborted) return undefined;
+    throw error;
+  }
 }

@@ -22,6 +22,8 @@ export interface OurDeployment {
 export interface Sight {
   readonly service: ServiceState | undefined;
   readonly deployment: ServiceDeploymentState | undefined;
+  /** Why an earlier list called our deployment failed: the failed entry may leave the list before the rollback is complete. */
+  readonly seenFailed?: string | undefined;
 }
 
 export type EndOutcome = 'succeeded' | 'failed' | 'rolled-back' | 'superseded' | 'paused';
@@ -37,7 +39,7 @@ const ended = (outcome: EndOutcome, reason: string): Verdict => ({ kind: 'ended'
 /** What a look means. Only proof ends the wait; anything unknown goes on until the deadline, which is never green. */
 export function judge(ours: OurDeployment, sight: Sight): Verdict {
   return sight.deployment === undefined
-    ? judgeByService(ours, sight.service)
+    ? judgeByService(ours, sight)
     : judgeByRecord(ours, sight.deployment, sight.service);
 }
 
@@ -92,12 +94,19 @@ function judgeSuccess(ours: OurDeployment, service: ServiceState | undefined): V
 }
 
 /** By the service's list of deployments alone: without permission for, or an answer from, the ServiceDeployments calls. */
-function judgeByService(ours: OurDeployment, service: ServiceState | undefined): Verdict {
+function judgeByService(ours: OurDeployment, { service, seenFailed }: Sight): Verdict {
   const primary = primaryOf(service);
   if (service === undefined || primary === undefined) return pending('the service is not seen');
   const own = service.deployments.find(({ id }) => id === ours.id);
-  return primary.id === ours.id ? judgePrimary(primary, service) : judgeReplaced(ours, own, { service, primary });
+  return primary.id === ours.id
+    ? judgePrimary(primary, service)
+    : judgeReplaced(ours, own ?? (seenFailed === undefined ? undefined : gone(seenFailed)), { service, primary });
 }
+
+const gone = (rolloutReason: string): Pick<DeploymentState, 'rolloutState' | 'rolloutReason'> => ({
+  rolloutState: 'FAILED',
+  rolloutReason,
+});
 
 function judgePrimary(own: DeploymentState, service: ServiceState): Verdict {
   const { rolloutState, running, desired } = own;
@@ -119,7 +128,7 @@ function judgePrimary(own: DeploymentState, service: ServiceState): Verdict {
 
 function judgeReplaced(
   ours: OurDeployment,
-  own: DeploymentState | undefined,
+  own: Pick<DeploymentState, 'rolloutState' | 'rolloutReason'> | undefined,
   { service, primary }: { readonly service: ServiceState; readonly primary: DeploymentState },
 ): Verdict {
   const failed = own?.rolloutState === 'FAILED';

@@ -113,6 +113,7 @@ class Watch {
   #correlations = 0;
   #sidelinesRead: number;
   #failedBefore = 0;
+  #seenFailed: string | undefined;
   #told = { text: '', at: -Infinity };
 
   constructor(options: WatchOptions, ports: WatchPorts) {
@@ -150,12 +151,13 @@ class Watch {
     const settles = this.#deployment === undefined || ['SUCCESSFUL', 'STOPPED'].includes(this.#deployment.status);
     if (settles || this.#looks % 3 === 1) await this.#readService();
     await this.#readSidelines();
-    return { service: this.#service, deployment: this.#deployment };
+    return { service: this.#service, deployment: this.#deployment, seenFailed: this.#seenFailed };
   }
 
+  /** For what an end brought: the last deaths and targets, unless the minute's reads are spent and some are known. */
   async lookOnceMore(withTasks: boolean): Promise<void> {
     await this.#sideline(() => this.#readService());
-    if (!withTasks) return;
+    if (!withTasks || (this.#failures.size > 0 && !this.#ports.reads.mayGoAside(2))) return;
     await this.#sideline(() => this.#readTasks());
     await this.#sideline(() => this.#readTargets());
   }
@@ -173,9 +175,13 @@ class Watch {
   async #readService(): Promise<void> {
     this.#ports.reads.spend();
     this.#service = await this.#ports.services.describeService(this.#options.ref);
+    const own = this.#service?.deployments.find(({ id }) => id === this.#options.ours.id);
+    if (own?.rolloutState === 'FAILED') this.#seenFailed = own.rolloutReason;
   }
 
   async #readRecord(): Promise<ServiceDeploymentState | undefined> {
+    // A deployment that is complete stays so; what is still awaited is the service.
+    if (this.#deployment?.status === 'SUCCESSFUL') return this.#deployment;
     if (this.#arn === undefined) await this.#correlate();
     if (this.#arn === undefined) return undefined;
     try {
