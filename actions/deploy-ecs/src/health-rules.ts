@@ -1,6 +1,6 @@
 import type { Facts, Finding, Rule } from './facts.ts';
 import { slowAnswer, type HealthAnswer } from './health.ts';
-import { corsReading, readLog } from './log-rules.ts';
+import { corsReading, misplaced, readLog } from './log-rules.ts';
 
 /** What the answer of `health-check-url` tells, most telling first. */
 
@@ -210,5 +210,8 @@ export const healthRules: readonly Rule[] = [
 /** A log that tells more than the status. */
 function loggedIn(facts: Facts): Partial<Finding> {
   const reading = readLog(facts);
-  return reading === undefined ? {} : { cause: reading.cause, fix: reading.fix, quote: reading.quote };
+  if (reading !== undefined) return { cause: reading.cause, fix: reading.fix, quote: reading.quote };
+  // Only where the load balancer got no answer is it worth knowing where the program listens.
+  const place = [0, 502, 503, 504].includes(facts.health?.answer.status ?? -1) ? misplaced(facts) : undefined;
+  return place === undefined ? {} : { cause: place.cause, fix: place.fix };
 }

@@ -382,5 +382,40 @@ export function memoryText({ container, definition }: Facts): string {
   return limit === undefined ? 'the limit' : `${limit} MiB`;
 }
 
+const listening =
+  /(?:running on|listening (?:on|at)|started server on|server at)[^\w[*]*(?:https?:\/\/|port )?(\[::1?\]|\*|[\w.-]+)?(?::(\d{2,5}))?/i;
+
+/** Where the program says that it listens. */
+export function listensAt({ lines }: Facts): { readonly host: string; readonly port: number | undefined } | undefined {
+  for (const text of lines.toReversed()) {
+    const [, host = '', port] = listening.exec(text) ?? [];
+    if (port !== undefined) return { host, port: Number(port) };
+    if (/^\d{2,5}$/.test(host)) return { host: '', port: Number(host) };
+  }
+  return undefined;
+}
+
+/** Where it says that it listens, and nobody asks it there. */
+export function misplaced(
+  facts: Facts,
+): { readonly name: 'bound-to-localhost' | 'wrong-port'; readonly cause: string; readonly fix: string } | undefined {
+  const at = listensAt(facts);
+  const { port } = facts.names;
+  if (at === undefined) return undefined;
+  if (/^(?:127\.|localhost|\[::1\])/.test(at.host)) {
+    return {
+      name: 'bound-to-localhost',
+      cause: `the program listens on ${at.host}${at.port === undefined ? '' : `:${at.port}`} only, where nothing outside of the container reaches it (viewers get a 502)`,
+      fix: `Listen on 0.0.0.0 (uvicorn --host 0.0.0.0 --port ${port ?? at.port ?? 8000})`,
+    };
+  }
+  if (at.port === undefined || port === undefined || at.port === port) return undefined;
+  return {
+    name: 'wrong-port',
+    cause: `the program listens on port ${at.port}, and the load balancer asks port ${port}`,
+    fix: `Let both agree: start the program on ${port}, or set containerPort ${at.port} in the port mapping and the service’s load balancer`,
+  };
+}
+
 /** Most telling first, where two read the same line. Sources: the drivers' own messages, and the issues of their users. */
 export const logRules: readonly LogRule[] = [...aws, unknownHost, ...database, ...redis, ...program];

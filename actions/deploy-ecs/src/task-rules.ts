@@ -2,7 +2,7 @@ import type { TaskState } from '../../../shared/aws/ecs.ts';
 import type { TargetState } from '../../../shared/aws/elbv2.ts';
 import { explainDenial, parseDenial } from '../../../shared/core/iam-denial.ts';
 import { exitedContainer, few, lastPart, livedSeconds, type Facts, type Finding, type Rule } from './facts.ts';
-import { memoryText, readLog } from './log-rules.ts';
+import { listensAt, memoryText, misplaced, readLog } from './log-rules.ts';
 
 const noWay =
   /timed? ?out|no such host|no route to host|network is unreachable|connection (?:refused|issue|reset)|request canceled|context (?:canceled|deadline)|deadline exceeded|network configuration|signal: killed|could not connect/i;
@@ -440,19 +440,6 @@ function exitRule(
 
 /* Targets. https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html#target-health-reason-codes */
 
-const listening =
-  /(?:running on|listening (?:on|at)|started server on|server at)[^\w]*(?:https?:\/\/|port )?(\[::1?\]|\*|[\w.-]+)?(?::(\d{2,5}))?/i;
-
-/** Where the program says that it listens. */
-function listensAt({ lines }: Facts): { readonly host: string; readonly port: number | undefined } | undefined {
-  for (const text of lines.toReversed()) {
-    const [, host = '', port] = listening.exec(text) ?? [];
-    if (port !== undefined) return { host, port: Number(port) };
-    if (/^\d{2,5}$/.test(host)) return { host: '', port: Number(host) };
-  }
-  return undefined;
-}
-
 const unhealthy = (
   name: string,
   reason: string,
@@ -501,32 +488,14 @@ function statusText(code: string): string {
 }
 
 const targetRules: readonly Rule[] = [
-  {
-    name: 'bound-to-localhost',
+  ...(['bound-to-localhost', 'wrong-port'] as const).map((name): Rule => ({
+    name,
     find: (facts) => {
       const what = noAnswerText(facts);
-      const at = listensAt(facts);
-      if (what === undefined || at === undefined || !/^(?:127\.|localhost|\[::1\])/.test(at.host)) return undefined;
-      return {
-        what,
-        cause: `the program listens on ${at.host}:${at.port ?? ''} only, where nothing outside of the container reaches it (viewers get a 502)`,
-        fix: `Listen on 0.0.0.0 (uvicorn --host 0.0.0.0 --port ${facts.names.port ?? at.port ?? 8000})`,
-      };
+      const place = misplaced(facts);
+      return what === undefined || place?.name !== name ? undefined : { what, cause: place.cause, fix: place.fix };
     },
-  },
-  {
-    name: 'wrong-port',
-    find: (facts) => {
-      const what = noAnswerText(facts);
-      const at = listensAt(facts);
-      if (what === undefined || at?.port === undefined || at.port === facts.names.port) return undefined;
-      return {
-        what,
-        cause: `the program listens on port ${at.port}, and the load balancer asks port ${facts.names.port ?? 'of the task definition'}`,
-        fix: `Let both agree: start the program on ${facts.names.port ?? 'containerPort'}, or set containerPort ${at.port} in the port mapping and the service’s load balancer`,
-      };
-    },
-  },
+  })),
   {
     name: 'unhealthy-with-known-log',
     find: (facts) => {

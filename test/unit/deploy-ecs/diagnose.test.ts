@@ -800,6 +800,16 @@ const cases: Readonly<Record<string, Case>> = {
       'https://api.example.com/health: status 502',
     ],
   },
+  'url: 502 of a program on another address': {
+    rules: ['health-502'],
+    of: { ...answers({ status: 502 }), ...logged('INFO: Uvicorn running on http://127.0.0.1:8000') },
+    says: ['listens on 127.0.0.1:8000 only', '--host 0.0.0.0'],
+  },
+  'url: 404 of a program that listens elsewhere still answers': {
+    rules: ['health-404'],
+    of: { ...answers({ status: 404 }), ...logged('Listening at: http://127.0.0.1:9000') },
+    says: ['no such path'],
+  },
   'url: 503, no target': {
     rules: ['health-503'],
     of: answers({ status: 503 }),
@@ -1183,6 +1193,22 @@ test.each([
   'TimeoutError',
   'npm warn deprecated x',
 ])('a line that tells nothing: %s', (text) => expect(rulesOf(evidence(crashed(text)))).toEqual(['crash']));
+
+test.each<readonly [string, string]>([
+  ['INFO: Uvicorn running on http://127.0.0.1:8000 (Press CTRL+C to quit)', 'bound-to-localhost'],
+  ['[INFO] Listening at: http://127.0.0.1:8000 (1)', 'bound-to-localhost'],
+  ['Server listening on localhost:8000', 'bound-to-localhost'],
+  ['Listening on [::1]:8000', 'bound-to-localhost'],
+  ['Server listening on port 3000', 'wrong-port'],
+  ['Listening on 0.0.0.0:80', 'wrong-port'],
+  ['Started server on 0.0.0.0:9000', 'wrong-port'],
+  ['INFO: Uvicorn running on http://0.0.0.0:8000', 'target-no-answer'],
+  ['Listening on port 8000', 'target-no-answer'],
+  ['Listening on [::]:8000', 'target-no-answer'],
+  ['nothing of the kind', 'target-no-answer'],
+])('where it listens: %s', (text, name) => {
+  expect(rulesOf(evidence({ ...target('Target.FailedHealthChecks'), ...logged(text) }))).toEqual([name]);
+});
 
 test('a time-out without a word of which service is the database’s only when nothing else was spoken of later', () => {
   const rules = rulesOf(evidence(crashed('File "asyncpg/connection.py"', 'redis: connecting', 'TimeoutError')));
