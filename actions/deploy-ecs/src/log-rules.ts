@@ -383,29 +383,36 @@ export function memoryText({ container, definition }: Facts): string {
 }
 
 const listening =
-  /(?:running on|listening (?:on|at)|started server on|server at)[^\w[*]*(?:https?:\/\/|port )?(\[::1?\]|\*|[\w.-]+)?(?::(\d{2,5}))?/i;
+  /(?:running on|listening (?:on|at)|started server on|development server at)[^\w[*]*(?:https?:\/\/|port )?(\[::1?\]|\*|[\w.-]+)?(?::(\d{2,5}))?/i;
 
-/** Where the program says that it listens. */
-export function listensAt({ lines }: Facts): { readonly host: string; readonly port: number | undefined } | undefined {
-  for (const text of lines.toReversed()) {
-    const [, host = '', port] = listening.exec(text) ?? [];
-    if (port !== undefined) return { host, port: Number(port) };
-    if (/^\d{2,5}$/.test(host)) return { host: '', port: Number(host) };
-  }
-  return undefined;
+interface Place {
+  readonly host: string;
+  readonly port: number | undefined;
 }
+
+/** Where the program says that it listens, each server of it. */
+export function listensAt({ lines }: Facts): readonly Place[] {
+  return lines.flatMap((text) => {
+    const [, host = '', port] = listening.exec(text) ?? [];
+    if (port !== undefined) return [{ host, port: Number(port) }];
+    return /^\d{2,5}$/.test(host) ? [{ host: '', port: Number(host) }] : [];
+  });
+}
+
+const isLocal = ({ host }: Place): boolean => /^(?:127\.|localhost$|\[::1\])/.test(host);
 
 /** Where it says that it listens, and nobody asks it there. */
 export function misplaced(
   facts: Facts,
 ): { readonly name: 'bound-to-localhost' | 'wrong-port'; readonly cause: string; readonly fix: string } | undefined {
-  const at = listensAt(facts);
   const { port } = facts.names;
+  const places = listensAt(facts);
+  const at = places.find((place) => place.port === port) ?? places.at(-1);
   if (at === undefined) return undefined;
-  if (/^(?:127\.|localhost|\[::1\])/.test(at.host)) {
+  if (isLocal(at)) {
     return {
       name: 'bound-to-localhost',
-      cause: `the program listens on ${at.host}${at.port === undefined ? '' : `:${at.port}`} only, where nothing outside of the container reaches it (viewers get a 502)`,
+      cause: `the program listens on ${at.host}:${at.port ?? ''} only, where nothing outside of the container reaches it (viewers get a 502)`,
       fix: `Listen on 0.0.0.0 (uvicorn --host 0.0.0.0 --port ${port ?? at.port ?? 8000})`,
     };
   }

@@ -515,7 +515,7 @@ const targetRules: readonly Rule[] = [
       const lived = task === undefined ? undefined : livedSeconds(task);
       const answered = facts.unhealthy.some(({ reason }) => reason === 'Target.ResponseCodeMismatch');
       const grace = facts.service?.gracePeriodSeconds ?? 0;
-      if (lived === undefined || answered || lived > grace + 120 || listensAt(facts) !== undefined) return undefined;
+      if (lived === undefined || answered || lived > grace + 120 || listensAt(facts).length > 0) return undefined;
       return {
         what: `A task was stopped ${lived} s after its start because it failed the health checks of ${facts.names.targetGroup}`,
         cause: `the program was perhaps still starting: healthCheckGracePeriodSeconds is ${facts.service?.gracePeriodSeconds ?? 'not set'}, and its log does not say that it listens`,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import {
   diagnose,
   diagnoseDenial,
@@ -1206,8 +1207,16 @@ test.each<readonly [string, string]>([
   ['Listening on port 8000', 'target-no-answer'],
   ['Listening on [::]:8000', 'target-no-answer'],
   ['nothing of the kind', 'target-no-answer'],
+  ['Connecting to server at db:3306', 'target-no-answer'],
+  ['Running on Python 3.14', 'target-no-answer'],
+  ['Starting development server at http://127.0.0.1:8000/', 'bound-to-localhost'],
 ])('where it listens: %s', (text, name) => {
   expect(rulesOf(evidence({ ...target('Target.FailedHealthChecks'), ...logged(text) }))).toEqual([name]);
+});
+
+test('a second server, as for metrics, is not taken for the first', () => {
+  const both = logged('Uvicorn running on http://0.0.0.0:8000', 'metrics: listening on 127.0.0.1:9090');
+  expect(rulesOf(evidence({ ...target('Target.FailedHealthChecks'), ...both }))).toEqual(['target-no-answer']);
 });
 
 test('a time-out without a word of which service is the database’s only when nothing else was spoken of later', () => {
@@ -1304,6 +1313,65 @@ test.each(Object.entries(noAnswers).flatMap(([name, texts]) => texts.map((text) 
   'no answer for %s: %s',
   (name, body) => expect(rulesOf(evidence(answers({ body })))).toEqual([name]),
 );
+
+const text = fc.oneof(
+  fc.string({ maxLength: 400 }),
+  fc.constantFrom(
+    ...Object.values(inLogs).flat(),
+    ...Object.values(stopReasons).flat(),
+    '\r\n::error::x',
+    '\u001b[31m',
+  ),
+);
+
+test('whatever is told: one paragraph, below 3 KB, below 25 lines, and never an error', () => {
+  fc.assert(
+    fc.property(
+      fc.record({
+        reason: text,
+        failures: fc.array(
+          fc.record({
+            stoppedReason: text,
+            stopCode: text,
+            exitCode: fc.option(fc.nat(255), { nil: undefined }),
+            why: text,
+          }),
+          { maxLength: 3 },
+        ),
+        events: fc.array(text, { maxLength: 3 }),
+        targets: fc.array(fc.record({ reason: text, description: text, state: text }), { maxLength: 3 }),
+        lines: fc.array(text, { maxLength: 20 }),
+        health: fc.option(fc.record({ url: text, status: fc.nat(599), body: text, location: text }), {
+          nil: undefined,
+        }),
+      }),
+      ({ reason, failures, events, targets, lines, health }) => {
+        const found = diagnose(
+          evidence({
+            reason,
+            failures: failures.map(({ stoppedReason, stopCode, exitCode, why }) =>
+              stoppedTask({
+                stoppedReason,
+                stopCode,
+                containers: [{ name: 'fastapi', exitCode, reason: why, health: '' }],
+              }),
+            ),
+            events: events.map((message, index) => ({ id: `${index}`, at: at(index), message })),
+            targets: targets.map((item, index) => ({ id: `${index}`, port: index, ...item })),
+            ...logged(...lines),
+            health: health === undefined ? undefined : { url: health.url, answer: { ms: 1, ...health } },
+          }),
+        );
+        const paragraph = diagnosisText(found);
+        expect(paragraph).toMatch(/ Likely cause: .+ Fix: .+/);
+        expect(paragraph).not.toMatch(/[\r\n\u001b]/);
+        expect(Buffer.byteLength(paragraph)).toBeLessThanOrEqual(3_001);
+        expect(diagnosisLines(found).length).toBeLessThanOrEqual(25);
+        expect(diagnosisLines(found).join('')).not.toMatch(/[\r\n\u001b]/);
+      },
+    ),
+  );
+});
 
 describe('on one screen', () => {
   const long = 'é'.repeat(3_000);
