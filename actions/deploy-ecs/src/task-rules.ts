@@ -478,6 +478,14 @@ function askedPath({ lines }: Facts, description: string): string | undefined {
   return undefined;
 }
 
+/** The path stands in the target group, which is not read for this. */
+function seePath({ service, names }: Facts): string {
+  const arn = service?.loadBalancers[0]?.targetGroup;
+  return arn === undefined
+    ? ''
+    : ` (aws elbv2 describe-target-groups --target-group-arns ${arn} --query 'TargetGroups[0].[HealthCheckPath,Matcher.HttpCode]' --region ${names.region})`;
+}
+
 function statusText(code: string): string {
   if (code === '400')
     return ': most often the host check (TrustedHost, ALLOWED_HOSTS), as the check asks by IP address';
@@ -529,7 +537,7 @@ const targetRules: readonly Rule[] = [
     const code = /\[(\d{3})/.exec(description)?.[1] ?? '';
     return {
       cause: `${asked} answers ${code === '' ? 'another status than the target group expects' : code}${statusText(code)}`,
-      fix: `Let ${asked} answer 200 without sign-in, redirect or host check, or correct path and matcher of ${facts.names.targetGroup}`,
+      fix: `Let ${asked} answer 200 without sign-in, redirect or host check, or correct path and matcher of ${facts.names.targetGroup}${path === undefined ? seePath(facts) : ''}`,
     };
   }),
   unhealthy('target-no-answer', 'Target.FailedHealthChecks', (_, facts) => ({

@@ -672,7 +672,7 @@ const cases: Readonly<Record<string, Case>> = {
   'another status: host check': {
     rules: ['target-status'],
     of: target('Target.ResponseCodeMismatch', 'Health checks failed with these codes: [400]'),
-    says: ['TrustedHost'],
+    says: ['TrustedHost', `describe-target-groups --target-group-arns ${targetGroup} --query`, '--region us-east-1'],
   },
   'another status: redirect': {
     rules: ['target-status'],
