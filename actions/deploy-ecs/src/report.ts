@@ -141,7 +141,8 @@ function diagnosisSection({ what, evidence, cause, fix, quote, logs }: Diagnosis
 
 function failureSection({ failure, diagnosis }: Result): readonly string[] {
   if (failure === undefined) return [];
-  const hint = failure.hint === undefined ? [] : [`**What to do:** ${escapeMarkdown(failure.hint)}`];
+  const said = failure.hint === undefined || failure.hint === diagnosis?.fix;
+  const hint = said ? [] : [`**What to do:** ${escapeMarkdown(failure.hint ?? '')}`];
   return diagnosis === undefined ? [`**${escapeMarkdown(failure.code)}**`, codeBlock(failure.message), ...hint] : hint;
 }
 

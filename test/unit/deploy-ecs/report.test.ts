@@ -68,6 +68,18 @@ describe('summary', () => {
     expect(summary).toContain('| run-before | not done: ');
   });
 
+  test('says a fix once, and the log of each container', () => {
+    const fix = 'Add this statement: {}';
+    const logs = ['fastapi', 'proxy'].map((container) => ({ container, lines: [`of ${container}`] }));
+    const diagnosis = { what: 'It was denied', evidence: [], cause: 'c', fix, logs };
+    const failure = new DeploymentError('Denied', 'm', { hint: fix });
+    const { summary } = report(plan, result({ outcome: 'failed', failure, diagnosis }));
+    expect(summary.split('Add this statement')).toHaveLength(2);
+    expect(summary).toMatch(/Last log lines of `fastapi`:\n\n```\nof fastapi\n```\n\nLast log lines of `proxy`:/);
+    const other = report(plan, result({ outcome: 'failed', failure, diagnosis: { ...diagnosis, fix: 'x' } }));
+    expect(other.summary).toContain('**What to do:** Add this statement');
+  });
+
   test('of a dry run lists what would be done and why', () => {
     const { summary } = report(plan, undefined);
     expect(summary).toContain('### 📝 Dry run: `api`');
