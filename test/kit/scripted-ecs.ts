@@ -65,8 +65,8 @@ export class EcsWorld {
   readonly events: Wire[] = [];
   readonly service: Wire;
   targets: readonly Wire[] = [];
-  /** Told of each call right before and right after it is carried out. */
-  onCall: (operation: string, phase: 'before' | 'after') => void = () => undefined;
+  /** Told of each call right before and right after it is carried out, and of an update before it is answered. */
+  onCall: (operation: string, phase: 'before' | 'during' | 'after') => void = () => undefined;
   readonly #given: Given;
   readonly #now: () => number;
   readonly #deployments = new Map<string, Wire>();
@@ -316,6 +316,7 @@ export class EcsWorld {
     if (arn !== this.#primary()?.['taskDefinition'] || forceNewDeployment === true) {
       this.deploy(this.#updates.shift() ?? `again-${this.#numbers}`, { taskDefinition: arn });
     }
+    this.onCall('UpdateService', 'during');
     return { service: this.#serviceNow() };
   }
 

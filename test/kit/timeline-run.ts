@@ -155,9 +155,14 @@ export function differences({ expect, covers }: Timeline, shown: Shown, { world 
 }
 
 /** What only virtual time tells exactly. */
-export function lateness({ expect }: Timeline, { took }: Shown, { verdictAfter, readsPerMinute }: Timed): string[] {
+export function lateness(
+  { steps, expect }: Timeline,
+  { took }: Shown,
+  { verdictAfter, readsPerMinute }: Timed,
+): string[] {
   const wrong: string[] = [];
   const { within = 5 } = expect;
+  if (verdictAfter === undefined && steps.some(({ end }) => end === true)) wrong.push('it ended before AWS knew');
   if (verdictAfter !== undefined && (verdictAfter < 0 || verdictAfter > within)) {
     wrong.push(`the verdict came ${verdictAfter} s after AWS knew, wanted within ${within} s`);
   }

@@ -8,7 +8,7 @@ import { EcsWorld, merge, type Death, type Given, type Wire } from './scripted-e
 export interface Step {
   /**
    * Seconds after our first UpdateService; or `<Operation>+seconds` after the first call of it (`<Operation>#2` the second),
-   * `start+seconds`, or `before <Operation>`.
+   * `start+seconds`, `before <Operation>`, or `during UpdateService`: after its effect, before its answer.
    */
   readonly at: number | string;
   /** What is true from here on is all that AWS will ever know: the verdict is due. */
@@ -215,7 +215,7 @@ export interface Play {
 }
 
 interface Trigger {
-  readonly phase: 'before' | 'after';
+  readonly phase: 'before' | 'during' | 'after';
   readonly operation: string;
   readonly nth: number;
   readonly seconds: number;
@@ -223,10 +223,15 @@ interface Trigger {
 
 function triggerOf(at: number | string): Trigger {
   if (typeof at === 'number') return { phase: 'after', operation: 'UpdateService', nth: 1, seconds: at };
-  const [, before, operation = '', nth = '1', seconds = '0'] =
-    /^(before )?([A-Za-z]+)(?:#(\d+))?(?:\+([\d.]+))?$/.exec(at) ?? [];
+  const [, phase, operation = '', nth = '1', seconds = '0'] =
+    /^(?:(before|during) )?([A-Za-z]+)(?:#(\d+))?(?:\+([\d.]+))?$/.exec(at) ?? [];
   if (operation === '') throw new Error(`at: ${at} is neither seconds nor <Operation>+seconds`);
-  return { phase: before === undefined ? 'after' : 'before', operation, nth: Number(nth), seconds: Number(seconds) };
+  return {
+    phase: (phase as Trigger['phase'] | undefined) ?? 'after',
+    operation,
+    nth: Number(nth),
+    seconds: Number(seconds),
+  };
 }
 
 /** Real time, for bundles and benchmarks. */
