@@ -10,6 +10,7 @@ import type { LogReader } from '../../../shared/aws/logs.ts';
 import type { Clock } from '../../../shared/core/clock.ts';
 import { ActionError } from '../../../shared/core/errors.ts';
 import type { ContainerLog, Evidence } from './facts.ts';
+import type { ReadBudget } from './read-budget.ts';
 import { logStreamOf, mainContainer, sensitiveValues } from './task-definition.ts';
 
 export interface EvidencePorts {
@@ -17,6 +18,7 @@ export interface EvidencePorts {
   readonly logs: LogReader;
   readonly balancers: LoadBalancers;
   readonly clock: Clock;
+  readonly reads: ReadBudget;
 }
 
 export interface Scene {
@@ -41,7 +43,7 @@ const logsOf = 2;
 /** Gathers what explains a failure. What cannot be read is left out and named: it must not hide the failure itself. */
 export async function gatherEvidence(scene: Scene, ports: EvidencePorts): Promise<Evidence> {
   const { reason, definition, failures, service, since, health, changes = [] } = scene;
-  const reader = new Reader();
+  const reader = new Reader(ports.reads);
   const [logs, targets] = await Promise.all([lastLogs(scene, ports, reader), allTargets(scene, ports, reader)]);
   const events = (service?.events ?? []).filter(({ at }) => since === undefined || at === undefined || at >= since);
   const sensitive = sensitiveValues(definition);
@@ -52,9 +54,15 @@ export async function gatherEvidence(scene: Scene, ports: EvidencePorts): Promis
 /** Reads that inform and never decide. */
 class Reader {
   readonly missing: string[] = [];
+  readonly #reads: EvidencePorts['reads'];
+
+  constructor(reads: EvidencePorts['reads']) {
+    this.#reads = reads;
+  }
 
   async orElse<T>(what: string, fallback: T, read: () => Promise<T>): Promise<T> {
     try {
+      this.#reads.spend();
       return await read();
     } catch (error) {
       if (!(error instanceof ActionError)) throw error;
@@ -122,7 +130,7 @@ async function lastLog(
     return { container, lines: [] };
   }
   // CloudWatch shows a line some seconds after it was written.
-  for (const pause of [500, 1_500, 0]) {
+  for (const pause of [2_000, 0]) {
     const lines = await reader.orElse(`the log of ${container}`, [], () => ports.logs.tail(stream, logLines));
     if (lines.length > 0) return { container, lines };
     if (reader.missing.length > 0) break;
@@ -131,20 +139,17 @@ async function lastLog(
   return { container, lines: [] };
 }
 
-/** As seen while it happened (they vanish after a rollback), and as they are now. */
+/** As seen while it happened, until the end: after a rollback they are gone. Who saw none may have looked too early. */
 async function allTargets(
   { service, targets = [] }: Scene,
   { balancers }: EvidencePorts,
   reader: Reader,
 ): Promise<readonly TargetState[]> {
+  if (targets.length > 0) return targets.filter(({ state }) => state !== 'healthy');
   const groups = await Promise.all(
     (service?.loadBalancers ?? []).map(({ targetGroup }) =>
       reader.orElse<readonly TargetState[]>('target health', [], () => balancers.targetHealth(targetGroup)),
     ),
   );
-  const known = new Map<string, TargetState>();
-  for (const target of [...targets, ...groups.flat()]) {
-    if (target.state !== 'healthy') known.set(`${target.id}:${target.port ?? ''} ${target.reason}`, target);
-  }
-  return [...known.values()];
+  return groups.flat().filter(({ state }) => state !== 'healthy');
 }

@@ -614,6 +614,17 @@ const lateRules: readonly Rule[] = [
         : undefined,
   },
   {
+    name: 'stopped-by-hand',
+    find: (facts) =>
+      facts.failures.length === 0 && /\bby (?:a |the )?user\b|by hand|user[- ]initiated/i.test(facts.reason)
+        ? {
+            what: facts.reason,
+            cause: 'somebody, or another run, stopped this deployment',
+            fix: 'CloudTrail’s event StopServiceDeployment says who and when; run again if it was not meant',
+          }
+        : undefined,
+  },
+  {
     name: 'known-log',
     find: (facts) => {
       const reading = readLog(facts);

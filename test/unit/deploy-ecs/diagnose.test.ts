@@ -782,6 +782,16 @@ const cases: Readonly<Record<string, Case>> = {
     of: { reason: 'alarms went off: api-5xx' },
     says: ['alarms went off: api-5xx', 'metric'],
   },
+  'stopped by a person': {
+    rules: ['stopped-by-hand'],
+    of: { reason: 'Stopped by user', ...logged('all is well') },
+    says: ['Stopped by user', 'StopServiceDeployment'],
+  },
+  'stopped by a person as tasks died': {
+    rules: ['crash'],
+    of: { reason: 'Stopped by user', ...exited(1) },
+    says: ['exit code 1', 'Stopped by user'],
+  },
   hook: {
     rules: ['hook'],
     of: { reason: 'the lifecycle hook arn:aws:lambda:us-east-1:1:function:check failed' },

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { gatherEvidence, type EvidencePorts, type Scene } from '../../../actions/deploy-ecs/src/evidence.ts';
+import { ReadBudget } from '../../../actions/deploy-ecs/src/read-budget.ts';
 import type { TargetState } from '../../../shared/aws/elbv2.ts';
 import { at, service, stoppedTask, taskDefinition } from '../../kit/ecs.ts';
 import { denied, FakeEcs } from '../../kit/fake-ecs.ts';
@@ -7,12 +8,15 @@ import { VirtualClock } from '../../kit/virtual-clock.ts';
 
 interface World extends EvidencePorts {
   readonly read: string[];
+  spent: number;
 }
 
 function world(log: (stream: string) => readonly string[], targets: readonly TargetState[] = []): World {
   const clock = new VirtualClock(at(0));
   const read: string[] = [];
-  return {
+  const made: World = {
+    spent: 0,
+    reads: Object.assign(new ReadBudget(clock), { spend: () => void (made.spent += 1) }),
     read,
     clock,
     services: new FakeEcs(clock),
@@ -25,6 +29,7 @@ function world(log: (stream: string) => readonly string[], targets: readonly Tar
       },
     },
   };
+  return made;
 }
 
 const [fastapi] = taskDefinition().containerDefinitions!;
@@ -84,7 +89,7 @@ test('only the named container’s, whatever its exit code', async () => {
 
 test('a log that comes late is waited for, two seconds at most', async () => {
   let asked = 0;
-  const w = world(() => (++asked < 3 ? [] : ['late']));
+  const w = world(() => (++asked < 2 ? [] : ['late']));
   const { logs } = await gatherEvidence(scene({ failures: [died('x/1', ['proxy', 1])] }), w);
   expect(logs).toEqual([{ container: 'proxy', lines: ['late'] }]);
   expect(w.clock.now() - at(0).getTime()).toBe(2_000);
@@ -108,26 +113,22 @@ test('a log that may not be read is named, and asked for once', async () => {
   expect(w.read).toHaveLength(1);
 });
 
-test('targets as they were during the deployment and as they are now, without the healthy ones', async () => {
-  const target = (id: string, state: string, reason: string): TargetState => ({
-    id,
-    port: 1,
-    state,
-    reason,
-    description: '',
-  });
-  const now = [
-    target('a', 'healthy', ''),
-    target('b', 'unhealthy', 'Target.Timeout'),
-    target('c', 'unhealthy', 'Target.Timeout'),
-  ];
-  const seen = [target('b', 'unhealthy', 'Target.Timeout'), target('gone', 'unhealthy', 'Target.FailedHealthChecks')];
-  const loadBalancers = [{ targetGroup: 'tg', container: 'fastapi', port: 1 }];
-  const { targets } = await gatherEvidence(
-    scene({ service: service({ loadBalancers }), targets: seen }),
-    world(() => [], now),
-  );
-  expect(targets.map(({ id }) => id)).toEqual(['b', 'gone', 'c']);
+test('targets as they were during the deployment, else as they are now, without the healthy ones', async () => {
+  const target = (id: string, state: string): TargetState => ({ id, port: 1, state, reason: 'r', description: '' });
+  const w = world(() => [], [target('a', 'healthy'), target('b', 'unhealthy'), target('c', 'draining')]);
+  const balanced = service({ loadBalancers: [{ targetGroup: 'tg', container: 'fastapi', port: 1 }] });
+  const idsOf = async (targets: readonly TargetState[]): Promise<readonly string[]> =>
+    (await gatherEvidence(scene({ service: balanced, targets }), w)).targets.map(({ id }) => id);
+  expect(await idsOf([target('gone', 'unhealthy'), target('well', 'healthy')])).toEqual(['gone']);
+  expect(w.spent).toBe(0);
+  expect(await idsOf([])).toEqual(['b', 'c']);
+  expect(w.spent).toBe(1);
+});
+
+test('every read is counted', async () => {
+  const w = world(() => []);
+  await gatherEvidence(scene({ failures: [died('x/1', ['proxy', 1], ['agent', 2])] }), w);
+  expect([w.spent, w.read.length]).toEqual([4, 4]);
 });
 
 test('events since the deployment began', async () => {
