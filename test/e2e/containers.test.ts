@@ -10,6 +10,7 @@ import { startEmulator, type Emulator } from '../local/emulator.ts';
 import { prepare } from '../local/prepare.ts';
 import { keptState } from '../local/state.ts';
 import { root } from '../tools/actions.ts';
+import { deployEcsCases } from './deploy-ecs.cases.ts';
 
 // One file, as all of it shares the machine's Docker daemon: what is started here is stopped here.
 
@@ -259,3 +260,5 @@ describe('the bundle of build-push-image, with a real daemon', () => {
     expect(await readdir(join(scratch, 'temp'))).toEqual([]);
   });
 });
+
+deployEcsCases();

@@ -1,9 +1,9 @@
 """Where the emulator differs from AWS in a way that the suite would notice. Each says what AWS does."""
 
 import json
-import socket
 import threading
 import time
+from datetime import datetime
 
 from ministack.core import iam_evaluator
 from ministack.services import ecs, rds, s3, secretsmanager
@@ -18,8 +18,11 @@ def apply():
     change_sets_heed_conditions()
     requests_count_as_tls()
     missing_files_are_told_from_forbidden_ones()
-    tasks_behind_a_load_balancer_are_ready_when_they_count()
     stopping_tasks_do_not_count()
+    tasks_carry_their_deployment()
+    every_failed_task_counts()
+    memory_is_limited()
+    times_are_to_the_millisecond()
 
 
 def databases_of_stacks_are_real():
@@ -263,47 +266,6 @@ def missing_files_are_told_from_forbidden_ones():
     s3.serve_cloudfront_origin_fetch = fetch
 
 
-def tasks_behind_a_load_balancer_are_ready_when_they_count():
-    """AWS: a rolling deployment stops old tasks only when new ones pass the load balancer's health check. ministack counts
-    a task as soon as its container runs, so for the second an application needs to start nobody answered."""
-    mark_running = ecs._mark_task_running
-
-    def mark_when_it_answers(task_arn, task):
-        address = (ecs._task_ip(task), balanced_port(task))
-        container = (task.get("_docker_ids") or [None])[0]
-        deadline = time.monotonic() + 20
-        while all(address) and container and time.monotonic() < deadline:
-            if answers(address) or not runs(container):
-                break
-            time.sleep(0.1)
-        return mark_running(task_arn, task)
-
-    ecs._mark_task_running = mark_when_it_answers
-
-
-def balanced_port(task):
-    kind, _, name = task.get("group", "").partition(":")
-    cluster = task.get("clusterArn", "").rsplit("/", 1)[-1]
-    service = ecs._services.get(f"{cluster}/{name}") if kind == "service" else None
-    balancers = (service or {}).get("loadBalancers") or []
-    return int(balancers[0].get("containerPort") or 0) if balancers else 0
-
-
-def answers(address):
-    try:
-        socket.create_connection(address, timeout=0.5).close()
-        return True
-    except OSError:
-        return False
-
-
-def runs(container):
-    try:
-        return ecs._get_docker().containers.get(container).status == "running"
-    except Exception:
-        return False
-
-
 def stopping_tasks_do_not_count():
     """AWS: tasks are stopped side by side, and one that is being stopped no longer counts as running. ministack stops
     them one after the other and waits for each container, while the others still count."""
@@ -313,3 +275,61 @@ def stopping_tasks_do_not_count():
         threading.Thread(target=remove, args=(docker_client, container), daemon=True).start()
 
     ecs._remove_docker_container = remove_aside
+
+
+def tasks_carry_their_deployment():
+    """AWS: a service's task is started by its deployment, `ecs-svc/<n>`; ministack names the service."""
+    run = ecs._run_task
+
+    def run_for_deployment(data):
+        deployment = data.get("_deploymentId")
+        return run({**data, "startedBy": deployment} if deployment else data)
+
+    ecs._run_task = run_for_deployment
+
+
+def every_failed_task_counts():
+    """AWS: a deployment counts its failed tasks whether or not the circuit breaker is on; ministack only if it is."""
+    record = ecs._record_service_task_failure
+
+    def record_and_count(task, **kwargs):
+        cluster, (_, _, name) = ecs._cluster_name_from_arn(task["clusterArn"]), task.get("group", "").partition(":")
+        service = ecs._services.get(f"{cluster}/{name}")
+        if service:
+            breaker = (service.get("deploymentConfiguration") or {}).get("deploymentCircuitBreaker") or {}
+            deployment = ecs._deployment_for_task(service, task)
+            if deployment and deployment["rolloutState"] == "IN_PROGRESS" and not breaker.get("enable"):
+                deployment["failedTasks"] += 1
+        return record(task, **kwargs)
+
+    ecs._record_service_task_failure = record_and_count
+
+
+def memory_is_limited():
+    """AWS: a container that takes more than its memory, or its task's, is killed, and its reason says so."""
+    run_arguments, mark_stopped = ecs._build_run_kwargs, ecs._mark_task_stopped
+
+    def limited(container, definition, *args, **kwargs):
+        arguments = run_arguments(container, definition, *args, **kwargs)
+        memory = container.get("memory") or definition.get("memory")
+        return {**arguments, "mem_limit": f"{memory}m", "memswap_limit": f"{memory}m"} if memory else arguments
+
+    def with_reasons(arn, task, *args, **kwargs):
+        for index, identity in enumerate(list(task.get("_docker_ids") or [])):
+            try:
+                killed = ecs._get_docker().containers.get(identity).attrs["State"]["OOMKilled"]
+            except Exception:
+                continue
+            if killed:
+                task["containers"][index]["reason"] = "OutOfMemoryError: Container killed due to memory usage"
+        return mark_stopped(arn, task, *args, **kwargs)
+
+    ecs._build_run_kwargs = limited
+    ecs._mark_task_stopped = with_reasons
+
+
+def times_are_to_the_millisecond():
+    """AWS: `1763947980.123`; ministack cuts ECS's times to whole seconds, so two deployments may look equally old."""
+    ecs._ts_to_epoch = lambda value: (
+        datetime.fromisoformat(value.replace("Z", "+00:00")).timestamp() if isinstance(value, str) and value else value
+    )

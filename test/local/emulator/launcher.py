@@ -22,6 +22,8 @@ from ministack import app as emulator
 
 import containers
 import corrections
+import deployments
+import health
 import layers
 import resources
 
@@ -111,6 +113,8 @@ def end_with_owner():
 def main():
     resources.register()
     corrections.apply()
+    deployments.keep_records()
+    health.play_health_checks()
     layers.outlive()
     containers.confine()
     listen_on_the_private_network_too()
