@@ -145,6 +145,7 @@ const database: readonly LogRule[] = [
   },
 ];
 
+/** https://redis.io/docs/latest/commands/auth/, and redis-py’s and ioredis’ words for a connection that fails. */
 const redis: readonly LogRule[] = [
   rule('redis-refused-login', /NOAUTH|WRONGPASS|invalid username-password pair/i, (_, facts) => ({
     cause: 'Redis asks for a password (AUTH) and got none or another one',
@@ -164,7 +165,10 @@ const redis: readonly LogRule[] = [
   ),
 ];
 
-/** What the program itself may not do at AWS is a matter of the task role, never of the execution role. */
+/**
+ * What the program itself may not do at AWS is a matter of the task role, never of the execution role:
+ * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
+ */
 const aws: readonly LogRule[] = [
   {
     name: 's3-access-denied',
@@ -229,6 +233,10 @@ const unknownHost = rule(
   },
 );
 
+/**
+ * https://docs.python.org/3/library/exceptions.html, https://docs.pydantic.dev/latest/errors/validation_errors/,
+ * https://nodejs.org/api/errors.html, https://starlette.dev/middleware/#corsmiddleware
+ */
 const program: readonly LogRule[] = [
   rule(
     'missing-variable',

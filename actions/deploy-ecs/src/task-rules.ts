@@ -355,6 +355,7 @@ const containerRules: readonly Rule[] = [
       'the program ended by itself: an exception at the start, a missing variable or file, something that it cannot reach',
     fix: `Read the last log lines of ${container.name ?? 'the container'}${changes.length === 0 ? '; compare environment and secrets with the last good revision' : `; this deployment changed ${few(changes)}`}`,
   })),
+  // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html
   {
     name: 'no-capacity',
     find: (facts) => {
@@ -587,7 +588,7 @@ const targetRules: readonly Rule[] = [
   },
 ];
 
-/* What remains when no task failed. */
+/* What remains when no task failed. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-deployment.html */
 
 const lateRules: readonly Rule[] = [
   {
@@ -651,7 +652,10 @@ const lateRules: readonly Rule[] = [
 /** Most telling first: what kept a task from starting, then what ended it, then what kept it from being used. */
 export const taskRules: readonly Rule[] = [...startRules, ...containerRules, ...targetRules, ...lateRules];
 
-/** Said beside a finding, as it explains why nobody stopped it. */
+/**
+ * Said beside a finding, as it explains why nobody stopped it:
+ * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html
+ */
 export const remarks: readonly { readonly name: string; readonly find: (facts: Facts) => string | undefined }[] = [
   {
     name: 'breaker-silent',

@@ -1273,6 +1273,7 @@ const stopReasons: Readonly<Record<string, readonly string[]>> = {
     `${init}unable to retrieve secret from asm: can't find the specified secret value for staging label: AWSCURRENT`,
   ],
   'secret-json-key': [
+    `${init}unable to retrieve secret from asm: cannot unmarshal: looking for beginning of value`,
     `${init}unable to retrieve secret from asm: service call has been retried 1 time(s): invalid character '\\'' looking for beginning of value`,
   ],
   'secret-network': [
