@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 
 export interface ScriptedCall {
-  /** `ecs`, `logs`, `ecr`, `secretsmanager`, `elasticloadbalancing`, `iam`, `ec2`, `sts`, or `http` for a plain GET. */
+  /** `ecs`, `logs`, `ecr`, `secretsmanager`, `ssm`, `elasticloadbalancing`, `iam`, `ec2`, `sts`, or `http` for a plain GET. */
   readonly service: string;
   readonly operation: string;
   /** Of the Query protocol flat, as it is sent: `TargetGroupArns.member.1`. */
@@ -34,6 +34,7 @@ const jsonServices: Readonly<Record<string, string>> = {
   AmazonEC2ContainerRegistry_V20150921: 'ecr',
   Logs_20140328: 'logs',
   secretsmanager: 'secretsmanager',
+  AmazonSSM: 'ssm',
 };
 const queryServices: Readonly<Record<string, string>> = {
   '2015-12-01': 'elasticloadbalancing',

@@ -28,8 +28,8 @@ export interface Given {
   readonly page?: number;
   /** Why RunTask places nothing. */
   readonly 'no-capacity'?: string;
-  /** Digests and tags that ECR has; without it, ECR denies. */
-  readonly images?: readonly string[];
+  /** What other services answer, by `service Operation` (`ecr BatchGetImage`): a body, or an error with `__type`, `message`, `httpStatus`. */
+  readonly answers?: Readonly<Record<string, Wire>>;
   /** Statuses of the health URL, one a call, the last one on and on. */
   readonly health?: readonly number[];
   /** Seconds that the service's clock is ahead of the runner's. */
@@ -260,15 +260,13 @@ export class EcsWorld {
         return { TargetHealthDescriptions: this.targets };
       case 'logs GetLogEvents':
         return this.#logEvents(input);
-      case 'ecr DescribeImages':
-        return this.#images(call);
       case 'http GET /health': {
         const { health = [200] } = this.#given;
         const status = health[Math.min(this.#asked++, health.length - 1)]!;
         return status === 200 ? { ok: true } : { __type: 'Unhealthy', message: 'no database', httpStatus: status };
       }
       default:
-        return denial(call);
+        return this.#given.answers?.[`${service} ${operation}`] ?? denial(call);
     }
   }
 
@@ -507,16 +505,6 @@ export class EcsWorld {
     const lines =
       startFromHead === true ? this.log.slice(Number(nextToken ?? 0)) : this.log.slice(-Number(limit ?? 100));
     return { events: lines.map((message) => ({ message })), nextForwardToken: String(this.log.length) };
-  }
-
-  #images(call: ScriptedCall): Answer {
-    const { images } = this.#given;
-    if (images === undefined) return denial(call);
-    const ids = (call.input['imageIds'] ?? []) as { imageDigest?: string; imageTag?: string }[];
-    const missing = ids.find(({ imageDigest, imageTag }) => !images.includes(imageDigest ?? imageTag ?? ''));
-    return missing === undefined
-      ? { imageDetails: ids.map((id) => ({ imageDigest: id.imageDigest ?? `sha256:${'0'.repeat(64)}` })) }
-      : { __type: 'ImageNotFoundException', message: 'The image requested does not exist.' };
   }
 }
 

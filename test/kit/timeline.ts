@@ -113,7 +113,7 @@ const timelineShape: Shape = {
   ...all('name covers todo live'),
   inputs: '*',
   given: {
-    ...all('history records denied page no-capacity images health clock definitions'),
+    ...all('history records denied page no-capacity answers health clock definitions'),
     service: serviceShape,
     old: deploymentShape,
     deployments: any(deploymentShape),
