@@ -112,13 +112,13 @@ export async function runTimeline(
 
 const told = ({ code, message, hint = '' }: ActionError): string => `${code}: ${message} ${hint}`;
 
-/** From our first UpdateService to the look that told the verdict; what the SDK asks again is not the action's own. */
+/** Of ECS and the load balancer, from our first UpdateService to the look that told the verdict; what the SDK asks again is not the action's own. */
 export function readsPerMinute(calls: readonly ScriptedCall[], verdict: ScriptedCall | undefined): number {
   const from = calls.findIndex(({ operation }) => operation === 'UpdateService');
   if (from === -1 || verdict === undefined) return 0;
   const reads = calls
     .slice(from, calls.indexOf(verdict) + 1)
-    .filter(({ operation, broken }) => !broken && /^(?:Describe|List|Get|BatchGet)/.test(operation))
+    .filter(({ operation, broken }) => !broken && /^(?:Describe|List|BatchGet)/.test(operation))
     .map(({ at }) => at);
   return Math.max(0, ...reads.map((start) => reads.filter((at) => at >= start && at < start + 60_000).length));
 }

@@ -5,11 +5,13 @@ const readsAMinute = 30;
 const minute = 60_000;
 
 /** A verdict is never older than this and the call that brings it. */
-const steadyPause = 4_500;
-/** A last look, and the first ones of the way back. */
-const atTheEnd = 4;
+const steadyPause = 4_800;
+/** A last look, its evidence, and the first looks of the way back. */
+const atTheEnd = 6;
+/** The first looks of the way back. */
+const afterTheEnd = 3;
 /** A small service is up in seconds. */
-const firstPauses = [700, 1_300, 2_000];
+const firstPauses = [1_000, 1_000, 2_000];
 
 /** Milliseconds until the next look, by how many there were. */
 export function pollInterval(polls: number): number {
@@ -37,12 +39,20 @@ export class ReadBudget {
     return this.#left() > readsAMinute / 2 ? pollInterval(polls) : steadyPause;
   }
 
-  /** True when that many reads leave enough for the looks that are to come within the minute. */
+  /** True when that many reads leave enough for the looks that are to come within the minute, and for the end. */
   mayGoAside(reads: number): boolean {
+    return this.#left() - this.#toCome() - atTheEnd >= reads;
+  }
+
+  /** As `mayGoAside`, for reads that may bring the end about: then no look is to come. */
+  mayHurry(reads: number): boolean {
+    return this.#left() - Math.max(this.#toCome(), afterTheEnd) >= reads;
+  }
+
+  /** From the second minute on, for each look to come one drops out of the count. */
+  #toCome(): number {
     const since = this.#clock.now() - (this.#first ?? this.#clock.now());
-    // From the second minute on, for each look to come one drops out of the count.
-    const toCome = Math.ceil(Math.max(0, minute - since) / steadyPause) + atTheEnd;
-    return this.#left() - toCome >= reads;
+    return Math.ceil(Math.max(0, minute - since) / steadyPause);
   }
 
   #left(): number {

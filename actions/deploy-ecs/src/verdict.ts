@@ -264,7 +264,9 @@ export function isHopeless(ours: OurDeployment, sight: Sight, { failFastAfter, f
     breaker?.enabled === true && breakerAt <= failFastAfter + 2
       ? Math.max(failFastAfter, breakerAt) + 2
       : failFastAfter;
-  return Math.max(0, ...times.values()) >= (own.running === 0 ? patience : 2 * patience + own.desired);
+  // The record is the fresher one.
+  const running = sight.deployment?.running ?? own.running;
+  return Math.max(0, ...times.values()) >= (running === 0 ? patience : 2 * patience + own.desired);
 }
 
 /** How one task died, in one line. */

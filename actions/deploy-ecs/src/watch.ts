@@ -57,8 +57,9 @@ export interface WatchEnd {
 }
 
 /** Seconds after which our record is looked for again, and for how long; then the service's own list has to do. */
-const correlateAt = [0, 2, 8, 20, 60].map((seconds) => seconds * 1_000);
-const sidelineEvery = 15_000;
+const correlateAt = [0, 4, 20, 60].map((seconds) => seconds * 1_000);
+const tasksEvery = 9_000;
+const targetsEvery = 20_000;
 /** Lines that differ only in their numbers are told at most this often. */
 const countsEvery = 10_000;
 
@@ -107,11 +108,13 @@ class Watch {
   readonly #seenTasks = new Set<string>();
   readonly #toldDeaths = new Set<string>();
   #looks = 0;
+  #serviceReadAt = 0;
   #service: ServiceState | undefined;
   #deployment: ServiceDeploymentState | undefined;
   #arn: string | undefined;
   #correlations = 0;
-  #sidelinesRead: number;
+  #tasksRead: number;
+  #targetsRead: number;
   #failedBefore = 0;
   #seenFailed: string | undefined;
   #told = { text: '', at: -Infinity };
@@ -121,8 +124,11 @@ class Watch {
     this.#ports = ports;
     this.#started = ports.clock.now();
     this.#arn = options.deploymentArn;
+    // Whoever knows the deployment has just read the service.
+    if (this.#arn !== undefined) this.#looks = 1;
     // A first look after about two seconds.
-    this.#sidelinesRead = this.#started - sidelineEvery + 2_000;
+    this.#tasksRead = this.#started - tasksEvery + 2_000;
+    this.#targetsRead = this.#started - targetsEvery + 4_000;
   }
 
   get failures(): readonly TaskState[] {
@@ -149,15 +155,21 @@ class Watch {
     this.#looks += 1;
     this.#deployment = await this.#readRecord();
     const settles = this.#deployment === undefined || ['SUCCESSFUL', 'STOPPED'].includes(this.#deployment.status);
-    if (settles || this.#looks % 3 === 1) await this.#readService();
+    // Once tasks die, their deaths are the news.
+    if (settles || this.#looks % (this.#failures.size === 0 ? 3 : 6) === 1) await this.#readService();
     await this.#readSidelines();
     return { service: this.#service, deployment: this.#deployment, seenFailed: this.#seenFailed };
   }
 
-  /** For what an end brought: the last deaths and targets, unless the minute's reads are spent and some are known. */
+  /** For what an end brought: the last deaths and targets, unless the minute's reads are spent and some are known, or it is the way back. */
   async lookOnceMore(withTasks: boolean): Promise<void> {
-    await this.#sideline(() => this.#readService());
-    if (!withTasks || (this.#failures.size > 0 && !this.#ports.reads.mayGoAside(2))) return;
+    if (this.#serviceReadAt < this.#looks) await this.#sideline(() => this.#readService());
+    if (
+      !withTasks ||
+      this.#options.deploymentArn !== undefined ||
+      (this.#failures.size > 0 && !this.#ports.reads.mayGoAside(2))
+    )
+      return;
     await this.#sideline(() => this.#readTasks());
     await this.#sideline(() => this.#readTargets());
   }
@@ -175,6 +187,7 @@ class Watch {
   async #readService(): Promise<void> {
     this.#ports.reads.spend();
     this.#service = await this.#ports.services.describeService(this.#options.ref);
+    this.#serviceReadAt = this.#looks;
     const own = this.#service?.deployments.find(({ id }) => id === this.#options.ours.id);
     if (own?.rolloutState === 'FAILED') this.#seenFailed = own.rolloutReason;
   }
@@ -228,16 +241,23 @@ class Watch {
 
   /** What explains a failure is read while it happens: stopped tasks and replaced targets vanish. It never decides a success. */
   async #readSidelines(): Promise<void> {
-    const { ours } = this.#options;
+    const { ours, failFastAfter } = this.#options;
     const { clock, reads } = this.#ports;
     const failed = this.#service?.deployments.find(({ id }) => id === ours.id)?.failed ?? 0;
     const now = clock.now();
-    const due = now - this.#sidelinesRead >= sidelineEvery || failed > this.#failedBefore;
-    if (!due || !reads.mayGoAside(2)) return;
-    this.#sidelinesRead = now;
-    this.#failedBefore = failed;
-    await this.#sideline(() => this.#readTasks());
-    await this.#sideline(() => this.#readTargets());
+    // Once a task has died, the next deaths may make the verdict.
+    const decisive = failFastAfter > 0 && (this.#failures.size > 0 || failed > this.#failedBefore);
+    const before = this.#failures.size;
+    if (decisive ? reads.mayHurry(1) : now - this.#tasksRead >= tasksEvery && reads.mayGoAside(2)) {
+      this.#tasksRead = now;
+      this.#failedBefore = failed;
+      await this.#sideline(() => this.#readTasks());
+    }
+    const died = this.#failures.size > before;
+    if ((died || now - this.#targetsRead >= targetsEvery) && reads.mayGoAside(1)) {
+      this.#targetsRead = now;
+      await this.#sideline(() => this.#readTargets());
+    }
   }
 
   async #readTasks(): Promise<void> {
@@ -256,8 +276,9 @@ class Watch {
     }
   }
 
-  /** Once for each way to die. */
+  /** Once for each way to die, and not again on the way back. */
   #tellDeath(task: TaskState): void {
+    if (this.#options.deploymentArn !== undefined) return;
     const way = fingerprintOf(task);
     if (this.#toldDeaths.has(way) || this.#toldDeaths.size >= 5) return;
     this.#toldDeaths.add(way);
