@@ -1,18 +1,38 @@
 import { randomUUID } from 'node:crypto';
 import type { ActionIo } from '../../../shared/action/run.ts';
 import { systemClock } from '../../../shared/action/system-clock.ts';
+import { networks } from '../../../shared/aws/ec2.ts';
+import { imageFinder } from '../../../shared/aws/ecr.ts';
 import { ecsServices } from '../../../shared/aws/ecs.ts';
-import { loadBalancers } from '../../../shared/aws/elbv2.ts';
-import { logReader } from '../../../shared/aws/logs.ts';
+import { loadBalancers, targetGroups } from '../../../shared/aws/elbv2.ts';
+import { roles } from '../../../shared/aws/iam.ts';
+import { logGroups, logReader } from '../../../shared/aws/logs.ts';
 import { sdkConfig } from '../../../shared/aws/sdk-config.ts';
+import { secretInspector } from '../../../shared/aws/secrets-manager.ts';
+import { parameters } from '../../../shared/aws/ssm.ts';
 import type { ApplyPorts } from './apply.ts';
 import type { HealthAnswer } from './health.ts';
 import type { Inputs } from './inputs.ts';
 import type { ObservePorts } from './observe.ts';
+import type { PreflightPorts } from './preflight-reads.ts';
 
-export function connectPorts(inputs: Inputs, io: ActionIo): ObservePorts & ApplyPorts {
+export type RunPorts = ObservePorts & ApplyPorts & { readonly preflight: PreflightPorts };
+
+export function connectPorts(inputs: Inputs, io: ActionIo): RunPorts {
   const config = sdkConfig(inputs, io);
+  // The preflight only informs: a service that does not answer must not hold up the deployment.
+  const { requestHandler } = sdkConfig(inputs, { ...io, requestTimeout: 5_000 });
+  const brief = { ...config, requestHandler, maxAttempts: 2 };
   return {
+    preflight: {
+      images: imageFinder(brief),
+      secrets: secretInspector(brief, io.mask),
+      parameters: parameters(brief),
+      roles: roles(brief),
+      logGroups: logGroups(brief),
+      networks: networks(brief),
+      targetGroups: targetGroups(brief),
+    },
     services: ecsServices(config),
     logs: logReader(config),
     balancers: loadBalancers(config),

@@ -5,10 +5,11 @@ import type { Outcome, Result } from './apply.ts';
 import { diagnosisText, type Diagnosis } from './diagnose.ts';
 import { healthText, slowAnswer } from './health.ts';
 import { provenRevision, type Plan, type Step } from './plan.ts';
+import { unknownLines, type Finding } from './preflight.ts';
 import { shortName, type Change } from './task-definition.ts';
 
 /** Without a `result` the run was a dry run: what would be done. */
-export function report(plan: Plan, result: Result | undefined): ActionReport {
+export function report(plan: Plan, result: Result | undefined, preflight: readonly Finding[] = []): ActionReport {
   const planned = plan.revision.kind === 'existing' ? plan.revision.arn : '';
   return {
     outputs: {
@@ -21,7 +22,7 @@ export function report(plan: Plan, result: Result | undefined): ActionReport {
       'duration-seconds': String(Math.round((result?.ms ?? 0) / 1000)),
       changed: String(result?.changed ?? false),
     },
-    summary: summary(plan, result),
+    summary: [summary(plan, result), preflightSection(preflight)].filter((part) => part !== '').join('\n\n'),
     failure: result?.failure,
   };
 }
@@ -73,6 +74,24 @@ const headlines: Readonly<Record<Outcome | 'planned', string>> = {
   cancelled: '❌ Cancelled',
   planned: '📝 Dry run',
 };
+
+/** One line when all is well; otherwise a row for each check that was not good. */
+function preflightSection(findings: readonly Finding[]): string {
+  if (findings.length === 0) return '';
+  const bad = findings.filter(({ verdict }) => verdict === 'wrong');
+  const good = findings.filter(({ verdict }) => verdict === 'ok').length;
+  const rows = bad.map(({ check, subject, detail, fix }) => [
+    `❌ ${escapeMarkdown(check)}`,
+    escapeMarkdown(subject),
+    escapeMarkdown(detail),
+    escapeMarkdown(fix),
+  ]);
+  return [
+    `**Preflight:** ${good} of ${findings.length} checks good`,
+    ...(rows.length === 0 ? [] : [table(['Check', 'Of', 'Found', 'Fix'], rows)]),
+    ...unknownLines(findings).map((line) => escapeMarkdown(line)),
+  ].join('\n\n');
+}
 
 function summary(plan: Plan, result: Result | undefined): string {
   const { service, diff, notes } = plan;

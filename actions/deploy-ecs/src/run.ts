@@ -1,15 +1,35 @@
 import type { ActionIo, ActionReport } from '../../../shared/action/run.ts';
 import { apply } from './apply.ts';
 import type { Inputs } from './inputs.ts';
-import { observe } from './observe.ts';
-import { planDeploy } from './plan.ts';
+import { observe, type Observed } from './observe.ts';
+import { planDeploy, provenRevision, type Plan } from './plan.ts';
 import { connectPorts } from './ports.ts';
+import { judgePreflight, preflightFailure, preflightLines, secretReferences, type Finding } from './preflight.ts';
+import { gatherFacts, type PreflightPorts } from './preflight-reads.ts';
 import { planLines, report } from './report.ts';
 
 /** Everything after the inputs, loaded only when they are good. */
 export async function run(inputs: Inputs, io: ActionIo, ports = connectPorts(inputs, io)): Promise<ActionReport> {
-  const plan = planDeploy(inputs, await observe(inputs, ports));
+  const observed = await observe(inputs, ports);
+  const plan = planDeploy(inputs, observed);
   for (const note of plan.notes) io.progress.warn(note);
   for (const line of planLines(plan)) io.progress.info(line);
-  return report(plan, inputs.dryRun ? undefined : await apply(plan, ports));
+  const findings = await preflight(plan, observed, ports);
+  for (const line of preflightLines(findings)) io.progress.info(line);
+  const failure = preflightFailure(findings);
+  if (inputs.dryRun) return { ...report(plan, undefined, findings), failure };
+  if (failure !== undefined) throw failure;
+  return report(plan, await apply(plan, ports), findings);
+}
+
+/** Only what will deploy is worth the reads. */
+async function preflight(
+  { steps, definition, service }: Plan,
+  { running }: Observed,
+  ports: { readonly preflight: PreflightPorts },
+): Promise<readonly Finding[]> {
+  if (!steps.some(({ kind }) => kind === 'update-service')) return [];
+  const proven = provenRevision(service) === running.arn ? secretReferences({ ...running, service }) : [];
+  const subject = { definition, service, proven: new Set(proven.map(({ from }) => from)) };
+  return judgePreflight(subject, await gatherFacts(subject, ports.preflight));
 }
