@@ -476,7 +476,11 @@ export class EcsWorld {
   #define(name: string, special: Wire): Wire {
     const [family = '', revision = ''] = name.split(':');
     const arn = wireArn('task-definition', name);
-    const { tags, ...fields } = { ...taskDefinition(), ...special } as Wire;
+    const { tags, ...fields } = {
+      ...taskDefinition(),
+      executionRoleArn: 'arn:aws:iam::123456789012:role/shop-execution',
+      ...special,
+    } as Wire;
     const made = { ...fields, family, revision: Number(revision), taskDefinitionArn: arn, status: 'ACTIVE' };
     this.#definitions.set(arn, { ...made, ...(tags === undefined ? {} : { tags }) });
     return made;
