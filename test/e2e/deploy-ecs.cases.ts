@@ -6,10 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { CloudWatchLogsClient, CreateLogGroupCommand } from '@aws-sdk/client-cloudwatch-logs';
-import { CreateRepositoryCommand, ECRClient } from '@aws-sdk/client-ecr';
 import {
-  CreateClusterCommand,
+  CloudFormationClient,
+  CreateStackCommand,
+  DescribeStacksCommand,
+  waitUntilStackCreateComplete,
+} from '@aws-sdk/client-cloudformation';
+import {
   CreateServiceCommand,
   DescribeServicesCommand,
   ECSClient,
@@ -17,14 +20,8 @@ import {
   RegisterTaskDefinitionCommand,
   type ContainerDefinition,
   type CreateServiceRequest,
-  type ECSClientConfig,
   type RegisterTaskDefinitionRequest,
 } from '@aws-sdk/client-ecs';
-import {
-  CreateTargetGroupCommand,
-  ElasticLoadBalancingV2Client,
-  type ElasticLoadBalancingV2ClientConfig,
-} from '@aws-sdk/client-elastic-load-balancing-v2';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { spawnAction, type ActionRun, type SpawnOptions } from '../bundle/spawn-action.ts';
 import { startEmulator, type Emulator } from '../local/emulator.ts';
@@ -56,6 +53,79 @@ type Release = keyof typeof releases;
 
 const cluster = 'shop';
 const logGroup = '/ecs/shop';
+/** What tasks stand on: a public subnet, a role, a log group, a registry, a load balancer. */
+const surroundings = {
+  Resources: {
+    Cluster: { Type: 'AWS::ECS::Cluster', Properties: { ClusterName: cluster } },
+    Log: { Type: 'AWS::Logs::LogGroup', Properties: { LogGroupName: logGroup } },
+    Registry: { Type: 'AWS::ECR::Repository', Properties: { RepositoryName: cluster } },
+    Role: {
+      Type: 'AWS::IAM::Role',
+      Properties: {
+        AssumeRolePolicyDocument: {
+          Version: '2012-10-17',
+          Statement: [{ Effect: 'Allow', Principal: { Service: 'ecs-tasks.amazonaws.com' }, Action: 'sts:AssumeRole' }],
+        },
+      },
+    },
+    Vpc: { Type: 'AWS::EC2::VPC', Properties: { CidrBlock: '10.0.0.0/16' } },
+    Subnet: {
+      Type: 'AWS::EC2::Subnet',
+      Properties: { VpcId: { Ref: 'Vpc' }, CidrBlock: '10.0.0.0/24', AvailabilityZone: 'us-east-1a' },
+    },
+    Gateway: { Type: 'AWS::EC2::InternetGateway', Properties: {} },
+    Attachment: {
+      Type: 'AWS::EC2::VPCGatewayAttachment',
+      Properties: { VpcId: { Ref: 'Vpc' }, InternetGatewayId: { Ref: 'Gateway' } },
+    },
+    Routes: { Type: 'AWS::EC2::RouteTable', Properties: { VpcId: { Ref: 'Vpc' } } },
+    Way: {
+      Type: 'AWS::EC2::Route',
+      DependsOn: 'Attachment',
+      Properties: {
+        RouteTableId: { Ref: 'Routes' },
+        DestinationCidrBlock: '0.0.0.0/0',
+        GatewayId: { Ref: 'Gateway' },
+      },
+    },
+    Association: {
+      Type: 'AWS::EC2::SubnetRouteTableAssociation',
+      Properties: { SubnetId: { Ref: 'Subnet' }, RouteTableId: { Ref: 'Routes' } },
+    },
+    Balancer: {
+      Type: 'AWS::ElasticLoadBalancingV2::LoadBalancer',
+      Properties: { Name: cluster, Type: 'application', Subnets: [{ Ref: 'Subnet' }] },
+    },
+    Targets: {
+      Type: 'AWS::ElasticLoadBalancingV2::TargetGroup',
+      Properties: {
+        Name: cluster,
+        Protocol: 'HTTP',
+        Port: 8000,
+        VpcId: { Ref: 'Vpc' },
+        TargetType: 'ip',
+        HealthCheckPath: '/health',
+        HealthCheckIntervalSeconds: 5,
+        UnhealthyThresholdCount: 2,
+      },
+    },
+    Listener: {
+      Type: 'AWS::ElasticLoadBalancingV2::Listener',
+      Properties: {
+        LoadBalancerArn: { Ref: 'Balancer' },
+        Protocol: 'HTTP',
+        Port: 80,
+        DefaultActions: [{ Type: 'forward', TargetGroupArn: { Ref: 'Targets' } }],
+      },
+    },
+  },
+  Outputs: {
+    subnet: { Value: { Ref: 'Subnet' } },
+    role: { Value: { 'Fn::GetAtt': ['Role', 'Arn'] } },
+    targets: { Value: { Ref: 'Targets' } },
+  },
+};
+
 const denied = [
   'ListServiceDeployments',
   'DescribeServiceDeployments',
@@ -68,29 +138,43 @@ export function deployEcsCases(): void {
   describe('the bundle of deploy-ecs, with real containers', () => {
     let aws: Emulator;
     let scratch: string;
-    let client: ECSClientConfig & ElasticLoadBalancingV2ClientConfig;
     let ecs: ECSClient;
     /** Passes everything on but the calls of the ServiceDeployments API, which it denies. */
     let withoutRecords: Server;
+    const made = new Map<string, string>();
     const images = new Map<Release, string>();
     const image = (release: Release): string => images.get(release)!;
     /** These take AWS's own time (a health check's interval is 5 s at least), so they go on beside the other tests. */
-    let slow: Readonly<Record<'health' | 'balanced' | 'cancel', Promise<ActionRun>>>;
+    let slow: {
+      readonly health: Promise<ActionRun>;
+      readonly balanced: Promise<ActionRun>;
+      readonly cancel: Promise<ActionRun>;
+      readonly queue: Promise<readonly ActionRun[]>;
+    };
 
     beforeAll(async () => {
       await prepare(console.log, { docker: true });
       aws = await startEmulator();
       withoutRecords = await denying(aws.port);
       scratch = await mkdtemp(join(tmpdir(), 'slipway-deploy-test-'));
-      client = {
+      const client = {
         endpoint: aws.endpoint,
         region: 'us-east-1',
         credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
       };
       ecs = new ECSClient(client);
-      await ecs.send(new CreateClusterCommand({ clusterName: cluster }));
-      await new CloudWatchLogsClient(client).send(new CreateLogGroupCommand({ logGroupName: logGroup }));
-      await new ECRClient(client).send(new CreateRepositoryCommand({ repositoryName: 'shop' }));
+      const stacks = new CloudFormationClient(client);
+      const stack = { StackName: cluster };
+      await stacks.send(
+        new CreateStackCommand({
+          ...stack,
+          TemplateBody: JSON.stringify(surroundings),
+          Capabilities: ['CAPABILITY_IAM'],
+        }),
+      );
+      await waitUntilStackCreateComplete({ client: stacks, maxWaitTime: 60, minDelay: 1 }, stack);
+      const { Stacks = [] } = await stacks.send(new DescribeStacksCommand(stack));
+      for (const { OutputKey = '', OutputValue = '' } of Stacks[0]?.Outputs ?? []) made.set(OutputKey, OutputValue);
       const shell = await build(shellImage);
       for (const [release, script] of Object.entries(releases) as [Release, string][]) {
         const name = `${aws.registry}/shop:${release}`;
@@ -105,7 +189,7 @@ export function deployEcsCases(): void {
         );
         images.set(release, `${aws.registry}/shop@${/sha256:[0-9a-f]{64}/.exec(await docker('push', name))![0]}`);
       }
-      slow = { health: neverHealthy(), balanced: neverBalanced(), cancel: cancelled() };
+      slow = { health: neverHealthy(), balanced: neverBalanced(), cancel: cancelled(), queue: queued() };
       // Whoever fails is reported by its own test.
       for (const run of Object.values(slow)) run.catch(() => undefined);
     }, 600_000);
@@ -132,6 +216,7 @@ export function deployEcsCases(): void {
         requiresCompatibilities: ['FARGATE'],
         cpu: '256',
         memory: '512',
+        executionRoleArn: made.get('role')!,
         containerDefinitions: [
           {
             name: 'api',
@@ -157,7 +242,7 @@ export function deployEcsCases(): void {
           taskDefinition: name,
           desiredCount: 1,
           launchType: 'FARGATE',
-          networkConfiguration: { awsvpcConfiguration: { subnets: ['subnet-1'] } },
+          networkConfiguration: { awsvpcConfiguration: { subnets: [made.get('subnet')!], assignPublicIp: 'ENABLED' } },
           ...more,
         }),
       );
@@ -294,23 +379,9 @@ export function deployEcsCases(): void {
     }, 60_000);
 
     async function neverBalanced(): Promise<ActionRun> {
-      const { TargetGroups = [] } = await new ElasticLoadBalancingV2Client(client).send(
-        new CreateTargetGroupCommand({
-          Name: 'balanced',
-          Protocol: 'HTTP',
-          Port: 8000,
-          VpcId: 'vpc-1',
-          TargetType: 'ip',
-          HealthCheckPath: '/health',
-          HealthCheckIntervalSeconds: 5,
-          UnhealthyThresholdCount: 2,
-        }),
-      );
       await service('balanced', {
         desiredCount: 0,
-        loadBalancers: [
-          { targetGroupArn: TargetGroups[0]!.TargetGroupArn!, containerName: 'api', containerPort: 8000 },
-        ],
+        loadBalancers: [{ targetGroupArn: made.get('targets')!, containerName: 'api', containerPort: 8000 }],
       });
       return deploy('balanced', {
         'task-definition': await file('balanced', definition('balanced', { portMappings: [{ containerPort: 8000 }] })),
@@ -368,12 +439,26 @@ export function deployEcsCases(): void {
       expect(outputs['running-task-definition-arn']).not.toBe(outputs['task-definition-arn']);
     }, 60_000);
 
-    test('two runs at once that wait for each other both succeed, one after the other', async () => {
-      const first = deploy('race', { image: image('one') });
-      await deployed('race', first);
-      const second = await deploy('race', { image: image('two') });
-      expect([(await first).outputs['outcome'], second.outputs['outcome']]).toEqual(['succeeded', 'succeeded']);
-      await settled('race', ['two']);
+    /** A first run, and one that comes in the middle of its deployment. */
+    async function queued(): Promise<readonly ActionRun[]> {
+      await service('queue');
+      const healthCheck = { command: ['CMD-SHELL', 'exit 0'], interval: 5, timeout: 2, retries: 1 };
+      const first = deploy('queue', {
+        'task-definition': await file('queue', definition('queue', { healthCheck })),
+        image: image('two'),
+      });
+      let ended = false;
+      void first.then(() => (ended = true));
+      while (!ended && !(await statuses('queue')).includes('IN_PROGRESS')) await sleep(50);
+      return [await deploy('queue', { image: image('three') }), await first];
+    }
+
+    test('a run that finds a deployment under way waits for its end; then both have succeeded', async () => {
+      const [second, first] = await slow.queue;
+      expect(second!.output).toContain('waiting for the deployment that is still going on');
+      expect([first!.outputs['outcome'], second!.outputs['outcome']]).toEqual(['succeeded', 'succeeded']);
+      expect(second!.outputs['previous-task-definition-arn']).toBe(first!.outputs['task-definition-arn']);
+      await settled('queue', ['three']);
     }, 60_000);
 
     async function cancelled(): Promise<ActionRun> {
@@ -432,13 +517,6 @@ export function deployEcsCases(): void {
       expect(outputs['diagnosis']).toContain('failed ELB health checks');
       expect(outputs['diagnosis']).toContain('Target.FailedHealthChecks');
     }, 90_000);
-
-    /** Until the service has a deployment under way, or the run has ended. */
-    async function deployed(name: string, run: Promise<ActionRun>): Promise<void> {
-      let ended = false;
-      void run.then(() => (ended = true));
-      while (!ended && !(await statuses(name)).includes('IN_PROGRESS')) await sleep(50);
-    }
   });
 }
 
