@@ -327,6 +327,7 @@ export class EcsWorld {
       return { tasks: [], failures: [{ reason }] };
     }
     const token = (input['clientToken'] as string | undefined) ?? `${this.tasks.size}`;
+    if (!/^[\x21-\x7e]{1,64}$/.test(token)) return { __type: 'ClientException', message: `bad clientToken ${token}` };
     const known = this.#oneOffs.get(token);
     said(known === undefined ? command : `${command}: the same task again`);
     if (known !== undefined) return { tasks: [this.tasks.get(known)], failures: [] };
