@@ -725,9 +725,9 @@ function portFindings(
       ),
     ];
   }
-  const mapped = (own.portMappings ?? []).map(({ containerPort }) => containerPort);
+  const mapped = (own.portMappings ?? []).map(({ containerPort }) => String(containerPort));
   const ranges = (own.portMappings ?? []).some(({ containerPortRange = '' }) => contains(containerPortRange, port));
-  if (port === undefined || mapped.includes(port) || ranges) return [];
+  if (port === undefined || mapped.includes(String(port)) || ranges) return [];
   return [
     wrong(
       about,
@@ -765,7 +765,7 @@ function targetGroupFindings(
   }
   const mapping = containersOf(subject.definition)
     .find(({ name }) => name === container)
-    ?.portMappings?.find(({ containerPort }) => containerPort === port);
+    ?.portMappings?.find(({ containerPort }) => String(containerPort) === String(port));
   const transport = mapping?.protocol ?? 'tcp';
   if (mapping !== undefined && !transportsOf(group.protocol).includes(transport)) {
     problems.push(

@@ -6,7 +6,7 @@ import time
 from datetime import datetime
 
 from ministack.core import iam_evaluator
-from ministack.services import ecs, rds, s3, secretsmanager
+from ministack.services import alb, ecs, rds, s3, secretsmanager
 from ministack.services.cloudformation import changesets, drift, provisioners, stacks
 
 
@@ -16,6 +16,7 @@ def apply():
     secrets_of_stacks_are_referred_to_by_arn()
     secrets_of_stacks_have_the_value_asked_for()
     change_sets_heed_conditions()
+    rules_attach_target_groups()
     requests_count_as_tls()
     missing_files_are_told_from_forbidden_ones()
     stopping_tasks_do_not_count()
@@ -229,6 +230,23 @@ def change_sets_heed_conditions():
         return {**resolved, "Resources": resources}
 
     changesets._resolve_props_for_diff = without_absent
+
+
+def rules_attach_target_groups():
+    """AWS: a target group names the load balancer that routes to it, by a listener or a rule. ministack forgets a stack's rules."""
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::ElasticLoadBalancingV2::ListenerRule"]
+    create_only = handlers["create"]
+
+    def create(logical_id, props, stack_name):
+        made = create_only(logical_id, props, stack_name)
+        balancer = alb._listeners[props["ListenerArn"]]["LoadBalancerArn"]
+        for action in props.get("Actions") or []:
+            group = alb._tgs.get(action.get("TargetGroupArn") or "")
+            if group is not None and balancer not in group.setdefault("LoadBalancerArns", []):
+                group["LoadBalancerArns"].append(balancer)
+        return made
+
+    handlers["create"] = create
 
 
 def requests_count_as_tls():
