@@ -6,7 +6,7 @@ import time
 from datetime import datetime
 
 from ministack.core import iam_evaluator
-from ministack.services import alb, ecs, rds, s3, secretsmanager
+from ministack.services import alb, ec2, ecs, rds, s3, secretsmanager
 from ministack.services.cloudformation import changesets, drift, provisioners, stacks
 
 
@@ -17,6 +17,7 @@ def apply():
     secrets_of_stacks_have_the_value_asked_for()
     change_sets_heed_conditions()
     rules_attach_target_groups()
+    load_balancers_have_the_zones_of_their_subnets()
     requests_count_as_tls()
     missing_files_are_told_from_forbidden_ones()
     stopping_tasks_do_not_count()
@@ -247,6 +248,23 @@ def rules_attach_target_groups():
         return made
 
     handlers["create"] = create
+
+
+def load_balancers_have_the_zones_of_their_subnets():
+    """AWS: a load balancer is enabled in the zones of its subnets; ministack says the first zone for each."""
+    describe = alb._lb_xml
+
+    def with_zones(*args, **kwargs):
+        return re.sub(
+            r"<ZoneName>[^<]*</ZoneName><SubnetId>([^<]*)</SubnetId>",
+            lambda found: f"<ZoneName>{zone_of(found[1])}</ZoneName><SubnetId>{found[1]}</SubnetId>",
+            describe(*args, **kwargs),
+        )
+
+    def zone_of(subnet):
+        return (ec2._subnets.get(subnet) or {}).get("AvailabilityZone", "")
+
+    alb._lb_xml = with_zones
 
 
 def requests_count_as_tls():
