@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 
 NETWORK = os.environ.get("DOCKER_NETWORK", "")
 PORT = os.environ.get("GATEWAY_PORT", "4566")
@@ -11,6 +12,7 @@ HOST_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 TASK_BUNDLE = "/etc/ssl/certs/slipway-local.crt"
 LABELS = json.loads(os.environ.get("SLIPWAY_LABELS") or "{}")
 PREFIX = "ministack-"
+TRUST = threading.Lock()
 
 
 def own_name(name):
@@ -103,14 +105,16 @@ def trust_bundle():
         return None
     from ministack.services import elasticache
 
-    pem, _key = elasticache._ensure_serverless_ca()
-    if isinstance(pem, bytes):
-        pem = pem.decode()
-    path = os.path.join(TLS_DIR, "trusted.crt")
-    if not os.path.exists(path):
-        host = open(HOST_BUNDLE).read() if os.path.exists(HOST_BUNDLE) else ""
-        with open(path + ".partial", "w") as bundle:
-            bundle.write(host + "\n" + pem)
-        os.chmod(path + ".partial", 0o644)
-        os.replace(path + ".partial", path)
-    return path
+    # Tasks start side by side.
+    with TRUST:
+        pem, _key = elasticache._ensure_serverless_ca()
+        if isinstance(pem, bytes):
+            pem = pem.decode()
+        path = os.path.join(TLS_DIR, "trusted.crt")
+        if not os.path.exists(path):
+            host = open(HOST_BUNDLE).read() if os.path.exists(HOST_BUNDLE) else ""
+            with open(path + ".partial", "w") as bundle:
+                bundle.write(host + "\n" + pem)
+            os.chmod(path + ".partial", 0o644)
+            os.replace(path + ".partial", path)
+        return path
