@@ -56,7 +56,7 @@ const activeStatuses = ['PENDING', 'IN_PROGRESS'];
  * AWS does at once; what AWS does later is patched in by whoever holds it.
  */
 export class EcsWorld {
-  /** Every write that was carried out, in order. */
+  /** Every write that was carried out, in order, and every stop that AWS refused. */
   readonly writes: string[] = [];
   /** `path=value` of every text that was ever answered, such as `serviceDeployments.status=STOPPED`. */
   readonly served = new Set<string>();
@@ -287,6 +287,7 @@ export class EcsWorld {
           [...this.#records].find(([, item]) => isOneOf([input['serviceDeploymentArn']])(item)) ?? [];
         if (record === undefined) return { __type: 'ServiceDeploymentNotFoundException', message: 'not found' };
         if (!activeStatuses.includes(String(record['status']))) {
+          said(`${name!}: refused`);
           return { __type: 'ConflictException', message: 'The service deployment is not in progress.' };
         }
         said(`${name!} ${String(input['stopType'])}`);
