@@ -232,7 +232,7 @@ describe('on the wire, where the emulator has nothing to say', () => {
   test('stops with rollback, never by abort', async () => {
     const [ecs, { calls }] = await scripted(() => ({}));
     await ecs.rollBackDeployment('arn:d');
-    expect(calls).toEqual([
+    expect(calls).toMatchObject([
       { operation: 'StopServiceDeployment', input: { serviceDeploymentArn: 'arn:d', stopType: 'ROLLBACK' } },
     ]);
   });
