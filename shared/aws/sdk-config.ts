@@ -47,7 +47,23 @@ export function sdkConfig(options: SdkOptions, environment: SdkEnvironment): Sdk
   };
   const { roleToAssume } = options;
   if (roleToAssume === undefined) return base;
-  return { ...base, credentials: webIdentity({ ...options, roleToAssume }, base, environment) };
+  return { ...base, credentials: shared(webIdentity({ ...options, roleToAssume }, base, environment)) };
+}
+
+/** A client asks anew when its credentials have less than five minutes left. */
+const freshMs = 6 * 60_000;
+
+/** Each client keeps credentials for itself only: without this, every client of a run would assume the role once more. */
+function shared(provider: AwsCredentialIdentityProvider): AwsCredentialIdentityProvider {
+  let known: Promise<AwsCredentialIdentity> | undefined;
+  return async (options) => {
+    const asked = known;
+    const kept = await asked?.catch(() => undefined);
+    if (kept?.expiration !== undefined && kept.expiration.getTime() - Date.now() > freshMs) return kept;
+    // Whoever waited beside us may have asked anew already.
+    if (known === undefined || known === asked) known = provider(options);
+    return known;
+  };
 }
 
 /** Credentials of `role-to-assume` for the job's own OIDC token: kept in memory, fetched anew (with a fresh token) before they expire. */

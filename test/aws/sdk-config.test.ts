@@ -118,7 +118,8 @@ describe('role-to-assume', () => {
       );
       const ecs = client(endpoint, config);
       await ecs.send(describeServices);
-      await ecs.send(describeServices);
+      // Another client of the same run, and two more at once.
+      await Promise.all([1, 2].map(() => client(endpoint, config).send(describeServices)));
     } finally {
       if (before === undefined) delete process.env['AWS_ENDPOINT_URL_STS'];
       else process.env['AWS_ENDPOINT_URL_STS'] = before;
@@ -126,10 +127,41 @@ describe('role-to-assume', () => {
     expect(audiences).toEqual(['sts.amazonaws.com']);
     expect(seen[0]).toMatch(/WebIdentityToken=jwt-1/);
     expect(seen[0]).toMatch(/RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fdeploy/);
-    expect(signatures).toHaveLength(2);
+    expect(signatures).toHaveLength(3);
     for (const signature of signatures) expect(signature).toMatch(/Credential=ASIAROLE\/.* role-session$/);
     expect(masked).toEqual(['role-secret', 'role-session']);
     expect(JSON.stringify(process.env)).not.toContain('role-secret');
+  });
+
+  test.each([
+    ['all at once, together', 1, 1],
+    ['one after the other, each', 4, 4],
+  ])('credentials that run out are asked for anew: %s', async (...[, bought, asked]) => {
+    // Enough for a client that has them, not for the next.
+    const soon = new Date(Date.now() + 330_000).toISOString();
+    const { endpoint } = await serve((_, body, response) => {
+      if (!body.includes('AssumeRoleWithWebIdentity')) return json(response, 200, { services: [] });
+      response.writeHead(200, { 'content-type': 'text/xml' });
+      response.end(`<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>
+        <AccessKeyId>A</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>
+        <Expiration>${soon}</Expiration></Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`);
+    });
+    const before = process.env['AWS_ENDPOINT_URL_STS'];
+    process.env['AWS_ENDPOINT_URL_STS'] = endpoint;
+    let tokens = 0;
+    try {
+      const config = sdkConfig(
+        { ...options, roleToAssume: 'arn:aws:iam::123456789012:role/deploy' },
+        { idToken: () => Promise.resolve(`jwt-${(tokens += 1)}`), mask: () => undefined },
+      );
+      const ask = (): Promise<unknown> => client(endpoint, config).send(describeServices);
+      if (bought === 1) await Promise.all([ask(), ask(), ask()]);
+      else for (let call = 0; call < bought; call += 1) await ask();
+    } finally {
+      if (before === undefined) delete process.env['AWS_ENDPOINT_URL_STS'];
+      else process.env['AWS_ENDPOINT_URL_STS'] = before;
+    }
+    expect(tokens).toBe(asked);
   });
 
   test('a role that does not trust the job says what the token is and what its trust policy lacks', async () => {

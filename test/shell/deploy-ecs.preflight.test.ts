@@ -3,7 +3,7 @@ import type { ActionIo, ActionReport } from '../../shared/action/run.ts';
 import { run as runAll } from '../../actions/deploy-ecs/src/run.ts';
 import type { PreflightPorts } from '../../actions/deploy-ecs/src/preflight-reads.ts';
 import { AwsError } from '../../shared/core/errors.ts';
-import { at, inputsOf } from '../kit/ecs.ts';
+import { at, deployment, inputsOf, revisionArn } from '../kit/ecs.ts';
 import { FakeEcs } from '../kit/fake-ecs.ts';
 import { everything, facts, image, preflightPorts, read, secretArn, targetGroupArn } from '../kit/preflight.ts';
 import { VirtualClock } from '../kit/virtual-clock.ts';
@@ -93,9 +93,10 @@ test('all is well: each thing is read once, no secret’s value without need of 
 test('all is wrong: one error names it all, and nothing was touched', async () => {
   const w = world();
   w.preflight = preflightPorts(w.calls, allWrong);
-  const failed = run(w, { image, 'run-before': 'migrate' });
-  await expect(failed).rejects.toMatchObject({ code: 'PreflightFailed' });
-  await expect(failed).rejects.toThrow(
+  const { failure, outputs } = await run(w, { image, 'run-before': 'migrate' });
+  expect(failure?.code).toBe('PreflightFailed');
+  expect(outputs).toMatchObject({ outcome: 'failed', changed: 'false', diagnosis: failure?.message });
+  expect(failure?.message).toMatch(
     /image .*secret DATABASE_URL.*secret TOKEN.*role executionRoleArn start.*log group \/ecs\/shop.*security group sg-1.*load balancer/s,
   );
   expect(w.ecs.writes).toEqual([]);
@@ -107,10 +108,23 @@ test('a dry run shows the same, and is red', async () => {
   const w = world();
   w.preflight = preflightPorts(w.calls, allWrong);
   const { outputs, summary, failure } = await run(w, { image, 'dry-run': 'true' });
-  expect(outputs['outcome']).toBe('planned');
+  expect(outputs['outcome']).toBe('failed');
   expect(failure?.code).toBe('PreflightFailed');
   expect(summary).toContain('❌ log group');
   expect(w.ecs.writes).toEqual([]);
+});
+
+test('a rollback is warned and not held up: what it goes back to did run', async () => {
+  const w = world();
+  w.preflight = preflightPorts(w.calls, allWrong);
+  w.ecs.define('backend:2', everything({}));
+  w.ecs.service!.taskDefinition = revisionArn('backend:2');
+  w.ecs.service!.deployments = [deployment({ id: 'ecs-svc/1', taskDefinition: revisionArn('backend:2') })];
+  // FakeEcs says of the record of ecs-svc/1 that backend:1 was deployed.
+  w.ecs.keepRecord(deployment({ id: 'ecs-svc/1' }), { status: 'SUCCESSFUL' });
+  const { outputs } = await run(w, { rollback: 'true' });
+  expect(outputs['outcome']).toBe('succeeded');
+  expect(w.lines).toContainEqual(expect.stringContaining('The deployment could not work'));
 });
 
 test.each([

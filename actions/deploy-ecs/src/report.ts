@@ -1,5 +1,6 @@
 import type { ActionReport } from '../../../shared/action/run.ts';
 import { humanDuration } from '../../../shared/core/clock.ts';
+import type { ActionError } from '../../../shared/core/errors.ts';
 import { code, codeBlock, details, escapeMarkdown, table } from '../../../shared/core/markdown.ts';
 import type { Outcome, Result } from './apply.ts';
 import { diagnosisText, type Diagnosis } from './diagnose.ts';
@@ -8,23 +9,35 @@ import { provenRevision, type Plan, type Step } from './plan.ts';
 import { unknownLines, type Finding } from './preflight.ts';
 import { shortName, type Change } from './task-definition.ts';
 
-/** Without a `result` the run was a dry run: what would be done. */
-export function report(plan: Plan, result: Result | undefined, preflight: readonly Finding[] = []): ActionReport {
+/** What the checks before a deployment found, and whether they forbid it. */
+export interface Preflight {
+  readonly findings: readonly Finding[];
+  readonly failure: ActionError | undefined;
+}
+
+const notChecked: Preflight = { findings: [], failure: undefined };
+
+/** Without a `result` nothing was touched, by a dry run or because the preflight forbids it: what would be done. */
+export function report(plan: Plan, result: Result | undefined, preflight = notChecked): ActionReport {
   const planned = plan.revision.kind === 'existing' ? plan.revision.arn : '';
   return {
     outputs: {
-      outcome: result?.outcome ?? 'planned',
+      outcome: outcomeOf(result, preflight),
       'task-definition-arn': (result === undefined ? planned : result.taskDefinition) ?? '',
       'previous-task-definition-arn': plan.service.taskDefinition,
       'running-task-definition-arn': (result === undefined ? provenRevision(plan.service) : result.running) ?? '',
       'deployment-arn': result?.deploymentArn ?? '',
-      diagnosis: result?.diagnosis === undefined ? '' : diagnosisText(result.diagnosis),
+      diagnosis: result?.diagnosis === undefined ? (preflight.failure?.message ?? '') : diagnosisText(result.diagnosis),
       'duration-seconds': String(Math.round((result?.ms ?? 0) / 1000)),
       changed: String(result?.changed ?? false),
     },
-    summary: [summary(plan, result), preflightSection(preflight)].filter((part) => part !== '').join('\n\n'),
-    failure: result?.failure,
+    summary: summary(plan, result, preflight),
+    failure: result?.failure ?? preflight.failure,
   };
+}
+
+function outcomeOf(result: Result | undefined, { failure }: Preflight): Outcome | 'planned' {
+  return result?.outcome ?? (failure === undefined ? 'planned' : 'failed');
 }
 
 /** The plan in plain lines, for the log. */
@@ -93,9 +106,9 @@ function preflightSection(findings: readonly Finding[]): string {
   ].join('\n\n');
 }
 
-function summary(plan: Plan, result: Result | undefined): string {
+function summary(plan: Plan, result: Result | undefined, preflight: Preflight): string {
   const { service, diff, notes } = plan;
-  const outcome = result?.outcome ?? 'planned';
+  const outcome = outcomeOf(result, preflight);
   const parts = [
     `### ${headlines[outcome]}: ${code(service.name)}`,
     table(
@@ -108,6 +121,7 @@ function summary(plan: Plan, result: Result | undefined): string {
     parts.push(`**Let it go on, or roll it back:**\n\n${codeBlock(result.decide.join('\n'), 'sh')}`);
   }
   if (result?.failure !== undefined) parts.push(...failureSection(result));
+  parts.push(preflightSection(preflight.findings));
   if (diff.length > 0) parts.push(details(`What changes (${diff.length})`, diffTable(diff)));
   if (notes.length > 0) parts.push(notes.map((note) => `- ⚠️ ${escapeMarkdown(note)}`).join('\n'));
   parts.push(stepsSection(plan, result));

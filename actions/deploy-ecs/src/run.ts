@@ -16,10 +16,12 @@ export async function run(inputs: Inputs, io: ActionIo, ports = connectPorts(inp
   for (const line of planLines(plan)) io.progress.info(line);
   const findings = await preflight(plan, observed, ports);
   for (const line of preflightLines(findings)) io.progress.info(line);
-  const failure = preflightFailure(findings);
-  if (inputs.dryRun) return { ...report(plan, undefined, findings), failure };
-  if (failure !== undefined) throw failure;
-  return report(plan, await apply(plan, ports), findings);
+  const refused = preflightFailure(findings);
+  // What a rollback goes back to did run: in an emergency these checks warn and hold nothing up.
+  if (inputs.rollback && refused !== undefined) io.progress.warn(refused.message);
+  const failure = inputs.rollback ? undefined : refused;
+  const result = inputs.dryRun || failure !== undefined ? undefined : await apply(plan, ports);
+  return report(plan, result, { findings, failure });
 }
 
 /** Only what will deploy is worth the reads. */

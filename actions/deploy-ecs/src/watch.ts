@@ -76,7 +76,7 @@ export async function watchDeployment(options: WatchOptions, ports: WatchPorts):
         if (verdict.kind === 'ended') return { kind: 'done', value: verdict };
         failing = verdict.failing;
         if (!failing && isHopeless(ours, sight, { failFastAfter, failures: watch.failures })) {
-          const reason = `${watch.failures.length} tasks of this deployment died the same way`;
+          const reason = `${howMany(watch.failures.length)} of this deployment died the same way`;
           return { kind: 'done', value: { outcome: 'hopeless', reason } };
         }
         watch.tell(verdict.state);
@@ -98,6 +98,8 @@ export async function watchDeployment(options: WatchOptions, ports: WatchPorts):
     return watch.end(failing ? 'failed' : 'timed-out', error.message);
   }
 }
+
+const howMany = (tasks: number): string => (tasks === 1 ? 'one task' : `${tasks} tasks`);
 
 class Watch {
   readonly #options: WatchOptions;
