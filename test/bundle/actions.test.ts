@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ECRClient, PutImageCommand } from '@aws-sdk/client-ecr';
 import { S3Client, GetObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { spawnAction, type ActionRun } from './spawn-action.ts';
@@ -16,12 +17,13 @@ const stacks = { app: 'bundle-app', environment: 'production', tier: 'production
 let scratch: string;
 let outputs: Readonly<Record<string, string>>;
 
+const credentials = { accessKeyId: account.AWS_ACCESS_KEY_ID, secretAccessKey: account.AWS_SECRET_ACCESS_KEY };
 const s3 = () =>
   new S3Client({
     endpoint: account.AWS_ENDPOINT_URL,
     region: 'us-east-1',
     forcePathStyle: true,
-    credentials: { accessKeyId: account.AWS_ACCESS_KEY_ID, secretAccessKey: 'test' },
+    credentials,
   });
 
 async function run(action: string, inputs: Readonly<Record<string, string>>): Promise<ActionRun> {
@@ -81,7 +83,24 @@ describe('provision-env', () => {
 });
 
 describe('deploy-ecs', () => {
-  const image = `123456789012.dkr.ecr.us-east-1.amazonaws.com/bundle-app@sha256:${'a'.repeat(64)}`;
+  let image: string;
+  beforeAll(async () => {
+    const ecr = new ECRClient({ endpoint: account.AWS_ENDPOINT_URL, region: 'us-east-1', credentials });
+    const config = {
+      mediaType: 'application/vnd.oci.image.config.v1+json',
+      digest: `sha256:${'a'.repeat(64)}`,
+      size: 2,
+    };
+    const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+    const { image: pushed } = await ecr.send(
+      new PutImageCommand({
+        repositoryName: 'bundle-app',
+        imageTag: 'v1',
+        imageManifest: JSON.stringify({ schemaVersion: 2, mediaType, config, layers: [] }),
+      }),
+    );
+    image = `222222222222.dkr.ecr.us-east-1.amazonaws.com/${outputs['ecr-repository']}@${pushed?.imageId?.imageDigest}`;
+  });
   const inputs = () => ({
     cluster: outputs['cluster']!,
     service: outputs['service']!,
@@ -93,6 +112,13 @@ describe('deploy-ecs', () => {
   test('a dry run registers nothing', async () => {
     const { outputs: planned } = green(await run('deploy-ecs', { ...inputs(), 'dry-run': 'true' }));
     expect(planned).toMatchObject({ outcome: 'planned', changed: 'false' });
+  });
+
+  test('an image that is not there is red before anything is touched', async () => {
+    const gone = `222222222222.dkr.ecr.us-east-1.amazonaws.com/${outputs['ecr-repository']}@sha256:${'b'.repeat(64)}`;
+    const refused = await run('deploy-ecs', { ...inputs(), image: gone });
+    expect(refused).toMatchObject({ exitCode: 1, outputs: { outcome: 'failed', changed: 'false' } });
+    expect(refused.outputs['diagnosis']).toContain('holds no image sha256:bbb');
   });
 
   test('deploys, and calls the same again unchanged', async () => {

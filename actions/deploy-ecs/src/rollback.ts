@@ -3,7 +3,7 @@ import { isNoNews } from '../../../shared/aws/wait.ts';
 import { ActionError } from '../../../shared/core/errors.ts';
 import { shortName } from './task-definition.ts';
 import type { OurDeployment } from './verdict.ts';
-import { watchDeployment, type WatchEnd, type WatchPorts } from './watch.ts';
+import { findRecord, watchDeployment, type WatchEnd, type WatchPorts } from './watch.ts';
 
 export interface WayBack {
   readonly ref: ServiceRef;
@@ -42,10 +42,22 @@ export async function goBack(way: WayBack, ports: WatchPorts): Promise<WentBack>
   if (!active && way.deadline === undefined) {
     return { done: false, detail: 'Its deployment had already ended: nothing more was touched.', service };
   }
-  if (active && way.deploymentArn !== undefined && (await stopped(way.deploymentArn, ports))) {
-    return awaitRollback({ ...way, service, deploymentArn: way.deploymentArn, fallback }, ports);
+  const deploymentArn = active ? await recordOf(way, ports) : undefined;
+  if (deploymentArn !== undefined && (await stopped(deploymentArn, ports))) {
+    return awaitRollback({ ...way, service, deploymentArn, fallback }, ports);
   }
   return redeploy({ ...way, service, fallback }, ports);
+}
+
+/** A run that is cancelled early has not looked for it yet. */
+async function recordOf({ ref, ours, deploymentArn }: WayBack, ports: WatchPorts): Promise<string | undefined> {
+  if (deploymentArn !== undefined) return deploymentArn;
+  try {
+    return await findRecord(ref, ours, ports);
+  } catch (error) {
+    if (error instanceof ActionError) return undefined;
+    throw error;
+  }
 }
 
 /** False when AWS refuses: not active any more, a kind it cannot stop, or no permission; then the other way is taken. */

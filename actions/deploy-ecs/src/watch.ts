@@ -101,6 +101,28 @@ export async function watchDeployment(options: WatchOptions, ports: WatchPorts):
 
 const howMany = (tasks: number): string => (tasks === 1 ? 'one task' : `${tasks} tasks`);
 
+/**
+ * Our record is the one whose target revision carries our deployment's number: `…:service-revision/<cluster>/<service>/<n>`
+ * for `ecs-svc/<n>`, as Terraform's AWS provider finds it too. Never "the newest", never by the runner's clock.
+ */
+export async function findRecord(
+  ref: ServiceRef,
+  ours: OurDeployment,
+  { services, reads }: Pick<WatchPorts, 'services' | 'reads'>,
+): Promise<string | undefined> {
+  const number = ours.id.slice(ours.id.lastIndexOf('/') + 1);
+  reads.spend();
+  const listed = await services.listServiceDeployments(
+    ref,
+    ours.createdAt === undefined ? {} : { createdAfter: new Date(ours.createdAt.getTime() - 60_000) },
+  );
+  const found = listed.find(({ targetRevision }) => targetRevision.endsWith(`/${number}`));
+  if (found === undefined) return undefined;
+  reads.spend();
+  const definition = await services.revisionTaskDefinition(found.targetRevision);
+  return definition !== undefined && definition !== ours.taskDefinition ? undefined : found.arn;
+}
+
 class Watch {
   readonly #options: WatchOptions;
   readonly #ports: WatchPorts;
@@ -211,30 +233,17 @@ class Watch {
     }
   }
 
-  /**
-   * Our record is the one whose target revision carries our deployment's number: `…:service-revision/<cluster>/<service>/<n>`
-   * for `ecs-svc/<n>`, as Terraform's AWS provider finds it too. Never "the newest", never by the runner's clock.
-   */
   async #correlate(): Promise<void> {
     const { ref, ours, onCorrelated } = this.#options;
-    const { services, clock, reads } = this.#ports;
+    const { clock } = this.#ports;
     const due = correlateAt[this.#correlations];
     if (due === undefined || clock.now() - this.#started < due) return;
     this.#correlations += 1;
-    const number = ours.id.slice(ours.id.lastIndexOf('/') + 1);
     try {
-      reads.spend();
-      const listed = await services.listServiceDeployments(
-        ref,
-        ours.createdAt === undefined ? {} : { createdAfter: new Date(ours.createdAt.getTime() - 60_000) },
-      );
-      const found = listed.find(({ targetRevision }) => targetRevision.endsWith(`/${number}`));
+      const found = await findRecord(ref, ours, this.#ports);
       if (found === undefined) return;
-      reads.spend();
-      const definition = await services.revisionTaskDefinition(found.targetRevision);
-      if (definition !== undefined && definition !== ours.taskDefinition) return;
-      this.#arn = found.arn;
-      onCorrelated?.(found.arn);
+      this.#arn = found;
+      onCorrelated?.(found);
     } catch (error) {
       if (!(error instanceof ActionError)) throw error;
       if (!isNoNews(error)) this.#correlations = Infinity;

@@ -121,8 +121,7 @@ describe('what to change', () => {
 describe('errors', () => {
   const thrown = (name: string, message: string): Error => Object.assign(new Error(message), { name });
   const blob = 'Ab9_-'.repeat(200);
-  const from = (name: string, message: string): Error & { hint?: string } =>
-    toAwsError(thrown(name, message), call) as Error & { hint?: string };
+  const from = (name: string, message: string): Error & { hint?: string } => toAwsError(thrown(name, message), call);
 
   test('an encoded message is short in the error, whole in the command of the hint', () => {
     const error = from(
