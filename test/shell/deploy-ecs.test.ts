@@ -417,7 +417,7 @@ describe('paused', () => {
         `${command} --action CONTINUE --region us-east-1`,
         `${command} --action ROLLBACK --region us-east-1`,
       ]);
-      expect(result.detail).toMatch(/Without a decision until 2026-01-01T02:30:00\.000Z, AWS rolls it back\.$/);
+      expect(result.detail).toMatch(/waits for a decision, until 2026-01-01T02:30:00\.000Z, then AWS will roll it back$/);
       expect(w.lines).toContain(`  ${result.decide[0]}`);
       const { summary } = report(planDeploy(inputsOf(), observed()), result);
       expect(summary).toContain(result.decide.join('\n'));

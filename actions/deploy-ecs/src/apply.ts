@@ -237,23 +237,17 @@ function adopted({ deploymentId }: ProveStep, plan: Plan): OurDeployment {
 }
 
 /** A pause waits for a person: how that person decides, and what happens without a decision. */
-function paused({ pause, deploymentArn, reason }: WatchEnd, { plan, ports, draft }: Run): void {
-  const { id: hook = '', timeoutAction: action = '', expiresAt } = pause ?? {};
-  const until = expiresAt?.toISOString();
-  const does =
-    action === 'CONTINUE' ? 'AWS lets it go on' : action === 'ROLLBACK' ? 'AWS rolls it back' : 'AWS decides';
-  const late = until === undefined ? '' : `Without a decision until ${until}, ${does}.`;
-  const { region = '' } = parseArn(deploymentArn ?? plan.service.arn) ?? {};
+function paused({ pause, deploymentArn = '', reason }: WatchEnd, { plan, ports, draft }: Run): void {
+  const { region = '' } = parseArn(deploymentArn) ?? {};
   draft.decide = ['CONTINUE', 'ROLLBACK'].map(
     (decision) =>
-      `aws ecs continue-service-deployment --service-deployment-arn ${quoted(deploymentArn ?? '')} --hook-id ${quoted(hook)} --action ${decision} --region ${quoted(region)}`,
+      `aws ecs continue-service-deployment --service-deployment-arn ${quoted(deploymentArn)} --hook-id ${quoted(pause?.id ?? '')} --action ${decision} --region ${quoted(region)}`,
   );
-  draft.detail = sentences(reason, late);
   ports.progress.info(draft.detail);
   for (const command of draft.decide) ports.progress.info(`  ${command}`);
   if (plan.limits.pausedIs === 'green') return;
-  draft.failure = new DeploymentError('Paused', `The deployment is ${draft.detail}`, {
-    hint: `Let it go on: ${draft.decide.join(' — or roll it back: ')} — with paused-is: green this step is green.`,
+  draft.failure = new DeploymentError('Paused', `The deployment is ${reason}`, {
+    hint: `Decide with one of these: ${draft.decide.join(' — or: ')}. With paused-is: green this step is green.`,
   });
 }
 

@@ -172,8 +172,9 @@ function diagnosisSection({ what, evidence, cause, fix, quote, logs }: Diagnosis
   return found.filter((part) => part !== '').join('\n');
 }
 
-function failureSection({ failure, diagnosis }: Result): readonly string[] {
-  if (failure === undefined) return [];
+function failureSection({ failure, diagnosis, decide }: Result): readonly string[] {
+  // A pause has told how to decide.
+  if (failure === undefined || decide.length > 0) return [];
   const said = failure.hint === undefined || failure.hint === diagnosis?.fix;
   const hint = said ? [] : [`**What to do:** ${escapeMarkdown(failure.hint ?? '')}`];
   return diagnosis === undefined ? [`**${escapeMarkdown(failure.code)}**`, codeBlock(failure.message), ...hint] : hint;
