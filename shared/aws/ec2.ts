@@ -11,6 +11,8 @@ export interface Subnet {
   readonly id: string;
   readonly vpc: string;
   readonly zone: string;
+  /** The account; another one's when the subnet is shared. */
+  readonly owner: string;
 }
 
 export interface Route {
@@ -88,6 +90,7 @@ export function networks(config: SdkConfig): Networks {
         id: text(subnet, 'subnetId'),
         vpc: text(subnet, 'vpcId'),
         zone: text(subnet, 'availabilityZone'),
+        owner: text(subnet, 'ownerId'),
       }));
     },
 

@@ -4,6 +4,7 @@ import {
   CreateRepositoryCommand,
   DescribeImageScanFindingsCommand,
   DescribeImagesCommand,
+  DescribePullThroughCacheRulesCommand,
   DescribeRepositoriesCommand,
   ECRClient,
   GetAuthorizationTokenCommand,
@@ -95,10 +96,15 @@ export type ImageLookup =
       readonly platforms: readonly string[];
     }
   | { readonly kind: 'no-repository' }
-  | { readonly kind: 'no-image' };
+  | { readonly kind: 'no-image' }
+  /** Not here, and a pull-through cache rule will fetch it. */
+  | { readonly kind: 'pulled-through' };
 
 export interface ImageFinder {
+  /** Never `pulled-through`: who may look may not be who may fetch. */
   find(image: ImageLocation): Promise<ImageLookup>;
+  /** The first parts of the repositories that pull-through cache rules fill; `ROOT` stands for all. */
+  cachePrefixes(registry: Pick<ImageLocation, 'account' | 'region'>): Promise<readonly string[]>;
 }
 
 /** Every kind an image can be pushed as; without the list ECR converts or leaves out indexes. */
@@ -276,17 +282,33 @@ export function imageFinder(config: SdkConfig): ImageFinder {
         throw error;
       }
     },
+
+    async cachePrefixes({ account, region }) {
+      const prefixes: string[] = [];
+      for (let token: string | undefined; ;) {
+        const { pullThroughCacheRules = [], nextToken } = await client(region).send(
+          new DescribePullThroughCacheRulesCommand({
+            registryId: account,
+            ...(token === undefined ? {} : { nextToken: token }),
+          }),
+        );
+        prefixes.push(...pullThroughCacheRules.flatMap(({ ecrRepositoryPrefix }) => ecrRepositoryPrefix ?? []));
+        if (nextToken === undefined || nextToken === '') return prefixes;
+        token = nextToken;
+      }
+    },
   };
 }
 
-/** An index also lists attestations, of the platform `unknown/unknown`. */
+/** An index also lists attestations, of the platform `unknown/unknown`. Empty when an entry does not tell its platform. */
 function platformsOf(manifest: string): readonly string[] {
   const platforms: string[] = [];
   for (const entry of entriesOf(manifest)) {
-    if (typeof entry !== 'object' || entry === null || !('platform' in entry)) continue;
-    const { platform } = entry;
-    if (typeof platform !== 'object' || platform === null || !('os' in platform && 'architecture' in platform))
-      continue;
+    const platform: unknown = typeof entry === 'object' && entry !== null && 'platform' in entry && entry.platform;
+    if (typeof platform !== 'object' || platform === null || !('os' in platform && 'architecture' in platform)) {
+      // Its configuration does, and whoever pulls the image reads it.
+      return [];
+    }
     const name = `${String(platform.os)}/${String(platform.architecture)}`;
     if (name !== 'unknown/unknown') platforms.push(name);
   }

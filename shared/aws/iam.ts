@@ -1,5 +1,5 @@
 import { GetRoleCommand, IAMClient } from '@aws-sdk/client-iam';
-import { isAwsError } from '../core/errors.ts';
+import { AwsError, isAwsError } from '../core/errors.ts';
 import { connect, type SdkConfig } from './sdk-config.ts';
 
 export interface Roles {
@@ -22,11 +22,12 @@ export function roles(config: SdkConfig): Roles {
   };
 }
 
-/** Policies come URL-encoded (RFC 3986). One that cannot be read is an empty one. */
+/** Policies come URL-encoded (RFC 3986). */
 function parsePolicy(document: string): unknown {
   try {
     return JSON.parse(document.startsWith('%') ? decodeURIComponent(document) : document);
-  } catch {
-    return {};
+  } catch (cause) {
+    const call = { service: 'IAM', operation: 'GetRole' };
+    throw new AwsError('MalformedPolicy', 'IAM GetRole: the trust policy is no JSON', { ...call, cause });
   }
 }

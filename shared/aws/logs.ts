@@ -30,11 +30,19 @@ export function logGroups(config: SdkConfig): LogGroups {
   const client = clientsOf(config);
   return {
     async exists(group, region) {
-      // Groups come sorted by name: the one of exactly this name is the first that begins with it.
-      const { logGroups: found = [] } = await client(region).send(
-        new DescribeLogGroupsCommand({ logGroupNamePrefix: group }),
-      );
-      return found.some(({ logGroupName }) => logGroupName === group);
+      let token: string | undefined;
+      do {
+        const { logGroups: found = [], nextToken } = await client(region).send(
+          new DescribeLogGroupsCommand({
+            logGroupNamePrefix: group,
+            ...(token === undefined ? {} : { nextToken: token }),
+          }),
+        );
+        // Groups come sorted by name: the one of exactly this name is the first that begins with it.
+        if (found.length > 0) return found.some(({ logGroupName }) => logGroupName === group);
+        token = nextToken === '' ? undefined : nextToken;
+      } while (token !== undefined);
+      return false;
     },
   };
 }

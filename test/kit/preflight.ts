@@ -62,7 +62,7 @@ export function facts(special: Partial<Facts> = {}): Facts {
       ['run', read(trust())],
     ]),
     logGroups: new Map([['us-east-1 /ecs/shop', read(true)]]),
-    subnets: read([{ id: 'subnet-1', vpc: 'vpc-1', zone: 'us-east-1a' }]),
+    subnets: read([{ id: 'subnet-1', vpc: 'vpc-1', zone: 'us-east-1a', owner: '123456789012' }]),
     securityGroups: read([{ id: 'sg-1', egress: [{ protocol: '-1', fromPort: undefined, toPort: undefined }] }]),
     routeTables: read([table([{ destination: '0.0.0.0/0', target: 'nat-1', active: true }])]),
     endpoints: read([]),
@@ -89,7 +89,10 @@ export function preflightPorts(calls: string[], answer: Facts = facts()): Prefli
     return found.value;
   };
   return {
-    images: { find: async () => value('image', answer.images.get(image)) },
+    images: {
+      find: async () => value('image', answer.images.get(image)),
+      cachePrefixes: async () => value('cache rules', read([])),
+    },
     secrets: {
       describe: async ({ secret }) => value(`secret ${secret}`, answer.secrets.get(secret)),
       keys: async () => value('keys', answer.keys.get(`${secretArn}:url::`)),

@@ -1,11 +1,22 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { ActionIo, ActionReport } from '../../shared/action/run.ts';
 import { run as runAll } from '../../actions/deploy-ecs/src/run.ts';
-import type { PreflightPorts } from '../../actions/deploy-ecs/src/preflight-reads.ts';
+import { gatherFacts, type PreflightPorts } from '../../actions/deploy-ecs/src/preflight-reads.ts';
+import { judgePreflight, type Finding, type Subject } from '../../actions/deploy-ecs/src/preflight.ts';
 import { AwsError } from '../../shared/core/errors.ts';
-import { at, deployment, inputsOf, revisionArn } from '../kit/ecs.ts';
+import { at, deployment, inputsOf, revisionArn, service } from '../kit/ecs.ts';
 import { FakeEcs } from '../kit/fake-ecs.ts';
-import { everything, facts, image, preflightPorts, read, secretArn, targetGroupArn } from '../kit/preflight.ts';
+import {
+  everything,
+  facts,
+  image,
+  preflightPorts,
+  read,
+  secretArn,
+  subject,
+  table,
+  targetGroupArn,
+} from '../kit/preflight.ts';
 import { VirtualClock } from '../kit/virtual-clock.ts';
 
 interface World {
@@ -132,7 +143,7 @@ test.each([
     'denied',
     'user',
     'AccessDeniedException',
-    /allow ec2:DescribeSecurityGroups, ec2:DescribeSubnets, ecr:BatchGetImage/,
+    /allow ec2:DescribeSecurityGroups, ec2:DescribeSubnets, ecr:BatchGetImage, elasticloadbalancing:DescribeTargetGroups, iam:GetRole, logs:DescribeLogGroups, secretsmanager:DescribeSecret, ssm:DescribeParameters$/,
   ],
   ['broken', 'cloud', 'ThrottlingException', /not checked: .*\(ThrottlingException\)/],
 ] as const)('everything %s is unknown, and the deployment goes on', async (...[, fault, code, line]) => {
@@ -155,4 +166,246 @@ test('nothing to deploy, nothing to read', async () => {
   const w = world();
   expect((await run(w, {})).outputs['outcome']).toBe('unchanged');
   expect(w.calls).toEqual([]);
+});
+
+const refused = (code: string): AwsError =>
+  new AwsError(code, 'no', { service: 'X', operation: 'Y', fault: code === 'AccessDenied' ? 'user' : 'cloud' });
+
+async function judged(ports: Partial<PreflightPorts>, special: Partial<Subject> = {}): Promise<readonly Finding[]> {
+  const asked = subject(special);
+  return judgePreflight(asked, await gatherFacts(asked, { ...preflightPorts([]), ...ports }));
+}
+
+const named = (name: string): Partial<Subject> => ({ definition: everything({ container: { image: name } }) });
+
+describe('an image that is not there', () => {
+  const missing = (
+    kind: 'no-image' | 'no-repository',
+    rules: () => Promise<readonly string[]>,
+  ): PreflightPorts['images'] => ({
+    find: async () => ({ kind }),
+    cachePrefixes: rules,
+  });
+  const team = image.replace('/shop', '/team/shop');
+  test.each<readonly [string, string, () => Promise<readonly string[]>, string, RegExp]>([
+    ['no rule', team, async () => [], 'wrong', /holds no image/],
+    ['another rule', team, async () => ['hub', 'tea', 'team/shop/x'], 'wrong', /holds no image/],
+    ['its rule', team, async () => ['hub', 'team'], 'unknown', /pull-through cache rule/],
+    ['a rule for all', image, async () => ['ROOT'], 'unknown', /pull-through cache rule/],
+    ['rules that are denied', team, () => Promise.reject(refused('AccessDenied')), 'unknown', /denied/],
+    ['rules that were throttled', team, () => Promise.reject(refused('ThrottlingException')), 'unknown', /Throttling/],
+    [
+      'denied rules, and a name none would have',
+      image,
+      () => Promise.reject(refused('AccessDenied')),
+      'wrong',
+      /holds no image/,
+    ],
+  ])('with %s', async (...[, name, rules, verdict, detail]) => {
+    const [found] = await judged({ images: missing('no-image', rules) }, named(name));
+    expect(found).toMatchObject({ check: 'image', verdict, detail: expect.stringMatching(detail) as unknown });
+    if (String(found?.detail) === 'denied') expect(found?.needs).toBe('ecr:DescribePullThroughCacheRules');
+  });
+
+  test('the repository may be the rule’s too', async () => {
+    const [found] = await judged({ images: missing('no-repository', async () => ['team']) }, named(team));
+    expect(found).toMatchObject({ verdict: 'unknown' });
+  });
+
+  test('nobody asks for the rules when it is there, or may not be looked for', async () => {
+    const unused = () => Promise.reject(new Error('asked for nothing'));
+    expect(
+      (
+        await judged({
+          images: { find: async () => ({ kind: 'found', digest: 'd', platforms: [] }), cachePrefixes: unused },
+        })
+      )[0],
+    ).toMatchObject({ verdict: 'ok' });
+    expect(
+      (await judged({ images: { find: () => Promise.reject(refused('AccessDenied')), cachePrefixes: unused } }))[0],
+    ).toMatchObject({ verdict: 'unknown', needs: 'ecr:BatchGetImage' });
+  });
+});
+
+test('an image elsewhere is not looked for in ECR', async () => {
+  const calls: string[] = [];
+  const asked = subject(named('nginx:1'));
+  await gatherFacts(asked, preflightPorts(calls));
+  expect(calls).not.toContain('image');
+});
+
+test.each([
+  [
+    'secretsmanager:DescribeSecret',
+    'secret',
+    { secrets: { describe: () => Promise.reject(refused('AccessDenied')), keys: async () => [] } },
+  ],
+  [
+    'secretsmanager:GetSecretValue',
+    'secret',
+    { secrets: { ...preflightPorts([]).secrets, keys: () => Promise.reject(refused('AccessDenied')) } },
+  ],
+  ['ssm:DescribeParameters', 'secret', { parameters: { existing: () => Promise.reject(refused('AccessDenied')) } }],
+  ['iam:GetRole', 'role', { roles: { trustPolicy: () => Promise.reject(refused('AccessDenied')) } }],
+  ['logs:DescribeLogGroups', 'log group', { logGroups: { exists: () => Promise.reject(refused('AccessDenied')) } }],
+  [
+    'ec2:DescribeSubnets',
+    'network',
+    { networks: { ...preflightPorts([]).networks, subnets: () => Promise.reject(refused('AccessDenied')) } },
+  ],
+  [
+    'ec2:DescribeRouteTables',
+    'network',
+    { networks: { ...preflightPorts([]).networks, routeTables: () => Promise.reject(refused('AccessDenied')) } },
+  ],
+  [
+    'ec2:DescribeVpcEndpoints',
+    'network',
+    {
+      networks: {
+        ...preflightPorts([]).networks,
+        routeTables: async () => [table([])],
+        endpoints: () => Promise.reject(refused('AccessDenied')),
+      },
+    },
+  ],
+  [
+    'ec2:DescribeSecurityGroups',
+    'security group',
+    { networks: { ...preflightPorts([]).networks, securityGroups: () => Promise.reject(refused('AccessDenied')) } },
+  ],
+  [
+    'elasticloadbalancing:DescribeTargetGroups',
+    'load balancer',
+    {
+      targetGroups: { ...preflightPorts([]).targetGroups, targetGroup: () => Promise.reject(refused('AccessDenied')) },
+    },
+  ],
+  [
+    'elasticloadbalancing:DescribeLoadBalancers',
+    'load balancer',
+    { targetGroups: { ...preflightPorts([]).targetGroups, zones: () => Promise.reject(refused('AccessDenied')) } },
+  ],
+] satisfies readonly (readonly [string, string, Partial<PreflightPorts>])[])(
+  '%s denied: %s is unknown, with that action, and nothing is wrong',
+  async (action, check, ports) => {
+    const findings = await judged(ports);
+    expect(findings.filter(({ verdict }) => verdict === 'wrong')).toEqual([]);
+    const unknown = findings.filter(({ verdict }) => verdict === 'unknown');
+    expect(unknown.map((finding) => finding.check)).toContain(check);
+    expect(new Set(unknown.map(({ needs }) => needs))).toEqual(new Set([action]));
+  },
+);
+
+test('one subnet of two without a way out: its endpoints are asked for', async () => {
+  const two = {
+    service: service({
+      placement: { ...service().placement, network: { awsvpcConfiguration: { subnets: ['subnet-1', 'subnet-2'] } } },
+    }),
+  };
+  const findings = await judged(
+    {
+      networks: {
+        ...preflightPorts([]).networks,
+        subnets: async (ids) => ids.map((id) => ({ id, vpc: 'vpc-1', zone: 'us-east-1a', owner: '123456789012' })),
+        routeTables: async () => [
+          table([{ destination: '0.0.0.0/0', target: 'nat-1', active: true }]),
+          table([], { id: 'rtb-2', subnets: ['subnet-2'] }),
+        ],
+      },
+    },
+    two,
+  );
+  expect(findings.filter(({ check }) => check === 'network')).toMatchObject([
+    { subject: 'subnet-1', verdict: 'ok' },
+    { subject: 'subnet-2', verdict: 'wrong', detail: expect.stringContaining('ecr.api') as unknown },
+  ]);
+});
+
+test.each([
+  ['instances of one’s own', 'EC2', ['subnets']],
+  ['Fargate', 'FARGATE', ['route tables', 'security groups', 'subnets']],
+] as const)('on %s the network is read as far as it matters', async (_, launchType, expected) => {
+  const calls: string[] = [];
+  const asked = subject();
+  const placement = { ...asked.service.placement, launchType };
+  await gatherFacts({ ...asked, service: { ...asked.service, placement } }, preflightPorts(calls));
+  expect(
+    calls.filter((call) => ['subnets', 'security groups', 'route tables', 'endpoints'].includes(call)).toSorted(),
+  ).toEqual(expected);
+});
+
+test('a deleted or missing secret is not read, and neither is one without a key; each region is asked for its own', async () => {
+  const calls: string[] = [];
+  const secret = (id: string, region = 'us-east-1'): string =>
+    `arn:aws:secretsmanager:${region}:123456789012:secret:${id}`;
+  const definition = everything({
+    container: {
+      secrets: [
+        { name: 'A', valueFrom: `${secret('gone-AbCdEf')}:a::` },
+        { name: 'B', valueFrom: `${secret('deleted-AbCdEf')}:a::` },
+        { name: 'C', valueFrom: secret('plain-AbCdEf', 'eu-west-1') },
+        { name: 'D', valueFrom: `${secret('good-AbCdEf')}:a::` },
+        { name: 'E', valueFrom: `${secret('good-AbCdEf')}:b::` },
+        { name: 'F', valueFrom: 'arn:aws:ssm:eu-west-1:123456789012:parameter/x' },
+        { name: 'G', valueFrom: '/y' },
+        { name: 'H', valueFrom: 'arn:aws:ssm:us-east-1:999999999999:parameter/z' },
+      ],
+    },
+  });
+  await gatherFacts(subject({ definition }), {
+    ...preflightPorts([]),
+    secrets: {
+      describe: async ({ secret: arn, region }) => {
+        calls.push(`describe ${arn.split(':').at(-1) ?? ''} ${region}`);
+        return arn.includes('gone')
+          ? undefined
+          : { arn, deleted: arn.includes('deleted'), versions: new Map([['v1', ['AWSCURRENT']]]) };
+      },
+      keys: async ({ secret: arn }) => {
+        calls.push(`keys ${arn.split(':').at(-1) ?? ''}`);
+        return [];
+      },
+    },
+    parameters: {
+      existing: async (names, region) => {
+        calls.push(`parameters ${names.join(' ')} ${region}`);
+        return new Set();
+      },
+    },
+  });
+  expect(calls.toSorted()).toEqual([
+    'describe deleted-AbCdEf us-east-1',
+    'describe gone-AbCdEf us-east-1',
+    'describe good-AbCdEf us-east-1',
+    'describe plain-AbCdEf eu-west-1',
+    'keys good-AbCdEf',
+    'keys good-AbCdEf',
+    'parameters /y us-east-1',
+    'parameters x /x eu-west-1',
+  ]);
+});
+
+test('another account’s role is not asked for under its name in this one; one that is used twice is asked for once', async () => {
+  const roles: string[] = [];
+  const trustPolicy = async (name: string): Promise<unknown> => void roles.push(name);
+  const definition = (executionRoleArn: string, taskRoleArn: string) =>
+    everything({ task: { executionRoleArn, taskRoleArn } });
+  await gatherFacts(subject({ definition: definition('both', 'arn:aws:iam::123456789012:role/path/both') }), {
+    ...preflightPorts([]),
+    roles: { trustPolicy },
+  });
+  await gatherFacts(subject({ definition: definition('own', 'arn:aws:iam::999999999999:role/theirs') }), {
+    ...preflightPorts([]),
+    roles: { trustPolicy },
+  });
+  expect(roles).toEqual(['both', 'own']);
+});
+
+test('the zones of all load balancers of a target group count', async () => {
+  const targetGroups = {
+    targetGroup: async () => ({ type: 'ip', protocol: 'TCP', loadBalancers: ['one', 'two'] }),
+    zones: async (arn: string) => (arn === 'one' ? ['us-east-1b'] : ['us-east-1a']),
+  };
+  expect((await judged({ targetGroups })).at(-1)).toMatchObject({ check: 'load balancer', verdict: 'ok' });
 });

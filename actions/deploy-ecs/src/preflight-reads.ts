@@ -1,5 +1,5 @@
 import type { Networks, RouteTable, Subnet, VpcEndpoint } from '../../../shared/aws/ec2.ts';
-import type { ImageFinder } from '../../../shared/aws/ecr.ts';
+import type { ImageFinder, ImageLocation, ImageLookup } from '../../../shared/aws/ecr.ts';
 import type { TargetGroups } from '../../../shared/aws/elbv2.ts';
 import type { Roles } from '../../../shared/aws/iam.ts';
 import type { LogGroups } from '../../../shared/aws/logs.ts';
@@ -45,7 +45,7 @@ export async function gatherFacts(subject: Subject, ports: PreflightPorts): Prom
   const [images, described, byRegion, roles, groups, balanced, subnets, securityGroups, tables] = await Promise.all([
     each(imagesOf(definition), async (image) => {
       const location = imageLocation(image);
-      return location === undefined ? undefined : read('ecr:BatchGetImage', () => ports.images.find(location));
+      return location === undefined ? undefined : findImage(location, ports);
     }),
     each(
       unique(secrets, ({ secret }) => secret),
@@ -112,6 +112,18 @@ export async function gatherFacts(subject: Subject, ports: PreflightPorts): Prom
     targetGroups: new Map([...balanced].map(([arn, { group }]) => [arn, group])),
     zones: new Map([...balanced].map(([arn, { zones }]) => [arn, zones])),
   };
+}
+
+/** What ECR does not have may be what it fetches from elsewhere once a task asks for it. */
+async function findImage(location: ImageLocation, { images }: PreflightPorts): Promise<Read<ImageLookup>> {
+  const found = await read('ecr:BatchGetImage', () => images.find(location));
+  if (found.kind === 'unread' || found.value.kind === 'found') return found;
+  const prefixes = await read('ecr:DescribePullThroughCacheRules', () => images.cachePrefixes(location));
+  const { repository } = location;
+  // A rule has a prefix, except one for all repositories, which is rare.
+  if (prefixes.kind === 'unread') return repository.includes('/') ? prefixes : found;
+  const cached = prefixes.value.some((prefix) => prefix === 'ROOT' || repository.startsWith(`${prefix}/`));
+  return cached ? { kind: 'read', value: { kind: 'pulled-through' } } : found;
 }
 
 function isReadable(secret: Read<{ readonly deleted: boolean } | undefined> | undefined): boolean {

@@ -124,24 +124,24 @@ export function imageLocation(image: string): ImageLocation | undefined {
   return { ...host, repository, tag, digest };
 }
 
-function imageFindings({ definition }: Subject, facts: Facts): readonly Finding[] {
-  return imagesOf(definition).flatMap((image) => {
+function imageFindings(subject: Subject, facts: Facts): readonly Finding[] {
+  return imagesOf(subject.definition).flatMap((image) => {
     const about: About = { check: 'image', subject: image };
     const location = imageLocation(image);
     if (location === undefined) return [unknown(about, 'not in Amazon ECR: not looked up')];
-    return judged(about, facts.images.get(image), (found) => imageFinding(about, { definition, location, found }));
+    return judged(about, facts.images.get(image), (found) => imageFinding(about, { subject, location, found }));
   });
 }
 
 function imageFinding(
   about: About,
   given: {
-    readonly definition: TaskDefinitionRequest;
+    readonly subject: Subject;
     readonly location: ImageLocation;
     readonly found: ImageLookup;
   },
 ): readonly Finding[] {
-  const { definition, location, found } = given;
+  const { subject, location, found } = given;
   const { repository, account, region, tag, digest } = location;
   switch (found.kind) {
     case 'no-repository':
@@ -160,27 +160,29 @@ function imageFinding(
           'Push it before the deployment, or deploy the output "image" of the build. A lifecycle rule may have expired it.',
         ),
       ];
+    case 'pulled-through':
+      return [unknown(about, 'not in the cache yet: a pull-through cache rule fetches it when a task starts')];
     case 'found': {
       const exists = ok(about, digest === undefined ? `${tag ?? 'latest'} is ${found.digest}` : 'exists');
-      return [exists, ...platformFindings(about.subject, definition, found.platforms)];
+      return [exists, ...platformFindings(about.subject, subject, found.platforms)];
     }
   }
 }
 
-function platformFindings(
-  image: string,
-  definition: TaskDefinitionRequest,
-  platforms: readonly string[],
-): readonly Finding[] {
+function platformFindings(image: string, subject: Subject, platforms: readonly string[]): readonly Finding[] {
+  const { definition } = subject;
   // An image of one platform tells it in its configuration only, which is not fetched.
   if (platforms.length === 0) return [];
   const { cpuArchitecture = 'X86_64', operatingSystemFamily = 'LINUX' } = definition.runtimePlatform ?? {};
   const system = operatingSystemFamily.startsWith('WINDOWS') ? 'windows' : 'linux';
   // On instances of one's own, the architecture is the instance's where the task definition says nothing.
-  if (definition.runtimePlatform?.cpuArchitecture === undefined && !isFargateOnly(definition)) return [];
+  if (definition.runtimePlatform?.cpuArchitecture === undefined && !runsOnFargate(subject)) return [];
   const wanted = `${system}/${cpuArchitecture === 'ARM64' ? 'arm64' : 'amd64'}`;
   const about: About = { check: 'platform', subject: image };
   if (platforms.includes(wanted)) return [ok(about, wanted)];
+  // Processors of 64 bits run what was built for the same ones of 32.
+  const older = `${system}/${cpuArchitecture === 'ARM64' ? 'arm' : '386'}`;
+  if (platforms.includes(older)) return [unknown(about, `${older} may run where the task needs ${wanted}`)];
   return [
     wrong(
       about,
@@ -188,10 +190,6 @@ function platformFindings(
       `Build it for ${wanted} (build-push-image: "platforms: ${wanted}"), or set the task definition’s runtimePlatform.`,
     ),
   ];
-}
-
-function isFargateOnly({ requiresCompatibilities = [] }: TaskDefinitionRequest): boolean {
-  return requiresCompatibilities.length === 1 && requiresCompatibilities[0] === 'FARGATE';
 }
 
 // ---- Secrets and parameters ----
@@ -220,15 +218,21 @@ export function secretReferences({
   definition,
   service,
 }: Pick<Subject, 'definition' | 'service'>): readonly SecretReference[] {
-  const region = parseArn(service.arn)?.region ?? '';
+  const { region = '', account = '' } = parseArn(service.arn) ?? {};
   const references = containersOf(definition).flatMap((container) => [
     ...[...(container.secrets ?? []), ...(container.logConfiguration?.secretOptions ?? [])].map(
       ({ name = '', valueFrom = '' }) => toReference(name, valueFrom, region),
     ),
-    ...((container.repositoryCredentials?.credentialsParameter ?? '') ? [container] : []).map(
-      ({ repositoryCredentials }) =>
-        toReference('repositoryCredentials', repositoryCredentials?.credentialsParameter ?? '', region),
-    ),
+    ...[container.repositoryCredentials?.credentialsParameter ?? '']
+      .filter((from) => from !== '')
+      .map((from): SecretReference => {
+        const name = 'repositoryCredentials';
+        // The only reference that may be a secret's name, and is never a parameter's.
+        const whole = { key: undefined, stage: undefined, version: undefined };
+        if (parseArn(from) === undefined)
+          return { kind: 'secret', name, from, account, region, secret: from, ...whole };
+        return toReference(name, from, region);
+      }),
   ]);
   return [...new Map(references.map((reference) => [`${reference.name} ${reference.from}`, reference])).values()];
 }
@@ -252,11 +256,17 @@ function toReference(name: string, from: string, ownRegion: string): SecretRefer
     };
   }
   if (arn?.service === 'ssm') {
-    const path = arn.resource.replace(/^parameter\//, '');
+    const path = withoutSelector(arn.resource.replace(/^parameter\/+/, ''));
     const names = path.includes('/') ? [`/${path}`] : [path, `/${path}`];
     return { kind: 'parameter', name, from, account: arn.account, region: arn.region, names };
   }
-  return { kind: 'parameter', name, from, account: undefined, region: ownRegion, names: [from] };
+  const names = [withoutSelector(from)];
+  return { kind: 'parameter', name, from, account: undefined, region: ownRegion, names };
+}
+
+/** A parameter's name may end with ":3" or ":label", a version of it. */
+function withoutSelector(parameter: string): string {
+  return parameter.replace(/:[^:]*$/, '');
 }
 
 function secretFindings(subject: Subject, facts: Facts): readonly Finding[] {
@@ -264,6 +274,7 @@ function secretFindings(subject: Subject, facts: Facts): readonly Finding[] {
     const about: About = { check: 'secret', subject: reference.name };
     if (reference.kind === 'parameter') return parameterFindings(about, { reference, subject, facts });
     return judged(about, facts.secrets.get(reference.secret), (found) => {
+      if (found === undefined && isForeign(reference, subject)) return unknown(about, 'a secret of another account');
       const problem = secretProblem(about, { reference, found, proven: subject.proven });
       if (problem !== undefined) return problem;
       if (reference.key === undefined) return ok(about, 'exists and has a value');
@@ -298,7 +309,8 @@ function secretProblem(
     );
   }
   // Secrets Manager itself finds most secrets by a part of the ARN; ECS with a key and policies with the whole ARN do not.
-  if (found.arn !== '' && found.arn !== secret && !(proven.has(from) && key === undefined)) {
+  const partial = parseArn(secret) !== undefined && found.arn !== '' && found.arn !== secret && !proven.has(from);
+  if (partial && key !== undefined) {
     return wrong(
       about,
       `${secret} is a partial ARN, without the six random characters that end the secret’s own`,
@@ -310,8 +322,17 @@ function secretProblem(
     version === undefined
       ? [...found.versions.values()].some((stages) => stages.includes(wanted))
       : found.versions.has(version);
-  if (hasValue) return undefined;
-  if (version === undefined && stage === undefined) {
+  if (hasValue) {
+    return partial
+      ? unknown(
+          about,
+          `a partial ARN, which the policy of the execution role may not cover; the whole one is ${found.arn}`,
+        )
+      : undefined;
+  }
+  // Only versions with a stage are told of; the others stay until they are cleaned up.
+  if (version !== undefined) return unknown(about, `the version ${version} has no stage, and may be gone any time`);
+  if (stage === undefined) {
     return wrong(
       about,
       `the secret ${secret} has no value yet`,
@@ -320,8 +341,8 @@ function secretProblem(
   }
   return wrong(
     about,
-    `the secret ${secret} has no version ${version ?? `with the stage ${wanted}`}`,
-    'Name a version or stage that there is, or leave both out (the ARN, then ":key::").',
+    `the secret ${secret} has no version with the stage ${wanted}`,
+    'Name a stage that there is, or leave it out (the ARN, then ":key::").',
   );
 }
 
@@ -358,6 +379,8 @@ function parameterFindings(
 ): readonly Finding[] {
   const { reference, subject, facts } = given;
   if (isForeign(reference, subject)) return [unknown(about, 'a parameter of another account')];
+  // Public parameters, and secrets by the way of Parameter Store, can be read and are in no list.
+  if (reference.names.some((name) => name.startsWith('/aws/'))) return [unknown(about, 'a parameter of AWS’s own')];
   return judged(about, facts.parameters.get(reference.region), (existing) =>
     reference.names.some((name) => existing.has(name))
       ? ok(about, 'exists')
@@ -441,6 +464,9 @@ function roleFinding(
   }
   const allowed = statements.filter((item) => member(item, 'Effect') === 'Allow');
   if (allowed.length === 0) {
+    if (asList(member(trust, 'Statement')).some(mayConcernTasks)) {
+      return unknown(about, 'its trust policy names whom it does not mean, or everyone');
+    }
     return wrong(
       about,
       `its trust policy does not let ${tasksPrincipal} assume it`,
@@ -462,10 +488,32 @@ const tasksPrincipal = 'ecs-tasks.amazonaws.com';
 function concernsTasks(statement: unknown): boolean {
   const principal = member(statement, 'Principal');
   const services = principal === '*' ? ['*'] : asList(member(principal, 'Service'));
-  const actions = asList(member(statement, 'Action')).map((action) => String(action).toLowerCase());
   return (
-    services.some((service) => service === tasksPrincipal || service === '*') &&
-    actions.some((action) => ['sts:assumerole', 'sts:assume*', 'sts:*', '*'].includes(action))
+    services.some((service) => service === '*' || tasksPrincipals.test(String(service))) &&
+    asList(member(statement, 'Action')).some(coversAssumeRole)
+  );
+}
+
+/** Some services have names of a region's or a partition's own. */
+const tasksPrincipals = /^ecs-tasks(?:\.[a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?$/;
+
+/** An action's name may have wildcards anywhere. */
+function coversAssumeRole(action: unknown): boolean {
+  const pattern = String(action)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9:*?]/g, '-')
+    .replaceAll(/\*+/g, '.*')
+    .replaceAll('?', '.');
+  return new RegExp(`^${pattern}$`).test('sts:assumerole');
+}
+
+/** What is said by exception, or of everyone, is not followed to its end. */
+function mayConcernTasks(statement: unknown): boolean {
+  if (member(statement, 'Effect') !== 'Allow') return false;
+  return (
+    member(statement, 'NotPrincipal') !== undefined ||
+    member(statement, 'NotAction') !== undefined ||
+    asList(member(member(statement, 'Principal'), 'AWS')).includes('*')
   );
 }
 
@@ -496,6 +544,8 @@ export interface LogGroupReference {
   readonly group: string;
   /** Undefined for the service's own. */
   readonly region: string | undefined;
+  /** False when a container is told to start without its log. */
+  readonly blocking: boolean;
 }
 
 /** Those that must exist before a task starts. */
@@ -503,31 +553,35 @@ export function logGroupsOf(definition: TaskDefinitionRequest): readonly LogGrou
   const found = containersOf(definition).flatMap(({ logConfiguration }) => {
     const { logDriver, options = {} } = logConfiguration ?? {};
     const group = options['awslogs-group'] ?? '';
-    if (logDriver !== 'awslogs' || group === '' || options['awslogs-create-group'] === 'true') return [];
-    return [{ group, region: options['awslogs-region'] }];
+    // As the log driver reads it: https://pkg.go.dev/strconv#ParseBool
+    const made = /^(?:1|t|true)$/i.test(options['awslogs-create-group'] ?? '');
+    if (logDriver !== 'awslogs' || group === '' || made) return [];
+    return [{ group, region: options['awslogs-region'], blocking: options['mode'] !== 'non-blocking' }];
   });
-  return [...new Map(found.map((reference) => [logGroupKey(reference), reference])).values()];
+  // Of a group that several use, one that waits for it decides.
+  const sorted = found.toSorted((a, b) => Number(a.blocking) - Number(b.blocking));
+  return [...new Map(sorted.map((reference) => [logGroupKey(reference), reference])).values()];
 }
 
-export function logGroupKey({ group, region }: LogGroupReference): string {
+export function logGroupKey({ group, region }: Pick<LogGroupReference, 'group' | 'region'>): string {
   return `${region ?? ''} ${group}`;
 }
 
 function logGroupFindings({ definition }: Subject, facts: Facts): readonly Finding[] {
   return logGroupsOf(definition).flatMap((reference) => {
-    const { group, region } = reference;
+    const { group, region, blocking } = reference;
     const about: About = { check: 'log group', subject: group };
     const where = region === undefined ? '' : ` in ${region}`;
-    return judged(about, facts.logGroups.get(logGroupKey(reference)), (exists) =>
-      exists
-        ? ok(about, 'exists')
-        : wrong(
-            about,
-            `there is no log group ${group}${where}, and no task starts without it`,
-            `Create it (aws logs create-log-group --log-group-name ${group}${region === undefined ? '' : ` --region ${region}`}), ` +
-              'or set the log option awslogs-create-group: "true" and allow the execution role logs:CreateLogGroup.',
-          ),
-    );
+    return judged(about, facts.logGroups.get(logGroupKey(reference)), (exists) => {
+      if (exists) return ok(about, 'exists');
+      if (!blocking) return unknown(about, `there is none${where}: with the mode non-blocking its lines may be lost`);
+      return wrong(
+        about,
+        `there is no log group ${group}${where}, and no task starts without it`,
+        `Create it (aws logs create-log-group --log-group-name ${group}${region === undefined ? '' : ` --region ${region}`}), ` +
+          'or set the log option awslogs-create-group: "true" and allow the execution role logs:CreateLogGroup.',
+      );
+    });
   });
 }
 
@@ -586,7 +640,7 @@ function networkFindings(subject: Subject, facts: Facts): readonly Finding[] {
     return [
       ...gone,
       ...judged({ check: 'network', subject: [...known].join(', ') }, facts.routeTables, (tables) =>
-        [...known].flatMap((id) => wayOut(id, { table: routeTableOf(id, tables), subject, facts })),
+        subnets.flatMap((subnet) => wayOut(subnet, { table: routeTableOf(subnet.id, tables), subject, facts })),
       ),
     ];
   });
@@ -598,8 +652,8 @@ interface Way {
   readonly facts: Facts;
 }
 
-function wayOut(subnet: string, { table, subject, facts }: Way): readonly Finding[] {
-  const about: About = { check: 'network', subject: subnet };
+function wayOut({ id, owner }: Subnet, { table, subject, facts }: Way): readonly Finding[] {
+  const about: About = { check: 'network', subject: id };
   const { publicAddress } = networkOf(subject);
   if (table === undefined) return [unknown(about, 'its route table was not shown')];
   const route = defaultRoute(table);
@@ -608,6 +662,21 @@ function wayOut(subnet: string, { table, subject, facts }: Way): readonly Findin
     const missing = missingEndpoints({ endpoints, table, subject });
     if (missing === undefined) return unknown(about, 'no way out, and the images are not in Amazon ECR');
     if (missing.length === 0) return ok(about, 'reaches Amazon ECR through VPC endpoints');
+    if (isForeign({ account: owner === '' ? undefined : owner }, subject)) {
+      return unknown(about, 'a shared subnet: its owner’s endpoints are not shown');
+    }
+    // Endpoints may be shared from another network, behind these; or part of the addresses is reached in another way.
+    const elsewhere = table.routes.find((other) => mayLeadOut(other, publicAddress));
+    if (elsewhere !== undefined) return unknown(about, `what lies behind ${elsewhere.target} is not known`);
+    // The names of an endpoint without private DNS may lead to it by a hosted zone of one's own.
+    if (missing.every((name) => endpoints.some((endpoint) => isInterfaceOf(endpoint, name)))) {
+      return unknown(about, `whether the usual names lead to the VPC endpoints ${missing.join(', ')} is not known`);
+    }
+    // Older platforms, and Windows, reach other services by other ways.
+    const { platformVersion = 'LATEST' } = subject.service.placement;
+    if (!['LATEST', '1.4.0'].includes(platformVersion)) {
+      return unknown(about, `what the platform version ${platformVersion} needs of the network is not known`);
+    }
     const list = missing.join(', ');
     if (route !== undefined && !route.active) {
       return wrong(
@@ -623,15 +692,24 @@ function wayOut(subnet: string, { table, subject, facts }: Way): readonly Findin
         `Set assignPublicIp to ENABLED, use subnets with a route to a NAT gateway, or add VPC endpoints: ${list}.`,
       );
     }
-    // Endpoints may be shared from another network, behind these.
-    const elsewhere = table.routes.find(({ target, active }) => active && /^(?:tgw-|pcx-|vgw-|eni-|arn:)/.test(target));
-    if (elsewhere !== undefined) return unknown(about, `what lies behind ${elsewhere.target} is not known`);
     return wrong(
       about,
       'no route leads out of it, and these VPC endpoints are missing: ' + list,
       `Add 0.0.0.0/0 through a NAT gateway to ${table.id}, or add those endpoints (interface endpoints with private DNS, S3 as a gateway on ${table.id}).`,
     );
   });
+}
+
+/** Not the default route: one of IPv6, to a list of prefixes, to another network, to a part of the internet … */
+function mayLeadOut({ destination, target, active }: RouteTable['routes'][number], publicAddress: boolean): boolean {
+  if (!active || target === 'local') return false;
+  // A gateway endpoint is reached by a prefix list of its own.
+  if (target.startsWith('vpce-')) return !destination.startsWith('pl-');
+  return publicAddress || destination.includes(':') || !target.startsWith('igw-');
+}
+
+function isInterfaceOf({ service, type }: VpcEndpoint, name: string): boolean {
+  return type === 'Interface' && service.endsWith(`.${name}`);
 }
 
 /** What Fargate reaches before the application runs. Undefined where no image is in Amazon ECR. */
@@ -671,12 +749,23 @@ function securityGroupFindings(subject: Subject, facts: Facts): readonly Finding
       );
     }
     if (found.some(({ egress }) => egress.some(letsHttpsOut))) return ok(about, 'lets HTTPS out');
+    if (!needsHttps(subject))
+      return unknown(about, 'lets nothing out on port 443, and the images are not in Amazon ECR');
     return wrong(
       about,
       'lets nothing out on port 443: no image, secret or log gets through',
       `Add an egress rule to ${wanted[0] ?? ''}: TCP 443 to 0.0.0.0/0, or to the VPC endpoints.`,
     );
   });
+}
+
+/** A registry of one's own may listen on any port. */
+function needsHttps(subject: Subject): boolean {
+  return (
+    imagesOf(subject.definition).some((image) => imageLocation(image) !== undefined) ||
+    secretReferences(subject).length > 0 ||
+    logGroupsOf(subject.definition).some(({ blocking }) => blocking)
+  );
 }
 
 function letsHttpsOut({ protocol, fromPort, toPort }: SecurityGroup['egress'][number]): boolean {
@@ -688,11 +777,14 @@ function letsHttpsOut({ protocol, fromPort, toPort }: SecurityGroup['egress'][nu
 
 function balancerFindings(subject: Subject, facts: Facts): readonly Finding[] {
   return subject.service.loadBalancers.flatMap(({ targetGroup, container, port }) => {
-    const name = parseArn(targetGroup)?.resource.split('/')[1] ?? targetGroup;
-    const about: About = { check: 'load balancer', subject: name };
+    const arn = parseArn(targetGroup);
+    const about: About = { check: 'load balancer', subject: arn?.resource.split('/')[1] ?? targetGroup };
     return [
       ...portFindings(about, subject.definition, { container, port }),
       ...judged(about, facts.targetGroups.get(targetGroup), (group) => {
+        if (group === undefined && isForeign({ account: arn?.account }, subject)) {
+          return unknown(about, 'a target group of another account');
+        }
         const found = targetGroupFindings(about, { group, container, port, subject });
         const zones =
           (group?.loadBalancers ?? []).length === 0 ? [] : zoneFindings(about, { targetGroup, subject, facts });
@@ -763,26 +855,27 @@ function targetGroupFindings(
       ),
     );
   }
-  const mapping = containersOf(subject.definition)
-    .find(({ name }) => name === container)
-    ?.portMappings?.find(({ containerPort }) => String(containerPort) === String(port));
-  const transport = mapping?.protocol ?? 'tcp';
-  if (mapping !== undefined && !transportsOf(group.protocol).includes(transport)) {
+  // DNS and QUIC map one port twice, for each transport.
+  const transports = (containersOf(subject.definition).find(({ name }) => name === container)?.portMappings ?? [])
+    .filter(({ containerPort }) => String(containerPort) === String(port))
+    .map(({ protocol = 'tcp' }) => protocol);
+  const spoken = transportsOf(group.protocol);
+  if (transports.length > 0 && !transports.some((transport) => spoken.includes(transport))) {
     problems.push(
       wrong(
         about,
-        `it speaks ${group.protocol}, and ${container} maps port ${port ?? ''} for ${transport}`,
-        `Set the portMapping’s protocol to ${transportsOf(group.protocol).join(' or ')}, or use another target group.`,
+        `it speaks ${group.protocol}, and ${container} maps port ${port ?? ''} for ${transports.join(' and ')}`,
+        `Set the portMapping’s protocol to ${spoken.join(' or ')}, or use another target group.`,
       ),
     );
   }
   if (group.loadBalancers.length === 0) {
+    const detail = 'no load balancer’s listener or rule forwards to it, so its targets stay unused (Target.NotInUse)';
     problems.push(
-      wrong(
-        about,
-        'no load balancer’s listener or rule forwards to it, so its targets stay unused (Target.NotInUse)',
-        'Add a listener, or a rule of one, that forwards to the target group.',
-      ),
+      // A blue/green deployment sets the rules itself.
+      subject.service.strategy === 'ROLLING'
+        ? wrong(about, detail, 'Add a listener, or a rule of one, that forwards to the target group.')
+        : unknown(about, detail),
     );
   }
   return problems;
@@ -790,7 +883,7 @@ function targetGroupFindings(
 
 function transportsOf(protocol: string): readonly string[] {
   if (['UDP', 'QUIC'].includes(protocol)) return ['udp'];
-  return ['TCP_UDP', 'TCP_QUIC', ''].includes(protocol) ? ['tcp', 'udp'] : ['tcp'];
+  return ['HTTP', 'HTTPS', 'TCP', 'TLS'].includes(protocol) ? ['tcp'] : ['tcp', 'udp'];
 }
 
 /** A target in a zone that its load balancer is not enabled in is never used. */
@@ -802,17 +895,20 @@ function zoneFindings(
   if (wanted.length === 0) return [];
   const zoned: About = { ...about, subject: `${about.subject}’s zones` };
   return judged(zoned, facts.zones.get(targetGroup), (zones) =>
-    judged(zoned, facts.subnets, (subnets) =>
-      subnets
-        .filter(({ id, zone }) => wanted.includes(id) && zone !== '' && zones.length > 0 && !zones.includes(zone))
-        .map(({ id, zone }) =>
-          wrong(
-            about,
-            `the load balancer is not enabled in ${zone}, the zone of ${id}: targets there stay unused (Target.NotInUse)`,
-            `Enable ${zone} for the load balancer (a subnet of it there), or take ${id} out of the service.`,
-          ),
-        ),
-    ),
+    judged(zoned, facts.subnets, (subnets) => {
+      const own = subnets.filter(({ id }) => wanted.includes(id));
+      const unused = own.filter(({ zone }) => zone !== '' && zones.length > 0 && !zones.includes(zone));
+      return unused.map(({ id, zone }) => {
+        const detail = `the load balancer is not enabled in ${zone}, the zone of ${id}: targets there stay unused (Target.NotInUse)`;
+        // Tasks that all start in the other zones work.
+        if (unused.length < own.length) return unknown(about, detail);
+        return wrong(
+          about,
+          detail,
+          `Enable ${zone} for the load balancer (a subnet of it there), or take ${id} out of the service.`,
+        );
+      });
+    }),
   );
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import {
+  imageLocation,
   judgePreflight,
   preflightFailure,
   preflightLines,
@@ -58,6 +59,39 @@ const endpoints = (...given: readonly object[]): Partial<Facts> => ({ endpoints:
 const egress = (...given: readonly object[]): Partial<Facts> => ({
   securityGroups: read([{ id: 'sg-1', egress: given }]) as Facts['securityGroups'],
 });
+const onInstances = service({ placement: { ...service().placement, launchType: 'EC2' } });
+const balanced = (special: object): Partial<Subject> => ({
+  service: { ...subject().service, ...special },
+});
+const logging = (mode: string, special: object = {}): object => ({
+  name: mode,
+  image,
+  logConfiguration: {
+    logDriver: 'awslogs',
+    options: { 'awslogs-group': '/logs', 'awslogs-region': 'us-east-1', mode, ...special },
+  },
+});
+const logGone: Partial<Facts> = { logGroups: new Map([['us-east-1 /logs', read(false)]]) };
+const twoSubnets = {
+  service: {
+    ...subject().service,
+    placement: {
+      ...service().placement,
+      network: { awsvpcConfiguration: { subnets: ['subnet-1', 'subnet-2'], securityGroups: ['sg-1'] } },
+    },
+  },
+};
+const subnets = (...given: readonly object[]): Partial<Facts> => ({
+  subnets: read(
+    given.map((special, at) => ({
+      id: `subnet-${at + 1}`,
+      vpc: 'vpc-1',
+      zone: 'us-east-1a',
+      owner: '123456789012',
+      ...special,
+    })),
+  ),
+});
 const role = (policy: unknown): Partial<Facts> => ({
   roles: new Map([
     ['start', read(policy)],
@@ -77,7 +111,7 @@ test('all good: every check is made, and it is one line beside the digest', () =
 
 type Case = readonly [name: string, subject: Partial<Subject>, facts: Partial<Facts>, detail: RegExp, fix: RegExp];
 
-test.each<Case>([
+test.each([
   [
     'no repository',
     {},
@@ -114,9 +148,8 @@ test.each<Case>([
     valueFrom(`${secretArn}:url:NEXT:`),
     { secrets: secretState() },
     /no version with the stage NEXT/,
-    /leave both out/,
+    /leave it out/,
   ],
-  ['no such version', valueFrom(`${secretArn}:::v9`), { secrets: secretState() }, /no version v9/, /leave both out/],
   ['no such key', {}, { keys: new Map([[`${secretArn}:url::`, read(['URL'])]]) }, /no key "url"/, /"URL"/],
   ['no JSON', {}, { keys: new Map([[`${secretArn}:url::`, read(undefined)]]) }, /no JSON object/, /whole value/],
   [
@@ -187,11 +220,122 @@ test.each<Case>([
     /rtb-1/,
   ],
   [
-    'an endpoint without private DNS',
+    'one endpoint without private DNS, another not there at all',
     {},
-    { ...none, ...endpoints(...all.slice(1), gateway, endpoint('ecr.api', { privateDns: false })) },
-    /missing: ecr\.api$/,
+    { ...none, ...endpoints(...all.slice(2), gateway, endpoint('ecr.api', { privateDns: false })) },
+    /missing: ecr\.api, ecr\.dkr$/,
     /private DNS/,
+  ],
+  [
+    'a gateway to S3 alone',
+    {},
+    {
+      ...routes(['10.0.0.0/16', 'local'], ['pl-1', 'vpce-1'], ['10.9.0.0/16', 'tgw-1', false]),
+      ...endpoints(gateway),
+    },
+    /no route leads out.*: ecr\.api, ecr\.dkr, logs, secretsmanager, ssm$/,
+    /NAT gateway/,
+  ],
+  [
+    'a digest that is not there',
+    container({ image: `${image}@${digest}` }),
+    { images: new Map([[`${image}@${digest}`, read({ kind: 'no-image' })]]) },
+    new RegExp(`holds no image ${digest}`),
+    /lifecycle/,
+  ],
+  [
+    'Windows where Linux is',
+    { definition: everything({ task: { runtimePlatform: { operatingSystemFamily: 'WINDOWS_SERVER_2022_CORE' } } }) },
+    {},
+    /needs windows\/amd64, the image is for linux\/amd64/,
+    /runtimePlatform/,
+  ],
+  [
+    'ARM where the task definition says so, also on one’s own instances',
+    {
+      definition: everything({ task: { runtimePlatform: { cpuArchitecture: 'ARM64' } } }),
+      service: onInstances,
+    },
+    { securityGroups: read([]), routeTables: read([]) },
+    /needs linux\/arm64/,
+    /linux\/arm64/,
+  ],
+  [
+    'a trust by a condition on two other accounts',
+    {},
+    role(trust({ Condition: { StringLike: { 'aws:sourceaccount': ['999999999999', '888888888888'] } } })),
+    /another account only/,
+    /123456789012/,
+  ],
+  [
+    'a registry’s secret by a name that is none',
+    container({ repositoryCredentials: { credentialsParameter: 'registry' } }),
+    { secrets: new Map([...secretState(), ['registry', read(undefined)]]) },
+    /no secret registry/,
+    /ARN/,
+  ],
+  [
+    'one container that waits for its log, another that does not',
+    {
+      definition: everything({
+        task: { containerDefinitions: [logging('non-blocking'), logging('blocking'), logging('non-blocking')] },
+        container: {},
+      }),
+      service: service(),
+    },
+    { logGroups: new Map([['us-east-1 /logs', read(false)]]) },
+    /no log group \/logs in us-east-1/,
+    /create-log-group --log-group-name \/logs --region us-east-1/,
+  ],
+  [
+    'every zone is another one',
+    {
+      service: service({
+        loadBalancers: subject().service.loadBalancers,
+        placement: {
+          ...service().placement,
+          network: { awsvpcConfiguration: { subnets: ['subnet-1'], securityGroups: ['sg-1'] } },
+        },
+      }),
+    },
+    { zones: new Map([[targetGroupArn, read(['us-east-1b', 'us-east-1c'])]]) },
+    /not enabled in us-east-1a, the zone of subnet-1/,
+    /Enable us-east-1a/,
+  ],
+  [
+    'a target group for UDP, and TCP alone mapped',
+    {},
+    group({ protocol: 'UDP' }),
+    /speaks UDP, and fastapi maps port 8000 for tcp/,
+    /protocol to udp/,
+  ],
+  [
+    'a range of ports beside the wanted one',
+    container({ portMappings: [{ containerPortRange: '8001-8010' }, { containerPort: 80 }] }),
+    {},
+    /maps/,
+    /8000/,
+  ],
+  [
+    'port 443 just outside of a range',
+    {},
+    egress({ protocol: 'tcp', fromPort: 444, toPort: 65535 }, { protocol: '6', fromPort: 0, toPort: 442 }),
+    /nothing out on port 443/,
+    /sg-1/,
+  ],
+  [
+    'an action in vain',
+    {},
+    role(trust({ Action: ['sts:AssumeRoleWith*', 'sts:TagSession'] })),
+    /does not let/,
+    /trust/,
+  ],
+  [
+    'another service of a similar name',
+    {},
+    role(trust({ Principal: { Service: ['ecs.amazonaws.com', 'ecs-tasks.amazonaws.com.evil.example'] } })),
+    /does not let/,
+    /trust/,
   ],
   [
     'a closed security group',
@@ -238,7 +382,7 @@ test.each<Case>([
     /not enabled in us-east-1a/,
     /subnet-1/,
   ],
-])('%s: wrong, with its fix', (...[, special, known, detail, fix]) => {
+] satisfies readonly Case[])('%s: wrong, with its fix', (...[, special, known, detail, fix]) => {
   const findings = judgePreflight(subject(special), facts(known)).filter(({ verdict }) => verdict !== 'ok');
   expect(findings).toHaveLength(1);
   expect(findings[0]).toMatchObject({ verdict: 'wrong' });
@@ -283,11 +427,307 @@ test.each<readonly [string, Partial<Subject>, Partial<Facts>]>([
       trust({ Principal: { Service: ['ec2.amazonaws.com', 'ecs-tasks.amazonaws.com'] }, Action: ['sts:AssumeRole'] }),
     ),
   ],
+  ['a service without a load balancer', { service: service() }, { targetGroups: new Map(), zones: new Map() }],
+  ['more than HTTPS in a range', {}, egress({ protocol: '6', fromPort: 0, toPort: 65535 })],
+  ['HTTPS to a list of prefixes', {}, egress({ protocol: 'tcp', fromPort: 443, toPort: 443 })],
+  [
+    'several security groups, one of which lets it out',
+    {
+      service: {
+        ...subject().service,
+        placement: {
+          ...service().placement,
+          network: { awsvpcConfiguration: { subnets: ['subnet-1'], securityGroups: ['sg-0', 'sg-1'] } },
+        },
+      },
+    },
+    {
+      securityGroups: read([
+        { id: 'sg-0', egress: [] },
+        { id: 'sg-1', egress: [{ protocol: '-1', fromPort: undefined, toPort: undefined }] },
+      ]),
+    },
+  ],
+  ...(
+    [
+      'nat-1',
+      'tgw-1',
+      'vpce-1',
+      'eni-1',
+      'pcx-1',
+      'vgw-1',
+      'lgw-1',
+      'cagw-1',
+      'arn:aws:networkmanager::1:core-network/c',
+    ] as const
+  ).map((target) => [`a default route through ${target}`, {}, routes(['0.0.0.0/0', target])] as const),
+  ['a default route in halves', {}, routes(['0.0.0.0/1', 'tgw-1'], ['128.0.0.0/1', 'tgw-1'])],
+  [
+    'a default route that works beside one that is gone',
+    {},
+    routes(['0.0.0.0/0', 'nat-0', false], ['0.0.0.0/1', 'nat-1']),
+  ],
+  ['S3 by an interface endpoint', {}, { ...none, ...endpoints(...all, endpoint('s3')) }],
+  [
+    'endpoints in China',
+    {},
+    {
+      ...none,
+      ...endpoints(
+        ...['ecr.api', 'ecr.dkr', 'logs', 'secretsmanager', 'ssm', 's3'].map((name) =>
+          endpoint(name, { service: `cn.com.amazonaws.cn-north-1.${name}` }),
+        ),
+      ),
+    },
+  ],
+  [
+    'no endpoints for what is not used',
+    container({ secrets: undefined, logConfiguration: undefined }),
+    { ...none, ...endpoints(...all.slice(0, 2), gateway) },
+  ],
+  [
+    'a shared subnet with endpoints that are shown',
+    {},
+    { ...none, ...endpoints(...all, gateway), ...subnets({ owner: '999999999999' }) },
+  ],
+  [
+    'a subnet’s own table beside the main one',
+    {},
+    {
+      routeTables: read([
+        table([{ destination: '10.0.0.0/16', target: 'local', active: true }], {
+          id: 'rtb-0',
+          main: true,
+          subnets: [],
+        }),
+        table([{ destination: '0.0.0.0/0', target: 'nat-1', active: true }]),
+      ]),
+    },
+  ],
+  [
+    'a role with a path, by its name alone',
+    {
+      definition: everything({
+        task: { executionRoleArn: 'start', taskRoleArn: 'arn:aws-us-gov:iam::123456789012:role/a/b/run' },
+      }),
+    },
+    {},
+  ],
+  ...[
+    { Principal: '*' },
+    { Principal: { Service: '*' } },
+    { Principal: { Service: 'ecs-tasks.amazonaws.com.cn' } },
+    { Principal: { Service: 'ecs-tasks.eu-west-1.amazonaws.com' } },
+    { Principal: { AWS: 'arn:aws:iam::123456789012:root', Service: ['ecs-tasks.amazonaws.com'] } },
+    { Action: '*' },
+    { Action: 'sts:*' },
+    { Action: 'STS:assumerole' },
+    { Action: 'sts:Assume*' },
+    { Action: ['sts:TagSession', 'sts:A*Rol?'] },
+    { Condition: { StringEquals: { 'aws:SourceAccount': ['999999999999', '123456789012'] } } },
+    { Condition: { StringLike: { 'aws:SourceAccount': '1234*' } } },
+    { Condition: { ArnLike: { 'aws:SourceArn': 'arn:aws:ecs:us-east-1:999999999999:*' } } },
+    {
+      Condition: {
+        StringEquals: { 'aws:SourceAccount': '999999999999' },
+        StringLike: { 'aws:SourceAccount': '123456789012' },
+      },
+    },
+  ].map((special) => [`the trust ${JSON.stringify(special)}`, {}, role(trust(special))] as const),
+  [
+    'one statement of several that fits',
+    {},
+    role({
+      Statement: [
+        { Effect: 'Allow', Principal: { Service: 'ec2.amazonaws.com' }, Action: 'sts:AssumeRole' },
+        { Effect: 'Deny', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' },
+        {
+          Effect: 'Deny',
+          Principal: '*',
+          Action: 'sts:AssumeRole',
+          Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+        },
+        ...(trust({ Condition: { StringEquals: { 'aws:SourceAccount': '999999999999' } } }) as { Statement: [] })
+          .Statement,
+        ...(trust() as { Statement: [] }).Statement,
+      ],
+    }),
+  ],
+  ['a single statement, in no list', {}, role({ Statement: (trust() as { Statement: object[] }).Statement[0] })],
+  ...(['1', 't', 'T', 'TRUE', 'True'] as const).map(
+    (value) =>
+      [
+        `a log group that is made on ${value}`,
+        container({
+          logConfiguration: {
+            logDriver: 'awslogs',
+            options: { 'awslogs-group': '/new', 'awslogs-create-group': value },
+          },
+        }),
+        {},
+      ] as const,
+  ),
+  [
+    'FireLens, which has no log group',
+    container({
+      logConfiguration: { logDriver: 'awsfirelens', options: { Name: 'cloudwatch', 'awslogs-group': '/gone' } },
+    }),
+    {},
+  ],
+  [
+    'no execution role without need of one',
+    {
+      definition: everything({ task: { executionRoleArn: undefined }, container: { secrets: undefined } }),
+      service: onInstances,
+    },
+    {},
+  ],
+  ...(
+    [
+      ['TCP', 'tcp'],
+      ['TLS', 'tcp'],
+      ['UDP', 'udp'],
+      ['TCP_UDP', 'udp'],
+      ['TCP_UDP', 'tcp'],
+      ['QUIC', 'udp'],
+      ['TCP_QUIC', 'tcp'],
+      ['HTTPS', undefined],
+      ['NEWER', 'udp'],
+      ['', 'udp'],
+    ] as const
+  ).map(
+    ([protocol, transport]) =>
+      [
+        `${protocol} to ${transport ?? 'what is not said'}`,
+        container({ portMappings: [{ containerPort: 8000, protocol: transport }] }),
+        group({ protocol }),
+      ] as const,
+  ),
+  ...(['UDP', 'TCP'] as const).map(
+    (protocol) =>
+      [
+        `${protocol} to a port that is mapped twice`,
+        container({
+          portMappings: [
+            { containerPort: 8000, protocol: 'tcp' },
+            { containerPort: 8000, protocol: 'udp' },
+          ],
+        }),
+        group({ protocol }),
+      ] as const,
+  ),
+  ['a range of ports', container({ portMappings: [{ containerPortRange: '7999-8000' }] }), {}],
+  ...(['bridge', 'host', undefined] as const).map(
+    (networkMode) =>
+      [
+        `the network mode ${networkMode ?? 'by default'} with a dynamic port`,
+        {
+          definition: everything({
+            task: { networkMode },
+            container: { portMappings: [{ containerPort: 8000, hostPort: 0 }] },
+          }),
+          service: { ...onInstances, loadBalancers: subject().service.loadBalancers },
+        },
+        group({ type: 'instance' }),
+      ] as const,
+  ),
+  [
+    'external instances',
+    {
+      service: service({ placement: { ...service().placement, launchType: 'EXTERNAL', network: undefined } }),
+      definition: everything({ task: { networkMode: 'bridge' } }),
+    },
+    {},
+  ],
+  [
+    'capacity providers of one’s own',
+    {
+      service: service({
+        placement: {
+          ...service().placement,
+          launchType: undefined,
+          capacityProviders: [{ capacityProvider: 'FARGATE' }, { capacityProvider: 'mine' }],
+        },
+      }),
+    },
+    { ...none, ...egress() },
+  ],
+  [
+    'an image for several platforms',
+    {},
+    { images: new Map([[image, read({ kind: 'found', digest, platforms: ['linux/arm64', 'linux/amd64'] })]]) },
+  ],
+  [
+    'an image that does not tell its platform',
+    {},
+    { images: new Map([[image, read({ kind: 'found', digest, platforms: [] })]]) },
+  ],
+  [
+    'an image for the ARM instances of one’s own',
+    { service: onInstances, definition: everything({ task: { requiresCompatibilities: ['FARGATE'] } }) },
+    { images: new Map([[image, read({ kind: 'found', digest, platforms: ['linux/arm64'] })]]) },
+  ],
+  ['a whole secret, whatever is in it', valueFrom(secretArn), { keys: new Map() }],
+  [
+    'a stage that is there',
+    valueFrom(`${secretArn}:url:AWSPREVIOUS:`),
+    {
+      secrets: secretState({
+        versions: new Map([
+          ['v0', ['AWSPREVIOUS']],
+          ['v1', ['AWSCURRENT']],
+        ]),
+      }),
+      keys: new Map([[`${secretArn}:url:AWSPREVIOUS:`, read(['url'])]]),
+    },
+  ],
+  ['a version that is there', valueFrom(`${secretArn}:::v1`), {}],
+  [
+    'a secret of another region',
+    valueFrom('arn:aws:secretsmanager:eu-west-1:123456789012:secret:x-AbCdEf'),
+    {
+      secrets: new Map([
+        [
+          'arn:aws:secretsmanager:eu-west-1:123456789012:secret:x-AbCdEf',
+          read({
+            arn: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:x-AbCdEf',
+            deleted: false,
+            versions: new Map([['v1', ['AWSCURRENT']]]),
+          }),
+        ],
+      ]),
+    },
+  ],
+  [
+    'a registry’s secret by its name',
+    container({ repositoryCredentials: { credentialsParameter: 'registry' } }),
+    {
+      secrets: new Map([
+        ...secretState(),
+        ['registry', read({ arn: `${secretArn}2`, deleted: false, versions: new Map([['v1', ['AWSCURRENT']]]) })],
+      ]),
+    },
+  ],
+  ...(
+    [
+      ['a parameter by its name', '/shop/token'],
+      ['a version of a parameter', '/shop/token:3'],
+      ['a label of a parameter', '/shop/token:live'],
+      ['a parameter’s ARN', 'arn:aws:ssm:us-east-1:123456789012:parameter/shop/token'],
+      ['a version of a parameter’s ARN', 'arn:aws:ssm:us-east-1:123456789012:parameter/shop/token:3'],
+      ['a parameter’s ARN with two slashes', 'arn:aws:ssm:us-east-1:123456789012:parameter//shop/token'],
+    ] as const
+  ).map(([name, from]) => [name, valueFrom(from), {}] as const),
+  [
+    'a parameter’s ARN that does not tell its slash',
+    valueFrom('arn:aws:ssm:us-east-1:123456789012:parameter/db'),
+    { parameters: new Map([['us-east-1', read(new Set(['/db']))]]) },
+  ],
 ])('%s is no fault', (_, special, known) => {
   expect(judgePreflight(subject(special), facts(known)).filter(({ verdict }) => verdict !== 'ok')).toEqual([]);
 });
 
-test('a partial ARN that works now, without a key, is let through; with a key it never is', () => {
+test('a partial ARN that works now is let through; a new one is wrong with a key, and else not known', () => {
   const partial = secretArn.slice(0, -7);
   const known = facts({ secrets: new Map([[partial, secretState().get(secretArn)!]]) });
   const verdicts = (from: string, proven: readonly string[]): readonly string[] =>
@@ -295,8 +735,11 @@ test('a partial ARN that works now, without a key, is let through; with a key it
       .filter(({ check }) => check === 'secret')
       .map(({ verdict }) => verdict);
   expect(verdicts(partial, [partial])).toEqual(['ok']);
-  expect(verdicts(partial, [])).toEqual(['wrong']);
-  expect(verdicts(`${partial}:url::`, [`${partial}:url::`])).toEqual(['wrong']);
+  expect(verdicts(partial, [])).toEqual(['unknown']);
+  expect(verdicts(`${partial}:::`, ['another'])).toEqual(['unknown']);
+  expect(verdicts(`${partial}:url::`, [])).toEqual(['wrong']);
+  expect(verdicts(`${partial}:url::`, [`${partial}:url::`])).toEqual(['unknown']);
+  expect(verdicts(`${partial}:::v9`, [])).toEqual(['unknown']);
 });
 
 describe('unknown', () => {
@@ -319,24 +762,155 @@ describe('unknown', () => {
   });
 
   test.each<readonly [string, Partial<Subject>, Partial<Facts>, RegExp]>([
-    ['an image elsewhere', container({ image: 'nginx:1' }), {}, /not in Amazon ECR/],
-    ['a way through a transit gateway', {}, routes(['10.0.0.0/8', 'tgw-1']), /behind tgw-1/],
+    ...[
+      'nginx:1',
+      'public.ecr.aws/docker/library/nginx:1',
+      'ghcr.io/shop/api:1',
+      'localhost:5000/api',
+      '123456789012.dkr.ecr.eusc-de-east-1.amazonaws.eu/shop:2',
+    ].map((name) => [`an image elsewhere, ${name}`, container({ image: name }), {}, /not in Amazon ECR/] as const),
+    ...(
+      [
+        ['10.0.0.0/8', 'tgw-1'],
+        ['10.0.0.0/8', 'pcx-1'],
+        ['10.0.0.0/8', 'vgw-1'],
+        ['10.0.0.0/8', 'eni-1'],
+        ['10.0.0.0/8', 'arn:aws:networkmanager::1:core-network/c'],
+        ['52.0.0.0/8', 'nat-1'],
+        ['52.0.0.0/8', 'vpce-1'],
+        ['pl-1', 'nat-1'],
+        ['::/0', 'eigw-1'],
+        ['::/0', 'igw-1'],
+      ] as const
+    ).map(
+      ([destination, target]) =>
+        [
+          `a way to ${destination} through ${target}`,
+          {},
+          routes([destination, target]),
+          new RegExp(`behind ${target}`),
+        ] as const,
+    ),
     [
-      'a parameter of another account',
-      valueFrom('arn:aws:ssm:us-east-1:999999999999:parameter/a/b'),
+      'a way to a peer beside a default route that is gone',
       {},
+      routes(['0.0.0.0/0', 'nat-0', false], ['10.0.0.0/8', 'tgw-1']),
+      /behind tgw-1/,
+    ],
+    [
+      'a way to a peer from a public subnet',
+      {},
+      routes(['0.0.0.0/0', 'igw-1'], ['10.0.0.0/8', 'pcx-1']),
+      /behind pcx-1/,
+    ],
+    [
+      'a part of the internet, with a public address',
+      { service: { ...subject().service, ...publicAddress.service } },
+      routes(['52.0.0.0/8', 'igw-1']),
+      /behind igw-1/,
+    ],
+    [
+      'an endpoint without private DNS: a hosted zone may lead to it',
+      {},
+      { ...none, ...endpoints(...all.slice(1), gateway, endpoint('ecr.api', { privateDns: false })) },
+      /usual names lead to the VPC endpoints ecr\.api is not known/,
+    ],
+    [
+      'an endpoint that may be on its way',
+      {},
+      { ...none, ...endpoints(...all.slice(1), gateway, endpoint('ecr.api', { available: false })) },
+      /ecr\.api/,
+    ],
+    ['a shared subnet', {}, { ...none, ...subnets({ owner: '999999999999' }) }, /owner’s endpoints/],
+    [
+      'an older platform',
+      { service: { ...subject().service, placement: { ...service().placement, platformVersion: '1.3.0' } } },
+      none,
+      /platform version 1\.3\.0/,
+    ],
+    ['a table that was not shown', {}, { routeTables: read([table([], { subnets: ['subnet-9'] })]) }, /not shown/],
+    [
+      'a zone of several',
+      twoSubnets,
+      {
+        ...subnets({}, { zone: 'us-east-1z' }),
+        routeTables: read([table([{ destination: '0.0.0.0/0', target: 'nat-1', active: true }], { main: true })]),
+      },
+      /not enabled in us-east-1z, the zone of subnet-2/,
+    ],
+    [
+      'an idle target group of a blue/green service',
+      balanced({ strategy: 'BLUE_GREEN' }),
+      group({ loadBalancers: [] }),
+      /NotInUse/,
+    ],
+    [
+      'another account’s target group',
+      balanced({
+        loadBalancers: [
+          { targetGroup: targetGroupArn.replace('123456789012', '999999999999'), container: 'fastapi', port: 8000 },
+        ],
+      }),
+      { targetGroups: new Map([[targetGroupArn.replace('123456789012', '999999999999'), read(undefined)]]) },
       /another account/,
     ],
     [
-      'what was throttled',
-      {},
-      {
-        logGroups: new Map([
-          ['us-east-1 /ecs/shop', { kind: 'unread', reason: 'ThrottlingException', needs: undefined }],
-        ]),
-      },
-      /Throttling/,
+      'a missing log group that is not waited for',
+      { definition: everything({ task: { containerDefinitions: [logging('non-blocking')] } }), service: service() },
+      logGone,
+      /non-blocking/,
     ],
+    [
+      'an image that a cache rule fetches',
+      {},
+      { images: new Map([[image, read({ kind: 'pulled-through' })]]) },
+      /pull-through/,
+    ],
+    [
+      'an older architecture',
+      {},
+      { images: new Map([[image, read({ kind: 'found', digest, platforms: ['linux/386'] })]]) },
+      /linux\/386 may run/,
+    ],
+    [
+      'an older ARM',
+      { definition: everything({ task: { runtimePlatform: { cpuArchitecture: 'ARM64' } } }) },
+      { images: new Map([[image, read({ kind: 'found', digest, platforms: ['linux/arm'] })]]) },
+      /linux\/arm may run/,
+    ],
+    [
+      'another account’s secret that is not shown',
+      valueFrom(secretArn.replace('123456789012', '999999999999')),
+      { secrets: new Map([[secretArn.replace('123456789012', '999999999999'), read(undefined)]]) },
+      /a secret of another account/,
+    ],
+    [
+      'a version without a stage',
+      valueFrom(`${secretArn}:::v9`),
+      { secrets: secretState() },
+      /version v9 has no stage/,
+    ],
+    ['a secret by the way of Parameter Store', valueFrom('/aws/reference/secretsmanager/db'), {}, /AWS’s own/],
+    ['a public parameter', valueFrom('arn:aws:ssm:us-east-1:123456789012:parameter/aws/service/x'), {}, /AWS’s own/],
+    [
+      'another account’s role',
+      { definition: everything({ task: { taskRoleArn: 'arn:aws:iam::999999999999:role/run' } }) },
+      { roles: new Map([['start', read(trust())]]) },
+      /a role of another account/,
+    ],
+    ...[
+      { Principal: undefined, NotPrincipal: { Service: 'ec2.amazonaws.com' } },
+      { Action: undefined, NotAction: 'sts:TagSession' },
+      { Principal: { AWS: ['*'] } },
+    ].map(
+      (special) =>
+        [
+          `the trust ${JSON.stringify(special)}`,
+          {},
+          role(trust(special)),
+          /whom it does not mean, or everyone/,
+        ] as const,
+    ),
   ])('is %s', (...[, special, known, detail]) => {
     const findings = judgePreflight(subject(special), facts(known)).filter(({ verdict }) => verdict !== 'ok');
     expect(findings).toMatchObject([{ verdict: 'unknown' }]);
@@ -366,4 +940,91 @@ test('references to secrets, from variables, log options and registries; the ARN
     { kind: 'secret', name: 'token', secret: secretArn, key: undefined },
     { kind: 'secret', name: 'repositoryCredentials', secret: secretArn },
   ]);
+});
+
+test('a closed security group: a registry of one’s own may listen anywhere; a log or a secret needs HTTPS', () => {
+  const verdict = (special: object): unknown =>
+    judgePreflight(
+      subject({
+        definition: everything({
+          container: {
+            image: 'registry.example:5000/api:1',
+            secrets: undefined,
+            logConfiguration: undefined,
+            ...special,
+          },
+        }),
+      }),
+      facts({ ...egress(), logGroups: logGone.logGroups! }),
+    ).find(({ check }) => check === 'security group')?.verdict;
+  expect(verdict({})).toBe('unknown');
+  expect(verdict({ image })).toBe('wrong');
+  expect(verdict({ secrets: [{ name: 'A', valueFrom: 'a' }] })).toBe('wrong');
+  expect(verdict(logging('blocking', {}))).toBe('wrong');
+  expect(verdict({ ...logging('non-blocking', {}), image: 'registry.example:5000/api:1' })).toBe('unknown');
+});
+
+test('an execution role is needed for secrets anywhere, and on Fargate for ECR and for logs', () => {
+  const said = (given: object, special: Partial<Subject> = {}): readonly string[] =>
+    judgePreflight(
+      subject({
+        definition: everything({
+          task: { executionRoleArn: '' },
+          container: { image: 'nginx:1', secrets: undefined, logConfiguration: undefined, ...given },
+        }),
+        ...special,
+      }),
+      facts(),
+    )
+      .filter(({ check, verdict }) => check === 'role' && verdict === 'wrong')
+      .map(({ detail }) => detail);
+  const own: Partial<Subject> = { service: onInstances };
+  const secrets = [{ name: 'A', valueFrom: '/shop/token' }];
+  expect(said({})).toEqual([]);
+  expect(said({ secrets })).toEqual([expect.stringContaining('reads its secrets')]);
+  expect(said({ secrets }, own)).toEqual([expect.stringContaining('reads its secrets')]);
+  expect(said({ image })).toEqual([expect.stringContaining('pulls from Amazon ECR')]);
+  expect(said({ image }, own)).toEqual([]);
+  const { logConfiguration } = logging('blocking') as { logConfiguration: object };
+  expect(said({ logConfiguration })).toEqual([expect.stringContaining('writes its log')]);
+  expect(said({ logConfiguration }, own)).toEqual([]);
+});
+
+test('the hosts of private repositories: other accounts, regions, partitions, dual stack, FIPS', () => {
+  for (const host of [
+    '999999999999.dkr.ecr.eu-west-1.amazonaws.com',
+    '999999999999.dkr.ecr-fips.us-gov-west-1.amazonaws.com',
+    '999999999999.dkr.ecr.cn-north-1.amazonaws.com.cn',
+    '999999999999.dkr-ecr.eu-west-1.on.aws',
+  ]) {
+    expect(imageLocation(`${host}/team/shop:2`)).toMatchObject({
+      account: '999999999999',
+      repository: 'team/shop',
+      tag: '2',
+    });
+  }
+  for (const name of ['', '@', 'a b', `${'a/'.repeat(500)}:x`, 'https://x/y', '\n::error::', '${x}']) {
+    expect(imageLocation(name)).toBeUndefined();
+  }
+});
+
+test('hostile policies and names are judged, and never thrown at', () => {
+  for (const policy of [
+    null,
+    5,
+    'x',
+    [],
+    { Statement: 'x' },
+    { Statement: [null, 5, { Principal: null, Action: [{}] }] },
+  ]) {
+    const [found] = judgePreflight(subject(), facts(role(policy))).filter(({ verdict }) => verdict === 'wrong');
+    expect(found?.detail).toMatch(/does not let/);
+  }
+  // Would take for ever with a careless pattern.
+  const actions = ['*a'.repeat(500), '?*'.repeat(500), '*'.repeat(5000), 'sts:assumerole(', '[', 'sts.assumerole'];
+  const verdicts = actions.map(
+    (action) =>
+      judgePreflight(subject(), facts(role(trust({ Action: action })))).find(({ check }) => check === 'role')?.verdict,
+  );
+  expect(verdicts).toEqual(['wrong', 'wrong', 'ok', 'wrong', 'wrong', 'wrong']);
 });
