@@ -62,8 +62,8 @@ test('subnets with their zones; one that is not there is left out', async () => 
   const { vpc, public: open, private: closed } = made;
   const found = await ec2.subnets([open!, closed!, 'subnet-0gone']);
   expect(found.toSorted((a, b) => a.zone.localeCompare(b.zone))).toEqual([
-    { id: open, vpc, zone: 'us-east-1a' },
-    { id: closed, vpc, zone: 'us-east-1b' },
+    { id: open, vpc, zone: 'us-east-1a', owner: '414141414141' },
+    { id: closed, vpc, zone: 'us-east-1b', owner: '414141414141' },
   ]);
   expect(await ec2.subnets(['subnet-0gone'])).toEqual([]);
 });

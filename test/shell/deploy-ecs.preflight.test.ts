@@ -4,7 +4,7 @@ import { run as runAll } from '../../actions/deploy-ecs/src/run.ts';
 import { gatherFacts, type PreflightPorts } from '../../actions/deploy-ecs/src/preflight-reads.ts';
 import { judgePreflight, type Finding, type Subject } from '../../actions/deploy-ecs/src/preflight.ts';
 import { AwsError } from '../../shared/core/errors.ts';
-import { at, deployment, inputsOf, revisionArn, service } from '../kit/ecs.ts';
+import { at, deployment, inputsOf, revisionArn } from '../kit/ecs.ts';
 import { FakeEcs } from '../kit/fake-ecs.ts';
 import {
   everything,
@@ -297,29 +297,55 @@ test.each([
   },
 );
 
-test('one subnet of two without a way out: its endpoints are asked for', async () => {
-  const two = {
-    service: service({
-      placement: { ...service().placement, network: { awsvpcConfiguration: { subnets: ['subnet-1', 'subnet-2'] } } },
-    }),
+test('one subnet of two without a way out: the endpoints are asked for, and they decide', async () => {
+  const asked = subject();
+  const placement = {
+    ...asked.service.placement,
+    network: { awsvpcConfiguration: { subnets: ['subnet-1', 'subnet-2'] } },
   };
-  const findings = await judged(
-    {
-      networks: {
-        ...preflightPorts([]).networks,
-        subnets: async (ids) => ids.map((id) => ({ id, vpc: 'vpc-1', zone: 'us-east-1a', owner: '123456789012' })),
-        routeTables: async () => [
-          table([{ destination: '0.0.0.0/0', target: 'nat-1', active: true }]),
-          table([], { id: 'rtb-2', subnets: ['subnet-2'] }),
-        ],
+  const networkOf = async (names: readonly string[]): Promise<readonly Finding[]> => {
+    const findings = await judged(
+      {
+        networks: {
+          subnets: async (ids) => ids.map((id) => ({ id, vpc: 'vpc-1', zone: 'us-east-1a', owner: '123456789012' })),
+          securityGroups: () => Promise.reject(new Error('there is none to ask for')),
+          routeTables: async () => [
+            table([{ destination: '0.0.0.0/0', target: 'nat-1', active: true }]),
+            table([], { id: 'rtb-2', subnets: ['subnet-2'] }),
+          ],
+          endpoints: async () =>
+            names.map((name) => ({
+              service: `com.amazonaws.us-east-1.${name}`,
+              type: name === 's3' ? 'Gateway' : 'Interface',
+              available: true,
+              privateDns: true,
+              routeTables: ['rtb-2'],
+            })),
+        },
       },
-    },
-    two,
-  );
-  expect(findings.filter(({ check }) => check === 'network')).toMatchObject([
+      { service: { ...asked.service, placement } },
+    );
+    return findings.filter(({ check }) => check === 'network');
+  };
+  const names = ['ecr.api', 'ecr.dkr', 's3', 'logs', 'secretsmanager', 'ssm'];
+  expect(await networkOf(names)).toMatchObject([
     { subject: 'subnet-1', verdict: 'ok' },
-    { subject: 'subnet-2', verdict: 'wrong', detail: expect.stringContaining('ecr.api') as unknown },
+    { subject: 'subnet-2', verdict: 'ok', detail: expect.stringContaining('VPC endpoints') as unknown },
   ]);
+  expect(await networkOf(names.slice(1))).toMatchObject([
+    { subject: 'subnet-1', verdict: 'ok' },
+    { subject: 'subnet-2', verdict: 'wrong', detail: expect.stringMatching(/missing: ecr\.api$/) as unknown },
+  ]);
+});
+
+test('on instances of one’s own without a load balancer nothing of the network is read', async () => {
+  const calls: string[] = [];
+  const asked = subject();
+  const placement = { ...asked.service.placement, launchType: 'EC2' as const };
+  await gatherFacts({ ...asked, service: { ...asked.service, placement, loadBalancers: [] } }, preflightPorts(calls));
+  expect(calls.filter((call) => ['subnets', 'security groups', 'route tables', 'endpoints'].includes(call))).toEqual(
+    [],
+  );
 });
 
 test.each([

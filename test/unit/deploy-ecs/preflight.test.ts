@@ -309,6 +309,48 @@ test.each([
     /speaks UDP, and fastapi maps port 8000 for tcp/,
     /protocol to udp/,
   ],
+  ['a target group for QUIC, and TCP alone mapped', {}, group({ protocol: 'QUIC' }), /speaks QUIC/, /protocol to udp/],
+  [
+    'a target group for TLS, and UDP alone mapped',
+    container({
+      portMappings: [
+        { containerPort: 8000, protocol: 'udp' },
+        { containerPort: 9000, protocol: 'tcp' },
+      ],
+    }),
+    group({ protocol: 'TLS' }),
+    /speaks TLS, and fastapi maps port 8000 for udp$/,
+    /protocol to tcp/,
+  ],
+  [
+    'denied to nobody, allowed to nobody',
+    {},
+    role({
+      Statement: [
+        { Effect: 'Deny', NotPrincipal: { AWS: 'arn:aws:iam::1:root' }, Action: 'sts:AssumeRole' },
+        {
+          ...(trust() as { Statement: object[] }).Statement[0],
+          Effect: 'Deny',
+          Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+        },
+      ],
+    }),
+    /does not let/,
+    /trust/,
+  ],
+  [
+    'another one’s open security group beside the own, which is closed',
+    {},
+    {
+      securityGroups: read([
+        { id: 'sg-1', egress: [] },
+        { id: 'sg-9', egress: [{ protocol: '-1', fromPort: undefined, toPort: undefined }] },
+      ]),
+    },
+    /nothing out/,
+    /sg-1/,
+  ],
+  ['a subnet whose owner is not told', {}, { ...none, ...subnets({ owner: '' }) }, /no route leads out/, /rtb-1/],
   [
     'a range of ports beside the wanted one',
     container({ portMappings: [{ containerPortRange: '8001-8010' }, { containerPort: 80 }] }),
@@ -890,6 +932,12 @@ describe('unknown', () => {
       { secrets: secretState() },
       /version v9 has no stage/,
     ],
+    [
+      'another account’s parameter, also one of the own list’s name',
+      valueFrom('arn:aws:ssm:us-east-1:999999999999:parameter/shop/token'),
+      {},
+      /a parameter of another account/,
+    ],
     ['a secret by the way of Parameter Store', valueFrom('/aws/reference/secretsmanager/db'), {}, /AWS’s own/],
     ['a public parameter', valueFrom('arn:aws:ssm:us-east-1:123456789012:parameter/aws/service/x'), {}, /AWS’s own/],
     [
@@ -916,6 +964,25 @@ describe('unknown', () => {
     expect(findings).toMatchObject([{ verdict: 'unknown' }]);
     expect(findings[0]!.detail).toMatch(detail);
   });
+});
+
+test('what is not there is said of each; the rest of the subnets is still looked at', () => {
+  const known = facts({ ...subnets({}), ...none });
+  const network = judgePreflight(subject(twoSubnets), known).filter(({ check }) => check === 'network');
+  expect(network).toMatchObject([
+    { subject: 'subnet-2', verdict: 'wrong', detail: 'there is no subnet subnet-2' },
+    { subject: 'subnet-1', verdict: 'wrong' },
+  ]);
+  // No way is said of a subnet that is not there.
+  const denied = { kind: 'unread' as const, reason: 'denied', needs: 'x' };
+  const gone = judgePreflight(subject(), facts({ subnets: read([]), routeTables: denied }));
+  expect(gone.filter(({ check }) => check === 'network')).toHaveLength(1);
+});
+
+test('a long list of keys is cut', () => {
+  const keys = Array.from({ length: 30 }, (_, at) => `k${at}`);
+  const found = judgePreflight(subject(), facts({ keys: new Map([[`${secretArn}:url::`, read(keys)]]) }));
+  expect(found.find(({ verdict }) => verdict === 'wrong')?.fix).toMatch(/"k19"\)/);
 });
 
 test('all faults are in one error, each with its fix', () => {
@@ -961,6 +1028,14 @@ test('a closed security group: a registry of one’s own may listen anywhere; a 
   expect(verdict({ image })).toBe('wrong');
   expect(verdict({ secrets: [{ name: 'A', valueFrom: 'a' }] })).toBe('wrong');
   expect(verdict(logging('blocking', {}))).toBe('wrong');
+  const closed = judgePreflight(
+    subject({ definition: everything({ container: { image: 'nginx:1', secrets: undefined } }) }),
+    facts(none),
+  );
+  expect(closed.find(({ check }) => check === 'network')).toMatchObject({
+    verdict: 'unknown',
+    detail: 'no way out, and the images are not in Amazon ECR',
+  });
   expect(verdict({ ...logging('non-blocking', {}), image: 'registry.example:5000/api:1' })).toBe('unknown');
 });
 
@@ -1027,4 +1102,26 @@ test('hostile policies and names are judged, and never thrown at', () => {
       judgePreflight(subject(), facts(role(trust({ Action: action })))).find(({ check }) => check === 'role')?.verdict,
   );
   expect(verdicts).toEqual(['wrong', 'wrong', 'ok', 'wrong', 'wrong', 'wrong']);
+});
+
+test('what is shown: nothing of nothing; a digest is named for a tag alone; what is not known is named one by one', () => {
+  expect(preflightLines([])).toEqual([]);
+  const byDigest = `${image.slice(0, -2)}@${digest}`;
+  const known = facts({
+    images: new Map([[byDigest, read({ kind: 'found', digest, platforms: [] })]]),
+    logGroups: new Map([['us-east-1 /ecs/shop', { kind: 'unread', reason: 'Slow', needs: undefined }]]),
+  });
+  expect(preflightLines(judgePreflight(subject(container({ image: byDigest })), known))).toEqual([
+    'preflight: 8 of 9 checks good',
+    '  not checked: log group /ecs/shop (Slow)',
+  ]);
+  const one = judgePreflight(subject(), facts(group({ loadBalancers: [] })));
+  expect(preflightFailure(one)?.message).toMatch(/^The deployment could not work: one thing is wrong\./);
+  expect(preflightLines(one)).toEqual(
+    expect.arrayContaining([
+      'preflight: 9 of 10 checks good, 1 wrong',
+      expect.stringMatching(/^ {2}✗ load balancer shop-tg: no load balancer/),
+      expect.stringMatching(/^ {4}→ Add a listener/),
+    ]),
+  );
 });
