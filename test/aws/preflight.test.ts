@@ -281,12 +281,12 @@ describe('against scripted services', () => {
   test('a trust policy that is no JSON, or not told, is an error and no empty policy', async () => {
     const role = (document: string | undefined) => ({ Role: { RoleName: 'x', AssumeRolePolicyDocument: document } });
     const { own } = await script({
-      GetRole: [role('%7Bbroken'), role('%zz'), role(undefined), role('{"Statement":[]}')],
+      GetRole: [role('%7Bbroken'), role('%zz'), role(undefined), role('{"Sid":"50%"}')],
     });
     for (let asked = 0; asked < 3; asked++) {
       await expect(roles(own).trustPolicy('x')).rejects.toMatchObject({ name: 'AwsError', code: 'MalformedPolicy' });
     }
-    expect(await roles(own).trustPolicy('x')).toEqual({ Statement: [] });
+    expect(await roles(own).trustPolicy('x')).toEqual({ Sid: '50%' });
   });
 
   test('parameters come in pages, some of them empty', async () => {
@@ -300,6 +300,15 @@ describe('against scripted services', () => {
     expect(await parameters(own).existing(['a', 'b', 'c'], region)).toEqual(new Set(['a', 'b']));
     expect(calls.map(({ input }) => input['NextToken'])).toEqual([undefined, 'one', 'two']);
     expect(calls[0]?.input['ParameterFilters']).toEqual([{ Key: 'Name', Option: 'Equals', Values: ['a', 'b', 'c'] }]);
+  });
+
+  test('a filter takes no more than fifty names', async () => {
+    const { own, calls } = await script({ DescribeParameters: [{}, {}, {}] });
+    const names = Array.from({ length: 101 }, (_, at) => `p${at}`);
+    expect(await parameters(own).existing(names, region)).toEqual(new Set());
+    const filters = calls.map(({ input }) => input['ParameterFilters'] as { Values: string[] }[]);
+    expect(filters.map(([filter]) => filter?.Values.length)).toEqual([50, 50, 1]);
+    expect(filters.flatMap(([filter]) => filter?.Values)).toEqual(names);
   });
 
   test('log groups come sorted, after empty pages perhaps', async () => {

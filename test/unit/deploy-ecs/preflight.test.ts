@@ -699,6 +699,19 @@ test.each<readonly [string, Partial<Subject>, Partial<Facts>]>([
     {},
     { images: new Map([[image, read({ kind: 'found', digest, platforms: ['linux/arm64', 'linux/amd64'] })]]) },
   ],
+  ['zones that are not told', {}, { zones: new Map([[targetGroupArn, read([])]]) }],
+  ['a subnet that does not tell its zone', {}, subnets({ zone: '' })],
+  ['a target type that is not told', {}, group({ type: '' })],
+  [
+    'a load balancer without a port',
+    balanced({ loadBalancers: [{ targetGroup: targetGroupArn, container: 'fastapi', port: undefined }] }),
+    {},
+  ],
+  [
+    'another port for UDP beside',
+    container({ portMappings: [{ containerPort: 9000, protocol: 'udp' }, { containerPortRange: '8000-8010' }] }),
+    {},
+  ],
   [
     'an image that does not tell its platform',
     {},
