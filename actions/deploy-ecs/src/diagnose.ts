@@ -163,7 +163,9 @@ function quoted(facts: Facts): readonly string[] {
 function taskText(task: TaskState, count: number): string {
   const lived = livedSeconds(task);
   const reasons = [task.stopCode, task.stoppedReason].filter((part) => part !== '').join(', ');
-  return `${count === 1 ? 'task' : `${count} tasks failed, the last one, task`} ${lastPart(task.arn)}: ${reasons}${lived === undefined ? '' : `, ${lived} s after its start`}`;
+  // While it is on its way down it has none yet.
+  const ended = reasons === '' ? task.lastStatus : reasons;
+  return `${count === 1 ? 'task' : `${count} tasks failed, the last one, task`} ${lastPart(task.arn)}: ${ended}${lived === undefined ? '' : `, ${lived} s after its start`}`;
 }
 
 function containerTexts({ containers }: TaskState): readonly string[] {
