@@ -15,6 +15,7 @@ import {
   UpdateServiceCommand,
   type CapacityProviderStrategyItem,
   type Deployment,
+  type DeploymentConfiguration,
   type NetworkConfiguration,
   type RegisterTaskDefinitionRequest,
   type Service,
@@ -81,7 +82,7 @@ export interface ServiceState {
   readonly strategy: string;
   /** `REPLICA` or `DAEMON` */
   readonly scheduling: string;
-  /** Minutes a finished rollout is watched before it counts. */
+  /** Minutes that its strategy waits by itself: bake time, and between the steps of a canary or linear shift. */
   readonly bakeMinutes: number;
   readonly taskDefinition: string;
   readonly desired: number;
@@ -380,7 +381,7 @@ function serviceState(service: Service): ServiceState {
     controller: service.deploymentController?.type ?? 'ECS',
     strategy,
     scheduling: service.schedulingStrategy ?? 'REPLICA',
-    bakeMinutes: deploymentConfiguration.bakeTimeInMinutes ?? 0,
+    bakeMinutes: strategyMinutes(deploymentConfiguration),
     taskDefinition: service.taskDefinition ?? '',
     desired: service.desiredCount ?? 0,
     running: service.runningCount ?? 0,
@@ -402,6 +403,17 @@ function serviceState(service: Service): ServiceState {
     deployments: (service.deployments ?? []).map(deploymentState),
     events: (service.events ?? []).map(({ id = '', createdAt, message = '' }) => ({ id, at: createdAt, message })),
   };
+}
+
+function strategyMinutes({
+  bakeTimeInMinutes = 0,
+  canaryConfiguration = {},
+  linearConfiguration = {},
+}: DeploymentConfiguration): number {
+  const { canaryBakeTimeInMinutes = 0 } = canaryConfiguration;
+  const { stepPercent = 100, stepBakeTimeInMinutes = 0 } = linearConfiguration;
+  const steps = Math.max(0, Math.ceil(100 / Math.max(stepPercent, 1)) - 1);
+  return bakeTimeInMinutes + canaryBakeTimeInMinutes + steps * stepBakeTimeInMinutes;
 }
 
 function deploymentState(deployment: Deployment): DeploymentState {

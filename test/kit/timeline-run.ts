@@ -1,5 +1,6 @@
 import { parseInputs } from '../../actions/deploy-ecs/src/inputs.ts';
 import { connectPorts } from '../../actions/deploy-ecs/src/ports.ts';
+import { ReadBudget } from '../../actions/deploy-ecs/src/read-budget.ts';
 import { run } from '../../actions/deploy-ecs/src/run.ts';
 import { InputReader } from '../../shared/action/input-reader.ts';
 import type { ActionIo } from '../../shared/action/run.ts';
@@ -85,7 +86,11 @@ export async function runTimeline(
   async function report(): Promise<Pick<Shown, 'outputs' | 'green' | 'summary' | 'error'>> {
     try {
       const inputs = parseInputs(io.read, () => undefined);
-      const { outputs, summary, failure } = await run(inputs, io, { ...connectPorts(inputs, io), clock });
+      const { outputs, summary, failure } = await run(inputs, io, {
+        ...connectPorts(inputs, io),
+        clock,
+        reads: new ReadBudget(clock),
+      });
       return { outputs, summary, green: failure === undefined, error: failure === undefined ? '' : told(failure) };
     } catch (error) {
       // As index.ts and runAction tell it.

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ActionIo, ActionReport } from '../../shared/action/run.ts';
+import { ReadBudget } from '../../actions/deploy-ecs/src/read-budget.ts';
 import { run as runAll } from '../../actions/deploy-ecs/src/run.ts';
 import { gatherFacts, type PreflightPorts } from '../../actions/deploy-ecs/src/preflight-reads.ts';
 import { judgePreflight, type Finding, type Subject } from '../../actions/deploy-ecs/src/preflight.ts';
@@ -47,6 +48,7 @@ async function run({ ecs, lines, preflight }: World, values: Readonly<Record<str
     clock: ecs.clock,
     signal: new AbortController().signal,
     tokenSeed: 'seed',
+    reads: new ReadBudget(ecs.clock),
     progress,
     logs: { read: async () => ({ lines: [], next: undefined }), tail: async () => [] },
     balancers: { targetHealth: async () => [] },
@@ -82,8 +84,8 @@ test('all is well: each thing is read once, no secret’s value without need of 
   const w = world();
   const { outputs, summary } = await run(w, { image });
   expect(outputs['outcome']).toBe('succeeded');
-  expect(w.lines).toContain('preflight: 9 of 9 checks good');
-  expect(summary).toContain('**Preflight:** 9 of 9 checks good');
+  expect(w.lines).toContain('preflight: 9 good, 0 wrong, 0 not checked');
+  expect(summary).toContain('**Preflight:** 9 good, 0 wrong, 0 not checked');
   expect(w.calls.toSorted()).toEqual(
     [
       'image',

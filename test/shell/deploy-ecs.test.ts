@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { ReadBudget } from '../../actions/deploy-ecs/src/read-budget.ts';
 import { apply, type ApplyPorts, type Result } from '../../actions/deploy-ecs/src/apply.ts';
 import type { HealthAnswer } from '../../actions/deploy-ecs/src/health.ts';
 import { observe, type ObservePorts } from '../../actions/deploy-ecs/src/observe.ts';
@@ -40,6 +41,7 @@ function world(special: ConstructorParameters<typeof FakeEcs>[1] = {}): World {
       clock,
       signal: controller.signal,
       tokenSeed: 'seed',
+      reads: new ReadBudget(clock),
       progress: {
         info: (line) => lines.push(line),
         warn: (line) => lines.push(`! ${line}`),
@@ -417,7 +419,9 @@ describe('paused', () => {
         `${command} --action CONTINUE --region us-east-1`,
         `${command} --action ROLLBACK --region us-east-1`,
       ]);
-      expect(result.detail).toMatch(/waits for a decision, until 2026-01-01T02:30:00\.000Z, then AWS will roll it back$/);
+      expect(result.detail).toMatch(
+        /waits for a decision, until 2026-01-01T02:30:00\.000Z, then AWS will roll it back$/,
+      );
       expect(w.lines).toContain(`  ${result.decide[0]}`);
       const { summary } = report(planDeploy(inputsOf(), observed()), result);
       expect(summary).toContain(result.decide.join('\n'));

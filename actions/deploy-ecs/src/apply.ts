@@ -7,8 +7,7 @@ import { gatherEvidence, type Scene } from './evidence.ts';
 import { checkHealth, healthText, isHealthy, slowAnswer, type HealthAnswer, type HealthPorts } from './health.ts';
 import { hider } from './masking.ts';
 import { provenRevision, type Plan, type ProveStep, type RunBeforeStep, type Step, type UpdateStep } from './plan.ts';
-import { ReadBudget } from './read-budget.ts';
-import { goBack, type WayBack, type WentBack } from './rollback.ts';
+import { earlierIn, goBack, type WayBack, type WentBack } from './rollback.ts';
 import { runBefore, type RunBeforePorts } from './run-before.ts';
 import { sensitiveValues, shortName } from './task-definition.ts';
 import type { OurDeployment } from './verdict.ts';
@@ -26,7 +25,7 @@ export type Outcome =
   | 'paused'
   | 'cancelled';
 
-export type ApplyPorts = Omit<RunBeforePorts, 'reads'> & HealthPorts;
+export type ApplyPorts = RunBeforePorts & HealthPorts;
 
 export interface Result {
   readonly outcome: Outcome;
@@ -57,21 +56,26 @@ type Draft = { -readonly [Key in keyof Result]: Result[Key] } & {
 interface Known {
   /** The deployment of our own UpdateService. */
   ours: OurDeployment | undefined;
+  /** The service right before our update: what a way back leads to, and which deployments are older than ours. */
+  before: ServiceState;
   service: ServiceState;
 }
 
 interface Run {
   readonly plan: Plan;
-  readonly ports: RunBeforePorts & HealthPorts;
+  readonly ports: ApplyPorts;
   readonly draft: Draft;
   readonly known: Known;
 }
 
-export async function apply(plan: Plan, given: ApplyPorts): Promise<Result> {
-  const ports = { ...given, reads: new ReadBudget(given.clock) };
+export async function apply(plan: Plan, ports: ApplyPorts): Promise<Result> {
   const draft: Draft = {
-    outcome: 'unchanged',
-    detail: 'what is wanted runs already',
+    ...(plan.unproven === undefined
+      ? { outcome: 'unchanged', detail: 'what is wanted runs already' }
+      : {
+          outcome: 'started',
+          detail: `what is wanted is being deployed already, and is not waited for: ${plan.unproven}`,
+        }),
     changed: false,
     taskDefinition: plan.revision.kind === 'existing' ? plan.revision.arn : undefined,
     running: undefined,
@@ -83,7 +87,7 @@ export async function apply(plan: Plan, given: ApplyPorts): Promise<Result> {
     ms: 0,
     failure: undefined,
   };
-  const known: Known = { ours: undefined, service: plan.service };
+  const known: Known = { ours: undefined, before: plan.service, service: plan.service };
   const run = { plan, ports, draft, known };
   const started = ports.clock.now();
   try {
@@ -108,6 +112,14 @@ async function fail(error: ActionError, run: Run): Promise<void> {
   draft.failure = error;
   draft.detail = error.message;
   draft.diagnosis ??= diagnoseDenial(error);
+  if (draft.outcome === 'failed' && known.ours !== undefined && draft.detail === error.message) {
+    draft.detail = sentences(error.message, 'The deployment goes on, unwatched: how it ends is not known');
+    draft.failure = new DeploymentError(error.code, draft.detail, {
+      cause: error,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    });
+    return;
+  }
   if (draft.outcome !== 'cancelled' || known.ours === undefined || !plan.limits.rollbackOnFailure) return;
   const { detail } = await wayBack(run, { ours: known.ours, deadline: undefined });
   draft.detail = sentences(error.message, detail);
@@ -151,36 +163,57 @@ async function runFirst(step: RunBeforeStep, { plan, ports, draft }: Run): Promi
   return detail;
 }
 
-async function updateService({ desiredCount, force }: UpdateStep, { plan, ports, draft, known }: Run): Promise<string> {
+async function updateService(step: UpdateStep, { plan, ports, draft, known }: Run): Promise<string> {
+  const { desiredCount, force } = step;
   const taskDefinition = draft.taskDefinition ?? '';
+  known.before = await stillAsPlanned(plan, ports);
   const updated = await ports.services.updateService({ ...refOf(plan), taskDefinition, desiredCount, force });
   draft.changed = true;
   known.service = updated;
   draft.outcome = 'started';
   draft.detail = `the deployment of ${shortName(taskDefinition)} was started and is not waited for`;
-  known.ours = ourDeployment(plan, updated, taskDefinition);
+  known.ours = ourDeployment(known.before, updated, taskDefinition);
   const count = desiredCount === undefined ? '' : `, with ${desiredCount} ${desiredCount === 1 ? 'task' : 'tasks'}`;
   const detail = `deploying ${shortName(taskDefinition)}${count} (${known.ours.id})`;
   ports.progress.info(detail);
   return detail;
 }
 
-/** The deployment that the answer to our UpdateService shows; a neighbour may have updated the service a moment later. */
-function ourDeployment(plan: Plan, updated: ServiceState, taskDefinition: string): OurDeployment {
-  const known = new Set(plan.service.deployments.map(({ id }) => id));
-  const candidates = updated.deployments.filter((deployment) => deployment.taskDefinition === taskDefinition);
-  const own =
-    candidates.find(({ id, status }) => status === 'PRIMARY' && !known.has(id)) ??
-    candidates.find(({ id }) => !known.has(id)) ??
-    candidates.find(({ status }) => status === 'PRIMARY');
+/** A migration may take hours: a deployment of someone else's that began meanwhile is not overwritten, unless that is wanted. */
+async function stillAsPlanned(plan: Plan, { services, progress, reads }: Run['ports']): Promise<ServiceState> {
+  reads.spend();
+  const now = (await services.describeService(refOf(plan))) ?? plan.service;
+  const primary = primaryOf(now);
+  if (primary === undefined || primary.id === primaryOf(plan.service)?.id) return now;
+  const said = `another deployment was started since this run looked: ${primary.id} to ${shortName(primary.taskDefinition)}`;
+  if (plan.limits.replaces) {
+    progress.warn(`${said}; it is replaced, as on-active-deployment says`);
+    return now;
+  }
+  throw new DeploymentError('ServiceChanged', `${said}. The service was not updated.`, {
+    fault: 'user',
+    hint: 'Run again: what is deployed starts from what the service runs then. Let deployments of a service run one after another (concurrency groups).',
+  });
+}
+
+function primaryOf({ deployments }: ServiceState): ServiceState['deployments'][number] | undefined {
+  return deployments.find(({ status }) => status === 'PRIMARY');
+}
+
+/** The deployment that the answer to our UpdateService shows and the service did not have before; a neighbour may have updated it a moment later. */
+function ourDeployment(before: ServiceState, updated: ServiceState, taskDefinition: string): OurDeployment {
+  const earlier = earlierIn(before);
+  const made = updated.deployments.filter((item) => item.taskDefinition === taskDefinition && !earlier.has(item.id));
+  const own = made.find(({ status }) => status === 'PRIMARY') ?? made[0];
   if (own === undefined) {
     throw new DeploymentError(
       'NoDeployment',
-      `AWS accepted the update of ${plan.service.name}, and shows no deployment of ${shortName(taskDefinition)}`,
+      `AWS accepted the update of ${before.name}, and shows no new deployment of ${shortName(taskDefinition)}`,
       { hint: 'Look whether another run or person updated the service at the same moment, then run again.' },
     );
   }
-  return { id: own.id, taskDefinition, previous: previousOf(plan), createdAt: own.createdAt };
+  const { id, createdAt, desired: wanted } = own;
+  return { id, taskDefinition, previous: previousOf(before), createdAt, wanted, earlier };
 }
 
 async function prove(step: ProveStep, run: Run): Promise<string> {
@@ -212,6 +245,7 @@ async function prove(step: ProveStep, run: Run): Promise<string> {
       break;
     case 'superseded':
       draft.outcome = 'superseded';
+      ports.progress.info(`superseded: ${end.reason}`);
       draft.failure = new DeploymentError('Superseded', `Another deployment took this one’s place: ${end.reason}`, {
         hint: 'Nothing was rolled back and nothing of the newer deployment was touched. Let deployments of a service run one after another (concurrency groups).',
       });
@@ -231,8 +265,10 @@ function adopted({ deploymentId }: ProveStep, plan: Plan): OurDeployment {
   return {
     id: own?.id ?? '',
     taskDefinition: own?.taskDefinition ?? '',
-    previous: previousOf(plan),
+    previous: previousOf(plan.service),
     createdAt: own?.createdAt,
+    wanted: own?.desired ?? 1,
+    earlier: earlierIn(plan.service, own?.id),
   };
 }
 
@@ -308,7 +344,7 @@ async function wayBack(run: Run, way: Pick<WayBack, 'ours' | 'deadline'>): Promi
   const { plan, ports, draft, known } = run;
   try {
     const back = await goBack(
-      { ref: refOf(plan), deploymentArn: draft.deploymentArn, fallback: plan.fallback, ...way },
+      { ref: refOf(plan), deploymentArn: draft.deploymentArn, fallback: provenRevision(known.before), ...way },
       ports,
     );
     ports.progress.info(back.detail);
@@ -325,6 +361,12 @@ async function healthCheck(given: string, run: Run): Promise<string> {
   const { plan, ports, draft, known } = run;
   const hide = hider(sensitiveValues(plan.definition));
   const url = hide(given);
+  const primary = primaryOf(known.service);
+  if (known.ours !== undefined && primary !== undefined && primary.id !== known.ours.id) {
+    const detail = `not asked: ${primary.id} to ${shortName(primary.taskDefinition)} already replaces this deployment`;
+    ports.progress.info(`health: ${detail}`);
+    return detail;
+  }
   ports.progress.info(`asking ${url}`);
   const answer = await checkHealth(given, {
     ...ports,
@@ -381,8 +423,8 @@ function refOf({ cluster, service }: Plan): ServiceRef {
 }
 
 /** What AWS itself would go back to. */
-function previousOf({ fallback, service }: Plan): string {
-  return fallback ?? service.taskDefinition;
+function previousOf(service: ServiceState): string {
+  return provenRevision(service) ?? service.taskDefinition;
 }
 
 function deadline({ plan, ports }: Run): number {

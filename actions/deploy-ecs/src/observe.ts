@@ -6,12 +6,12 @@ import type {
   TaskDefinitionRequest,
   TaskDefinitionState,
 } from '../../../shared/aws/ecs.ts';
-import { waitUntil } from '../../../shared/aws/wait.ts';
+import { isNoNews, waitUntil } from '../../../shared/aws/wait.ts';
 import type { Clock } from '../../../shared/core/clock.ts';
 import { AwsError, PreconditionError, WaitTimeoutError } from '../../../shared/core/errors.ts';
 import type { Inputs } from './inputs.ts';
 import { ownTags, readTaskDefinition, serviceFamily, shortName } from './task-definition.ts';
-import { pollInterval } from './read-budget.ts';
+import type { ReadBudget } from './read-budget.ts';
 
 export interface Definition {
   /** Undefined for a file. */
@@ -48,6 +48,7 @@ export interface ObservePorts {
   readonly clock: Clock;
   readonly progress: Progress;
   readonly signal: AbortSignal;
+  readonly reads: ReadBudget;
 }
 
 export async function observe(inputs: Inputs, ports: ObservePorts): Promise<Observed> {
@@ -69,9 +70,10 @@ async function observeService(
   ports: ObservePorts,
 ): Promise<{ readonly service: ServiceState; readonly active: string | undefined }> {
   const look = async (): Promise<{ readonly service: ServiceState; readonly active: string | undefined }> => {
+    ports.reads.spend();
     const service = await ports.services.describeService(inputs);
     if (service === undefined || service.status === 'INACTIVE') throw missing(inputs);
-    return { service, active: await activeDeployment(inputs, service, ports.services) };
+    return { service, active: await activeDeployment(inputs, service, ports) };
   };
   const first = await look();
   if (first.active === undefined || inputs.onActiveDeployment !== 'wait' || inputs.dryRun) return first;
@@ -83,7 +85,7 @@ async function observeService(
       {
         clock: ports.clock,
         deadline: ports.clock.now() + inputs.waitTimeoutMinutes * 60_000,
-        interval: pollInterval,
+        interval: (polls) => ports.reads.pause(polls),
         what: 'another deployment of the service',
         signal: ports.signal,
         onChange: (state) => ports.progress.info(`  ${state}`),
@@ -112,7 +114,7 @@ function missing({ cluster, service, region }: Inputs): PreconditionError {
 async function activeDeployment(
   ref: ServiceRef,
   service: ServiceState,
-  services: EcsServices,
+  { services, reads }: Pick<ObservePorts, 'services' | 'reads'>,
 ): Promise<string | undefined> {
   const primary = service.deployments.find(({ status }) => status === 'PRIMARY');
   if (primary?.rolloutState === 'IN_PROGRESS') {
@@ -120,12 +122,14 @@ async function activeDeployment(
     return `${id} to ${shortName(taskDefinition)}, ${running} of ${desired} running`;
   }
   try {
+    reads.spend();
     const [deployment] = await services.listServiceDeployments(ref, {
       statuses: ['PENDING', 'IN_PROGRESS', 'STOP_REQUESTED', 'ROLLBACK_REQUESTED', 'ROLLBACK_IN_PROGRESS'],
     });
     return deployment === undefined ? undefined : `${deployment.arn}, ${deployment.status}`;
   } catch (error) {
-    if (error instanceof AwsError) return undefined;
+    // Denied is no news for good; broken or throttled is none of "nothing is going on".
+    if (error instanceof AwsError && !isNoNews(error)) return undefined;
     throw error;
   }
 }

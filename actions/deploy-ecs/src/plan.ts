@@ -64,8 +64,8 @@ export interface Plan {
   readonly revision: Revision;
   /** What the tasks will run. */
   readonly definition: TaskDefinitionRequest;
-  /** The revision to go back to when the new one fails; undefined when none has proven itself. */
-  readonly fallback: string | undefined;
+  /** With `wait: false` and nothing to deploy: why what is wanted is not proven to run. */
+  readonly unproven: string | undefined;
   readonly diff: readonly Change[];
   readonly notes: readonly string[];
   readonly steps: readonly Step[];
@@ -74,6 +74,8 @@ export interface Plan {
     readonly failFastAfter: number;
     readonly rollbackOnFailure: boolean;
     readonly pausedIs: 'red' | 'green';
+    /** Whether another deployment, also one that begins later, may be replaced. */
+    readonly replaces: boolean;
   };
 }
 
@@ -99,7 +101,7 @@ export function planDeploy(inputs: Inputs, observed: Observed): Plan {
     service,
     revision: wanted.revision,
     definition: wanted.definition,
-    fallback: provenRevision(service),
+    unproven: inputs.wait || deploy !== undefined ? undefined : proveStep(observed, false)?.reason,
     diff: differences(running, wanted.definition),
     notes: notes(inputs, observed),
     steps,
@@ -108,6 +110,7 @@ export function planDeploy(inputs: Inputs, observed: Observed): Plan {
       failFastAfter: inputs.failFastAfter,
       rollbackOnFailure: inputs.rollbackOnFailure,
       pausedIs: inputs.pausedIs,
+      replaces: inputs.onActiveDeployment === 'replace',
     },
   };
 }

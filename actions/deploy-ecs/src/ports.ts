@@ -13,6 +13,7 @@ import { parameters } from '../../../shared/aws/ssm.ts';
 import type { ApplyPorts } from './apply.ts';
 import type { HealthAnswer } from './health.ts';
 import type { Inputs } from './inputs.ts';
+import { ReadBudget } from './read-budget.ts';
 import type { ObservePorts } from './observe.ts';
 import type { PreflightPorts } from './preflight-reads.ts';
 
@@ -38,6 +39,7 @@ export function connectPorts(inputs: Inputs, io: ActionIo): RunPorts {
     balancers: loadBalancers(config),
     ask,
     clock: systemClock,
+    reads: new ReadBudget(systemClock),
     progress: io.progress,
     signal: io.signal,
     // RunTask remembers a token for a day: where nothing tells one run from the next, an earlier run's task must not stand for this one's.

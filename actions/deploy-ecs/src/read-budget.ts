@@ -9,7 +9,7 @@ const steadyPause = 4_800;
 /** A last look, its evidence, and the first looks of the way back. */
 const atTheEnd = 6;
 /** The first looks of the way back. */
-const afterTheEnd = 3;
+const afterTheEnd = 4;
 /** A small service is up in seconds. */
 const firstPauses = [1_000, 1_000, 2_000];
 
@@ -39,9 +39,9 @@ export class ReadBudget {
     return this.#left() > readsAMinute / 2 ? pollInterval(polls) : steadyPause;
   }
 
-  /** True when that many reads leave enough for the looks that are to come within the minute, and for the end. */
+  /** True when that many reads leave enough for the looks that are to come within the minute, or for the end. */
   mayGoAside(reads: number): boolean {
-    return this.#left() - this.#toCome() - atTheEnd >= reads;
+    return this.#left() - Math.max(this.#toCome() + 2, atTheEnd) >= reads;
   }
 
   /** As `mayGoAside`, for reads that may bring the end about: then no look is to come. */

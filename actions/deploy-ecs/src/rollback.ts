@@ -1,6 +1,7 @@
 import type { ServiceRef, ServiceState } from '../../../shared/aws/ecs.ts';
 import { isNoNews } from '../../../shared/aws/wait.ts';
 import { ActionError } from '../../../shared/core/errors.ts';
+import { provenRevision } from './plan.ts';
 import { shortName } from './task-definition.ts';
 import type { OurDeployment } from './verdict.ts';
 import { findRecord, watchDeployment, type WatchEnd, type WatchPorts } from './watch.ts';
@@ -24,7 +25,11 @@ export interface WentBack {
 
 /** Takes back our own deployment, and nothing of anyone else's: stopped with rollback while active, else redeployed over. */
 export async function goBack(way: WayBack, ports: WatchPorts): Promise<WentBack> {
-  const { ref, ours, fallback } = way;
+  const { ref, ours, fallback, deadline, deploymentArn: known } = way;
+  // A cancelled run has seconds: a stop by our own record's ARN can touch nothing else, and AWS refuses it after the end.
+  if (deadline === undefined && known !== undefined && fallback !== undefined && (await stopped(known, ports))) {
+    return { done: true, detail: 'Its deployment was stopped; AWS rolls it back.', service: undefined };
+  }
   ports.reads.spend();
   const service = await ports.services.describeService(ref);
   const own = service?.deployments.find(({ id }) => id === ours.id);
@@ -107,7 +112,9 @@ async function awaitRollback(
   const done = end.outcome === 'rolled-back';
   return {
     done,
-    detail: done ? `Rolled back to ${shortName(fallback)}.` : `The rollback did not succeed: ${end.reason}.`,
+    detail: done
+      ? `Rolled back to ${shortName(provenIn(end.service) ?? fallback)}.`
+      : `The rollback did not succeed: ${end.reason}.`,
     service: end.service,
   };
 }
@@ -125,12 +132,19 @@ async function redeploy({ ref, ours, fallback, deadline, service }: Known, ports
   if (back === undefined || back.id === ours.id) {
     return { done: false, detail: `AWS started no deployment of ${shortName(fallback)}.`, service: updated };
   }
-  const { id, createdAt } = back;
+  const { id, createdAt, desired: wanted } = back;
   const end = await unlessCancelled(
     watchDeployment(
       {
         ref,
-        ours: { id, taskDefinition: fallback, previous: ours.taskDefinition, createdAt },
+        ours: {
+          id,
+          taskDefinition: fallback,
+          previous: ours.taskDefinition,
+          createdAt,
+          wanted,
+          earlier: earlierIn(service),
+        },
         deadline,
         failFastAfter: 3,
       },
@@ -163,4 +177,14 @@ async function unlessCancelled(watching: Promise<WatchEnd>, { signal }: WatchPor
     if (error instanceof ActionError && signal.aborted) return undefined;
     throw error;
   }
+}
+
+/** What runs after AWS's rollback is for AWS to choose: the revision that completed last. */
+function provenIn(service: ServiceState | undefined): string | undefined {
+  return service === undefined ? undefined : provenRevision(service);
+}
+
+/** The deployments of a service before an update, with what was said of each. */
+export function earlierIn({ deployments }: ServiceState, except?: string): ReadonlyMap<string, string> {
+  return new Map(deployments.filter(({ id }) => id !== except).map(({ id, rolloutReason }) => [id, rolloutReason]));
 }

@@ -16,6 +16,10 @@ export interface OurDeployment {
   readonly previous: string | undefined;
   /** AWS's clock, never the runner's. */
   readonly createdAt: Date | undefined;
+  /** How many tasks were wanted when it began; scaling may change that at any time. */
+  readonly wanted: number;
+  /** The deployments that were there before it, with what was said of each; any other is newer. */
+  readonly earlier: ReadonlyMap<string, string>;
 }
 
 /** One look: the service, and our deployment's own record where that can be read. */
@@ -62,7 +66,7 @@ function judgeByRecord(
       return pending('AWS was asked to stop the deployment', true);
     case 'STOPPED':
       return isReplaced(ours, statusReason, service)
-        ? ended('superseded', statusReason || 'a newer deployment took its place')
+        ? ended('superseded', replacedText(statusReason, service, ours))
         : ended('failed', statusReason || 'the deployment was stopped');
     case 'ROLLBACK_REQUESTED':
     case 'ROLLBACK_IN_PROGRESS':
@@ -83,10 +87,9 @@ function judgeSuccess(ours: OurDeployment, service: ServiceState | undefined): V
   const primary = primaryOf(service);
   if (primary === undefined) return pending('complete; the service is not seen yet');
   if (primary.id === ours.id) {
-    if (primary.rolloutState === 'FAILED') return pending('complete, and yet the service calls it failed');
-    return primary.running >= 1
+    return ['COMPLETED', ''].includes(primary.rolloutState) && primary.running >= 1
       ? ended('succeeded', runningText(primary))
-      : pending('complete, but no task is running');
+      : pending(`complete; the service still says ${listCounts(primary)} (${primary.rolloutState.toLowerCase()})`);
   }
   return isNewer(primary, ours)
     ? ended('succeeded', `it completed, and ${primary.id} to ${shortName(primary.taskDefinition)} already replaces it`)
@@ -99,7 +102,7 @@ function judgeByService(ours: OurDeployment, { service, seenFailed }: Sight): Ve
   if (service === undefined || primary === undefined) return pending('the service is not seen');
   const own = service.deployments.find(({ id }) => id === ours.id);
   return primary.id === ours.id
-    ? judgePrimary(primary, service)
+    ? judgePrimary(ours, primary, service)
     : judgeReplaced(ours, own ?? (seenFailed === undefined ? undefined : gone(seenFailed)), { service, primary });
 }
 
@@ -108,7 +111,7 @@ const gone = (rolloutReason: string): Pick<DeploymentState, 'rolloutState' | 'ro
   rolloutReason,
 });
 
-function judgePrimary(own: DeploymentState, service: ServiceState): Verdict {
+function judgePrimary(ours: OurDeployment, own: DeploymentState, service: ServiceState): Verdict {
   const { rolloutState, running, desired } = own;
   if (rolloutState === 'FAILED') {
     // AWS rolls back to a deployment that completed; until it does, the failed one is still PRIMARY for a moment.
@@ -119,9 +122,9 @@ function judgePrimary(own: DeploymentState, service: ServiceState): Verdict {
       ? pending('failed; AWS is about to roll back', true)
       : ended('failed', own.rolloutReason || 'the deployment failed');
   }
-  // Services behind a Classic Load Balancer have no rollout state.
+  // Services behind a Classic Load Balancer have no rollout state. A count that scaling raised meanwhile is not awaited.
   const settled = rolloutState === '' && service.deployments.length === 1 && own.pending === 0;
-  return (rolloutState === 'COMPLETED' || settled) && desired >= 1 && running >= desired
+  return (rolloutState === 'COMPLETED' || settled) && running >= Math.max(1, Math.min(desired, ours.wanted))
     ? ended('succeeded', runningText(own))
     : pending(listCounts(own));
 }
@@ -134,7 +137,8 @@ function judgeReplaced(
   const failed = own?.rolloutState === 'FAILED';
   const backToPrevious = primary.taskDefinition === ours.previous;
   const told =
-    rollbackWords.test(primary.rolloutReason) ||
+    // Words from before our update are about another rollback.
+    (primary.rolloutReason !== ours.earlier.get(primary.id) && rollbackWords.test(primary.rolloutReason)) ||
     (backToPrevious && service.events.some((event) => isSince(event.at, ours) && rollbackWords.test(event.message)));
   if (told || (failed && backToPrevious)) {
     const reason = own?.rolloutReason || 'AWS rolled it back';
@@ -144,7 +148,7 @@ function judgeReplaced(
   }
   if (failed) return ended('failed', own.rolloutReason || 'the deployment failed');
   // A list that is older than our update shows what was there before it.
-  if (isAfter(ours.createdAt, primary.createdAt)) return pending('the service does not show the deployment yet');
+  if (!isNewer(primary, ours)) return pending('the service does not show the deployment yet');
   return ended('superseded', `${primary.id} to ${shortName(primary.taskDefinition)} took its place`);
 }
 
@@ -156,17 +160,21 @@ function primaryOf(service: ServiceState | undefined): DeploymentState | undefin
 
 function isReplaced(ours: OurDeployment, reason: string, service: ServiceState | undefined): boolean {
   const primary = primaryOf(service);
-  return (
-    /replaced by a new/i.test(reason) || (primary !== undefined && primary.id !== ours.id && isNewer(primary, ours))
-  );
+  return /replaced by a new/i.test(reason) || (primary !== undefined && isNewer(primary, ours));
 }
 
 function isNewer(deployment: DeploymentState, ours: OurDeployment): boolean {
-  return isAfter(deployment.createdAt, ours.createdAt);
+  return deployment.id !== ours.id && !ours.earlier.has(deployment.id);
 }
 
-function isAfter(at: Date | undefined, other: Date | undefined): boolean {
-  return at !== undefined && other !== undefined && at.getTime() > other.getTime();
+/** Which deployment it was, where the service shows it. */
+function replacedText(reason: string, service: ServiceState | undefined, ours: OurDeployment): string {
+  const primary = primaryOf(service);
+  const by =
+    primary !== undefined && isNewer(primary, ours)
+      ? `${primary.id} to ${shortName(primary.taskDefinition)} took its place`
+      : '';
+  return [reason, by].filter((part) => part !== '').join(': ') || 'a newer deployment took its place';
 }
 
 /** AWS gives some times in whole seconds. */
@@ -182,9 +190,7 @@ function causeOf({ breaker, alarms, hooks, rollback, statusReason }: ServiceDepl
   const hook = hooks.find(({ status }) => ['FAILED', 'TIMED_OUT'].includes(status));
   if (hook !== undefined)
     return `the lifecycle hook ${hook.target || hook.id} ${hook.status === 'FAILED' ? 'failed' : 'timed out'}`;
-  return (
-    rollback?.reason || statusReason || 'it was rolled back without a reason from AWS, as when someone stops it by hand'
-  );
+  return rollback?.reason || statusReason || 'a stop was asked for, and AWS names no other reason';
 }
 
 function pauseText({ id, target, expiresAt, timeoutAction }: LifecycleHookState): string {
@@ -227,9 +233,18 @@ export function isFailureOf(ours: OurDeployment, task: TaskState): boolean {
   );
 }
 
-/** Equal for tasks that died the same way: without ids, addresses and numbers that differ from task to task. */
+/**
+ * Equal for tasks that died the same way: what ended by itself, not what ECS stopped with it, and without ids, addresses and
+ * numbers that differ from task to task.
+ */
 export function fingerprintOf({ stopCode, stoppedReason, containers }: TaskState): string {
-  const exits = containers.map(({ name, exitCode, reason }) => `${name}:${exitCode ?? ''}:${stable(reason)}`);
+  const failed = containers.filter(
+    ({ exitCode, reason }) => (exitCode !== undefined && exitCode !== 0) || reason !== '',
+  );
+  const byItself = failed.filter(({ exitCode, reason }) => reason !== '' || ![137, 143].includes(exitCode ?? 0));
+  const exits = (byItself.length > 0 ? byItself : failed)
+    .map(({ name, exitCode, reason }) => `${name}:${exitCode ?? ''}:${stable(reason)}`)
+    .toSorted();
   return [stopCode, stable(stoppedReason), ...exits].join('|');
 }
 
@@ -237,8 +252,13 @@ function stable(text: string): string {
   return text
     .replace(/[0-9a-f]{8}-[0-9a-f-]{27}|\b[0-9a-f]{16,}\b/gi, '#')
     .replace(/\b\d{1,3}(?:\.\d{1,3}){3}\b/g, '#')
+    .replace(/\b\d+ time\(s\)/g, '#')
+    .replace(/(request ?id|host ?id):? \S+/gi, '$1')
     .replace(/:\d{4,5}\b|\b\d{5,}\b/g, '#');
 }
+
+/** Deaths that are longer ago say nothing of tasks that run: a worker may end every hour, for good reasons. */
+const deathsCountMs = 10 * 60_000;
 
 export interface Watchdog {
   /** Like failures that are enough to give up; 0: never. */
@@ -255,8 +275,14 @@ export function isHopeless(ours: OurDeployment, sight: Sight, { failFastAfter, f
   if (failFastAfter === 0) return false;
   const own = sight.service?.deployments.find(({ id }) => id === ours.id);
   if (own === undefined || own.status !== 'PRIMARY' || own.rolloutState === 'FAILED') return false;
+  // The record is the fresher one.
+  const running = sight.deployment?.running ?? own.running;
+  const newest = Math.max(0, ...failures.map(({ stoppedAt }) => stoppedAt?.getTime() ?? 0));
   const times = new Map<string, number>();
-  for (const task of failures) times.set(fingerprintOf(task), (times.get(fingerprintOf(task)) ?? 0) + 1);
+  for (const task of failures) {
+    if (running > 0 && newest - (task.stoppedAt?.getTime() ?? newest) > deathsCountMs) continue;
+    times.set(fingerprintOf(task), (times.get(fingerprintOf(task)) ?? 0) + 1);
+  }
   // Where AWS's own breaker is about to act (by default at half of the tasks, at least 3), it gets two failures' time to do so.
   const breaker = sight.service?.breaker;
   const breakerAt = sight.deployment?.breaker.threshold || Math.max(3, Math.ceil(own.desired / 2));
@@ -264,8 +290,6 @@ export function isHopeless(ours: OurDeployment, sight: Sight, { failFastAfter, f
     breaker?.enabled === true && breakerAt <= failFastAfter + 2
       ? Math.max(failFastAfter, breakerAt) + 2
       : failFastAfter;
-  // The record is the fresher one.
-  const running = sight.deployment?.running ?? own.running;
   return Math.max(0, ...times.values()) >= (running === 0 ? patience : 2 * patience + own.desired);
 }
 

@@ -59,7 +59,7 @@ export interface WatchEnd {
 /** Seconds after which our record is looked for again, and for how long; then the service's own list has to do. */
 const correlateAt = [0, 4, 20, 60].map((seconds) => seconds * 1_000);
 const tasksEvery = 9_000;
-const targetsEvery = 20_000;
+const targetsEvery = 12_000;
 /** Lines that differ only in their numbers are told at most this often. */
 const countsEvery = 10_000;
 
@@ -67,8 +67,9 @@ const countsEvery = 10_000;
 export async function watchDeployment(options: WatchOptions, ports: WatchPorts): Promise<WatchEnd> {
   const { ours, deadline, failFastAfter } = options;
   const watch = new Watch(options, ports);
+  const limit = deadline - ports.clock.now();
   let failing = false;
-  try {
+  const until = async (at: number): Promise<WatchEnd> => {
     const end = await waitUntil<Sight, Pick<WatchEnd, 'outcome' | 'reason'>>(
       () => watch.look(),
       (sight) => {
@@ -84,7 +85,7 @@ export async function watchDeployment(options: WatchOptions, ports: WatchPorts):
       },
       {
         clock: ports.clock,
-        deadline,
+        deadline: at,
         interval: (polls) => ports.reads.pause(polls),
         what: `the deployment ${ours.id}`,
         signal: ports.signal,
@@ -92,10 +93,25 @@ export async function watchDeployment(options: WatchOptions, ports: WatchPorts):
     );
     await watch.lookOnceMore(end.outcome !== 'succeeded');
     return watch.end(end.outcome, end.reason);
+  };
+  try {
+    return await until(deadline);
+  } catch (error) {
+    if (!(error instanceof WaitTimeoutError)) throw error;
+    // AWS's own way back gets a time of its own, as ours would.
+    if (failing) return untilTimeOut(watch, () => until(deadline + limit));
+    await watch.lookOnceMore(true);
+    return watch.end('timed-out', error.message);
+  }
+}
+
+async function untilTimeOut(watch: Watch, wait: () => Promise<WatchEnd>): Promise<WatchEnd> {
+  try {
+    return await wait();
   } catch (error) {
     if (!(error instanceof WaitTimeoutError)) throw error;
     await watch.lookOnceMore(true);
-    return watch.end(failing ? 'failed' : 'timed-out', error.message);
+    return watch.end('failed', error.message);
   }
 }
 
@@ -118,9 +134,15 @@ export async function findRecord(
   );
   const found = listed.find(({ targetRevision }) => targetRevision.endsWith(`/${number}`));
   if (found === undefined) return undefined;
-  reads.spend();
-  const definition = await services.revisionTaskDefinition(found.targetRevision);
-  return definition !== undefined && definition !== ours.taskDefinition ? undefined : found.arn;
+  try {
+    reads.spend();
+    const definition = await services.revisionTaskDefinition(found.targetRevision);
+    return definition !== undefined && definition !== ours.taskDefinition ? undefined : found.arn;
+  } catch (error) {
+    // A confirmation that may not be read takes nothing from the number.
+    if (error instanceof ActionError && !isNoNews(error)) return found.arn;
+    throw error;
+  }
 }
 
 class Watch {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { planDeploy, type Plan } from '../../../actions/deploy-ecs/src/plan.ts';
+import { planDeploy, provenRevision, type Plan } from '../../../actions/deploy-ecs/src/plan.ts';
 import { definition, deployment, inputsOf, observed, revisionArn, service, taskDefinition } from '../../kit/ecs.ts';
 
 const kinds = ({ steps }: Plan): readonly string[] => steps.map(({ kind }) => kind);
@@ -12,7 +12,7 @@ describe('what runs now, with a new image', () => {
   test('is registered, deployed once and proven', () => {
     expect(kinds(plan)).toEqual(['register', 'update-service', 'prove']);
     expect(plan.revision).toEqual({ kind: 'from', step: 'register' });
-    expect(plan.fallback).toBe(revisionArn('backend:1'));
+    expect(provenRevision(plan.service)).toBe(revisionArn('backend:1'));
     expect(plan.diff).toEqual([{ where: 'fastapi.image', before: 'app:1', after: 'app:2' }]);
   });
 
@@ -65,7 +65,7 @@ describe('a desired count of 0', () => {
   ])('is raised to %s', (_, values, desiredCount) => {
     const plan = planDeploy(inputsOf({ ...values, ...image }), observed({ service: empty }));
     expect(update(plan)).toMatchObject({ desiredCount, force: false });
-    expect(plan.fallback).toBeUndefined();
+    expect(provenRevision(plan.service)).toBeUndefined();
   });
 
   test('of the wanted revision is a deployment too: a change of the count alone starts none', () => {
@@ -202,7 +202,7 @@ test('the way back leads to what completed and runs, not to a deployment under w
     inputsOf({ ...image, 'on-active-deployment': 'replace' }),
     observed({ service: service({ deployments }), active: 'ecs-svc/2' }),
   );
-  expect(replacing.fallback).toBe(revisionArn('backend:1'));
+  expect(provenRevision(replacing.service)).toBe(revisionArn('backend:1'));
   expect(replacing.notes).toEqual(['another deployment is still going on: ecs-svc/2']);
 });
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { ServiceDeploymentStatus } from '@aws-sdk/client-ecs';
 import { expect, test } from '@jest/globals';
+import { ReadBudget } from '../../../actions/deploy-ecs/src/read-budget.ts';
 import { apply, type Outcome } from '../../../actions/deploy-ecs/src/apply.ts';
 import { observe } from '../../../actions/deploy-ecs/src/observe.ts';
 import { planDeploy } from '../../../actions/deploy-ecs/src/plan.ts';
@@ -158,6 +159,7 @@ test('any sequence of states leads to one outcome, green only with proof, and to
         clock,
         signal: controller.signal,
         tokenSeed: 'seed',
+        reads: new ReadBudget(clock),
         progress: {
           info: () => undefined,
           warn: () => undefined,

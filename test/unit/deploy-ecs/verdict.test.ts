@@ -19,6 +19,8 @@ const ours: OurDeployment = {
   taskDefinition: revisionArn('backend:2'),
   previous: revisionArn('backend:1'),
   createdAt: at(10),
+  wanted: 2,
+  earlier: new Map([['ecs-svc/1', '']]),
 };
 const own = (special: object = {}): ReturnType<typeof deployment> =>
   deployment({
@@ -106,7 +108,7 @@ describe('by the record of the deployment', () => {
       'the lifecycle hook arn:hook timed out',
     ],
     ['a person', { rollback: { reason: 'Stopped by user', revision: '' } }, 'Stopped by user'],
-    ['nobody said', {}, 'without a reason from AWS'],
+    ['nobody said', {}, 'a stop was asked for'],
   ])('the cause of a rollback: %s', (_, special, reason) => {
     expect(
       judge(ours, { service: undefined, deployment: record({ status: 'ROLLBACK_SUCCESSFUL', ...special }) }),
