@@ -40,7 +40,12 @@ export function diagnose(evidence: Evidence): Diagnosis {
   const { finding } = find(facts);
   const remark = remarks.flatMap((item) => item.find(facts) ?? []);
   const shown = (text: string, length: number): string =>
-    clip(hide(text.slice(0, 4_000).replace(/\p{Cc}+/gu, ' ')), length);
+    clip(
+      hide(text)
+        .slice(0, 4_000)
+        .replace(/\p{Cc}+/gu, ' '),
+      length,
+    );
   return {
     what: shown(finding.what, 300),
     evidence: quoted(facts).map((item) => shown(item, 300)),

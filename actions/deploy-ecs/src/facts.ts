@@ -8,6 +8,7 @@ import type {
 import type { TargetState } from '../../../shared/aws/elbv2.ts';
 import { parseArn } from '../../../shared/core/arn.ts';
 import type { HealthAnswer } from './health.ts';
+import { hideEvents, hider } from './masking.ts';
 import { mainContainer } from './task-definition.ts';
 
 export interface ContainerLog {
@@ -86,7 +87,11 @@ const healthStop = /failed (?:elb|container) health checks/i;
 
 export function factsOf(evidence: Evidence): Facts {
   const { failures, events, targets, definition } = evidence;
-  const logs = evidence.logs.map(({ container, lines }) => ({ container, lines: lines.flatMap(plainLines) }));
+  const hide = hider(evidence.sensitive);
+  const logs = evidence.logs.map(({ container, lines }) => ({
+    container,
+    lines: hideEvents(hide, lines).flatMap(plainLines),
+  }));
   const crashed = failures.filter(({ stoppedReason }) => !healthStop.test(stoppedReason));
   const container = failedContainer(crashed, definition);
   return {

@@ -1,13 +1,14 @@
 import type { ActionReport } from '../../../shared/action/run.ts';
 import { humanDuration } from '../../../shared/core/clock.ts';
-import type { ActionError } from '../../../shared/core/errors.ts';
+import { ActionError } from '../../../shared/core/errors.ts';
 import { code, codeBlock, details, escapeMarkdown, table } from '../../../shared/core/markdown.ts';
 import type { Outcome, Result } from './apply.ts';
 import { diagnosisText, type Diagnosis } from './diagnose.ts';
-import { healthText, slowAnswer } from './health.ts';
+import { healthText, slowAnswer, type HealthAnswer } from './health.ts';
+import type { Hide } from './masking.ts';
 import { provenRevision, type Plan, type Step } from './plan.ts';
-import { unknownLines, type Finding } from './preflight.ts';
-import { shortName, type Change } from './task-definition.ts';
+import { preflightCounts, unknownLines, type Finding } from './preflight.ts';
+import { hiddenChange, shortName, type Change } from './task-definition.ts';
 
 /** What the checks before a deployment found, and whether they forbid it. */
 export interface Preflight {
@@ -16,6 +17,78 @@ export interface Preflight {
 }
 
 const notChecked: Preflight = { findings: [], failure: undefined };
+
+/** The plan to be shown: what comes from the inputs and the task definitions is hidden before it is escaped and cut. */
+export function hiddenPlan(plan: Plan, hide: Hide): Plan {
+  return {
+    ...plan,
+    diff: plan.diff.map((change) => hiddenChange(change, hide)),
+    notes: plan.notes.map(hide),
+    steps: plan.steps.map((step) => hiddenStep(step, hide)),
+  };
+}
+
+function hiddenStep(step: Step, hide: Hide): Step {
+  if (step.kind === 'health-check') return { ...step, url: hide(step.url) };
+  return step.kind === 'run-before' ? { ...step, command: hiddenCommand(step.command, hide) } : step;
+}
+
+/** An option and its value are two words: they are looked at together, too. */
+function hiddenCommand(command: readonly string[], hide: Hide): readonly string[] {
+  return hide(command.map(hide).join(betweenWords)).split(betweenWords);
+}
+
+const betweenWords = '\u2028';
+
+/** ARNs and the commands that decide stay as they are: they are to be used. */
+export function hiddenResult(result: Result, hide: Hide): Result {
+  const { detail, diagnosis, health, steps, failure } = result;
+  return {
+    ...result,
+    detail: hide(detail),
+    diagnosis: diagnosis === undefined ? undefined : hiddenDiagnosis(diagnosis, hide),
+    health: health === undefined ? undefined : hiddenAnswer(health, hide),
+    steps: steps.map((step) => ({ ...step, detail: hide(step.detail) })),
+    failure: failure === undefined ? undefined : hiddenError(failure, hide),
+  };
+}
+
+function hiddenDiagnosis({ what, evidence, cause, fix, quote, logs }: Diagnosis, hide: Hide): Diagnosis {
+  return {
+    what: hide(what),
+    evidence: evidence.map(hide),
+    cause: hide(cause),
+    fix: hide(fix),
+    ...(quote === undefined ? {} : { quote: hide(quote) }),
+    logs: logs.map(({ container, lines }) => ({ container, lines: lines.map(hide) })),
+  };
+}
+
+export function hiddenAnswer({ location, ...answer }: HealthAnswer, hide: Hide): HealthAnswer {
+  return { ...answer, body: hide(answer.body), ...(location === undefined ? {} : { location: hide(location) }) };
+}
+
+/** With what caused it: that is printed too. */
+export function hiddenError(error: ActionError, hide: Hide): ActionError {
+  const { code: name, message, hint, fault, cause } = error;
+  return new ActionError(name, hide(message), {
+    fault,
+    ...(hint === undefined ? {} : { hint: hide(hint) }),
+    ...(cause instanceof Error ? { cause: new ActionError(cause.name, hide(messages(cause))) } : {}),
+  });
+}
+
+function messages(error: Error): string {
+  const { cause } = error;
+  return cause instanceof Error && !error.message.includes(cause.message)
+    ? `${error.message}: ${messages(cause)}`
+    : error.message;
+}
+
+export function hiddenFinding(finding: Finding, hide: Hide): Finding {
+  const { subject, detail, fix } = finding;
+  return { ...finding, subject: hide(subject), detail: hide(detail), fix: hide(fix) };
+}
 
 /** Without a `result` nothing was touched, by a dry run or because the preflight forbids it: what would be done. */
 export function report(plan: Plan, result: Result | undefined, preflight = notChecked): ActionReport {
@@ -92,7 +165,6 @@ const headlines: Readonly<Record<Outcome | 'planned', string>> = {
 function preflightSection(findings: readonly Finding[]): string {
   if (findings.length === 0) return '';
   const bad = findings.filter(({ verdict }) => verdict === 'wrong');
-  const good = findings.filter(({ verdict }) => verdict === 'ok').length;
   const rows = bad.map(({ check, subject, detail, fix }) => [
     `❌ ${escapeMarkdown(check)}`,
     escapeMarkdown(subject),
@@ -100,7 +172,7 @@ function preflightSection(findings: readonly Finding[]): string {
     escapeMarkdown(fix),
   ]);
   return [
-    `**Preflight:** ${good} of ${findings.length} checks good`,
+    `**Preflight:** ${preflightCounts(findings)}`,
     ...(rows.length === 0 ? [] : [table(['Check', 'Of', 'Found', 'Fix'], rows)]),
     ...unknownLines(findings).map((line) => escapeMarkdown(line)),
   ].join('\n\n');

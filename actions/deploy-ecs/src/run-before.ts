@@ -7,7 +7,7 @@ import { sha256 } from '../../../shared/core/hash.ts';
 import { clip, diagnose, diagnoseDenial, diagnosisText, type Diagnosis } from './diagnose.ts';
 import { gatherEvidence, type EvidencePorts } from './evidence.ts';
 import { lastPart } from './facts.ts';
-import { hider } from './masking.ts';
+import { hideEvents, hider, type Hide } from './masking.ts';
 import type { Plan, RunBeforeStep } from './plan.ts';
 import { logStreamOf, sensitiveValues } from './task-definition.ts';
 import type { WatchPorts } from './watch.ts';
@@ -257,7 +257,7 @@ function unwatched(task: string, error: ActionError): RunBeforeResult {
 class LogTail {
   readonly #stream: LogStream | undefined;
   readonly #ports: RunBeforePorts;
-  readonly #hide: (text: string) => string;
+  readonly #hide: Hide;
   #token: string | undefined;
   #lines = 0;
   #last: readonly string[] = [];
@@ -281,7 +281,7 @@ class LogTail {
       this.#token = next;
       this.#lines += lines.length;
       this.#last = [...this.#last, ...lines].slice(-20);
-      for (const line of lines) this.#ports.progress.info(`  │ ${this.#hide(line)}`);
+      for (const line of hideEvents(this.#hide, lines)) this.#ports.progress.info(`  │ ${line}`);
       return lines.length;
     } catch (error) {
       if (!(error instanceof ActionError)) throw error;

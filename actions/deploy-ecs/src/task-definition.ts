@@ -1,5 +1,6 @@
 import type { ContainerDefinition, Tag, TaskDefinitionRequest } from '../../../shared/aws/ecs.ts';
 import { canonicalJson, type Json } from '../../../shared/core/hash.ts';
+import { hider, type Hide } from './masking.ts';
 import { taskDefinitionFields, type Field } from './task-definition-fields.ts';
 
 /** What AWS adds when it describes a revision; it knows these, so they are left out without a word. */
@@ -281,12 +282,23 @@ export interface Change {
 
 /** What differs, for people: secrets by name only, and of variables that sound like one not the value. */
 export function differences(before: TaskDefinitionRequest, after: TaskDefinitionRequest): readonly Change[] {
-  return [
+  const hide = hider([...sensitiveValues(before), ...sensitiveValues(after)]);
+  const changes = [
     ...listed(scalars(before), scalars(after), ''),
     ...[...new Set([...containerNames(before), ...containerNames(after)])].flatMap((name) =>
       containerDifferences(name, find(before, name), find(after, name)),
     ),
   ];
+  return changes.map((change) => hiddenChange(change, hide));
+}
+
+/** Also a command or an option of a log driver may hold a secret. */
+export function hiddenChange({ where, before, after }: Change, hide: Hide): Change {
+  return {
+    where,
+    before: before === undefined ? undefined : hide(before),
+    after: after === undefined ? undefined : hide(after),
+  };
 }
 
 function find(definition: TaskDefinitionRequest, container: string): ContainerDefinition | undefined {
@@ -340,8 +352,9 @@ function listed(
     .map((name) => ({ where: `${prefix}${name}`, before: before.get(name), after: after.get(name) }));
 }
 
-const sensitiveName = /pass|secret|token|key|credential|auth|dsn|private|cert/i;
-const urlWithPassword = /:\/\/[^/\s:@]*:[^/\s@]+@/;
+const sensitiveName =
+  /pass|(?<!^|old)pwd|secret|token|key|credential|auth|dsn|private|cert|webhook|connection_?string/i;
+const urlWithPassword = /:\/\/[^/\s:@]*:([^/\s@]+)@/;
 
 function byNameOnly({ where, before, after }: Change): Change {
   return {
@@ -357,13 +370,38 @@ function hideSensitive(change: Change): Change {
   return { where: change.where, before: hide(change.before), after: hide(change.after) };
 }
 
-/** Values of variables that look like secrets, to be hidden wherever a container's log is quoted. */
+/** Values of variables and options that look like secrets, to be hidden in all that is shown: whole, and line by line as a log shows them. */
 export function sensitiveValues(definition: TaskDefinitionRequest): readonly string[] {
-  return (definition.containerDefinitions ?? []).flatMap(({ environment = [] }) =>
-    environment.flatMap(({ name = '', value = '' }) =>
-      value.length >= 6 && (sensitiveName.test(name) || urlWithPassword.test(value)) ? [value] : [],
-    ),
+  const found = (definition.containerDefinitions ?? []).flatMap((container) =>
+    pairsOf(container).flatMap(([name, value]) => {
+      const [, password = ''] = urlWithPassword.exec(value) ?? [];
+      if (password === '' && (!sensitiveName.test(name) || isHarmless(name, value))) return [];
+      return [value, ...linesOf(value), ...(password.length < 6 ? [] : [password])];
+    }),
   );
+  return [...new Set(found)];
+}
+
+function pairsOf(container: ContainerDefinition): readonly (readonly [name: string, value: string])[] {
+  const { environment = [], logConfiguration, firelensConfiguration, dockerLabels = {} } = container;
+  return [
+    ...environment.map(({ name = '', value = '' }) => [name, value] as const),
+    ...Object.entries({ ...logConfiguration?.options }),
+    ...Object.entries({ ...firelensConfiguration?.options }),
+    ...Object.entries(dockerLabels),
+  ];
+}
+
+/** What tells no secret whatever its name, and what would make all text unreadable: an ARN, a switch, the number of a setting. */
+function isHarmless(name: string, value: string): boolean {
+  const isSetting = /^\d{1,5}$/.test(value) && !/(?:pass\w*|pwd|secret|token|key)$/i.test(name);
+  return value.length < 4 || isSetting || /^(?:arn:aws[\w-]*:\S+|true|false|none|null)$/i.test(value);
+}
+
+/** Of a private key, say; in JSON its breaks are escaped. */
+function linesOf(value: string): readonly string[] {
+  const lines = value.split(/[\r\n]+|\\n/).map((line) => line.trim());
+  return lines.length === 1 ? [] : lines.filter((line) => line.length >= 6);
 }
 
 /** Where a container of a task logs to; undefined unless it is CloudWatch Logs with a stream prefix. */
