@@ -15,7 +15,7 @@ import { healthText } from './health.ts';
 import { healthRules } from './health-rules.ts';
 import { logRules, readLog } from './log-rules.ts';
 import { hider } from './masking.ts';
-import { remarks, taskRules } from './task-rules.ts';
+import { lastSeen, remarks, startingTexts, taskRules } from './task-rules.ts';
 
 export type { ContainerLog, Evidence } from './facts.ts';
 
@@ -46,9 +46,12 @@ export function diagnose(evidence: Evidence): Diagnosis {
         .replace(/\p{Cc}+/gu, ' '),
       length,
     );
+  const what = shown(finding.what, 300);
   return {
-    what: shown(finding.what, 300),
-    evidence: quoted(facts).map((item) => shown(item, 300)),
+    what,
+    evidence: quoted(facts)
+      .map((item) => shown(item, 300))
+      .filter((item) => item !== what),
     cause: shown(finding.cause, 400),
     fix: shown([finding.fix, ...remark].join('. '), 900),
     ...(finding.quote === undefined ? {} : { quote: shown(finding.quote, 300) }),
@@ -149,7 +152,8 @@ function quoted(facts: Facts): readonly string[] {
   const said: string[] = [];
   if (health !== undefined)
     said.push(`${health.url}: ${healthText(health.answer)}, after ${Math.round(health.answer.ms)} ms`);
-  if (reason !== '') said.push(reason);
+  if (reason !== '') said.push(lastSeen(reason) ?? reason);
+  said.push(...startingTexts(facts));
   const [task] = failures;
   if (task !== undefined) said.push(taskText(task, failures.length), ...containerTexts(task));
   const unhealthy = targets.filter((target) => target.state !== 'healthy');

@@ -33,6 +33,8 @@ export interface Scene {
   readonly targets?: readonly TargetState[];
   readonly health?: Evidence['health'];
   readonly changes?: readonly string[];
+  /** How long was waited for the end. */
+  readonly limitMinutes?: number;
   /** Whose running tasks to read the log of when none failed. */
   readonly running?: { readonly ref: ServiceRef; readonly taskDefinition: string } | undefined;
 }
@@ -42,13 +44,17 @@ const logsOf = 2;
 
 /** Gathers what explains a failure. What cannot be read is left out and named: it must not hide the failure itself. */
 export async function gatherEvidence(scene: Scene, ports: EvidencePorts): Promise<Evidence> {
-  const { reason, definition, failures, service, since, health, changes = [] } = scene;
+  const { reason, definition, failures, service, since, health, changes = [], limitMinutes } = scene;
   const reader = new Reader(ports.reads);
-  const [logs, targets] = await Promise.all([lastLogs(scene, ports, reader), allTargets(scene, ports, reader)]);
+  const [{ logs, starting }, targets] = await Promise.all([
+    lastLogs(scene, ports, reader),
+    allTargets(scene, ports, reader),
+  ]);
   const events = (service?.events ?? []).filter(({ at }) => since === undefined || at === undefined || at >= since);
   const sensitive = sensitiveValues(definition);
   const missing = reader.missing.toSorted();
-  return { reason, definition, service, failures, events, targets, logs, health, changes, missing, sensitive };
+  const seen = { reason, definition, service, failures, starting, events, targets, logs, health, missing };
+  return { ...seen, changes, limitMinutes, sensitive };
 }
 
 /** Reads that inform and never decide. */
@@ -78,16 +84,25 @@ interface Wanted {
   readonly container: string;
 }
 
-async function lastLogs(scene: Scene, ports: EvidencePorts, reader: Reader): Promise<readonly ContainerLog[]> {
+async function lastLogs(
+  scene: Scene,
+  ports: EvidencePorts,
+  reader: Reader,
+): Promise<{ readonly logs: readonly ContainerLog[]; readonly starting: readonly TaskState[] }> {
+  const alive = scene.failures.length > 0 ? [] : await runningTasks(scene, ports, reader);
+  const newest = alive
+    .filter(({ startedAt }) => startedAt !== undefined)
+    .toSorted((a, b) => (b.startedAt?.getTime() ?? 0) - (a.startedAt?.getTime() ?? 0))
+    .slice(0, 1);
   const wanted =
     scene.failures.length > 0
       ? failedContainers(scene)
-      : (await runningTasks(scene, ports, reader)).map((task) => ({
-          task,
-          container: mainContainer(scene.definition),
-        }));
+      : newest.map((task) => ({ task, container: mainContainer(scene.definition) }));
   const found = await Promise.all(wanted.map((item) => lastLog(item, { scene, ports, reader })));
-  return found.filter(({ lines }) => lines.length > 0);
+  return {
+    logs: found.filter(({ lines }) => lines.length > 0),
+    starting: alive.filter(({ startedAt }) => startedAt === undefined),
+  };
 }
 
 /** The containers that ended badly, newest first and each once; of a task that ECS stopped, the main one. */
@@ -115,8 +130,7 @@ async function runningTasks(
   const { ref, taskDefinition } = running;
   return reader.orElse('running tasks', [], async () => {
     const tasks = await services.describeTasks(ref.cluster, await services.runningTasks(ref));
-    const own = tasks.filter((task) => task.taskDefinition === taskDefinition && task.startedAt !== undefined);
-    return own.toSorted((a, b) => (b.startedAt?.getTime() ?? 0) - (a.startedAt?.getTime() ?? 0)).slice(0, 1);
+    return tasks.filter((task) => task.taskDefinition === taskDefinition);
   });
 }
 

@@ -33,6 +33,10 @@ export interface Evidence {
   readonly logs: readonly ContainerLog[];
   /** What `health-check-url` answered, when that was asked. */
   readonly health: { readonly url: string; readonly answer: HealthAnswer } | undefined;
+  /** Tasks of the deployment that had not started when the time was up. */
+  readonly starting?: readonly TaskState[];
+  /** How long was waited. */
+  readonly limitMinutes?: number | undefined;
   /** What this deployment changes, by name. */
   readonly changes: readonly string[];
   /** What could not be read. */

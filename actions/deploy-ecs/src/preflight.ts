@@ -917,16 +917,20 @@ function zoneFindings(
 const count = (findings: readonly Finding[], verdict: Finding['verdict']): number =>
   findings.filter((finding) => finding.verdict === verdict).length;
 
+/** What was not checked is not good, and no fault either. */
+export function preflightCounts(findings: readonly Finding[]): string {
+  return `${count(findings, 'ok')} good, ${count(findings, 'wrong')} wrong, ${count(findings, 'unknown')} not checked`;
+}
+
 /** One line when all is well; one more for what is not known; every fault with its fix. */
 export function preflightLines(findings: readonly Finding[]): readonly string[] {
   if (findings.length === 0) return [];
-  const good = count(findings, 'ok');
   const bad = findings.filter(({ verdict }) => verdict === 'wrong');
   const tags = findings.filter(
     ({ check, verdict, detail }) => check === 'image' && verdict === 'ok' && detail !== 'exists',
   );
   return [
-    `preflight: ${good} of ${findings.length} checks good${bad.length === 0 ? '' : `, ${bad.length} wrong`}`,
+    `preflight: ${preflightCounts(findings)}`,
     ...tags.map(({ subject, detail }) => `  ${subject}: ${detail}`),
     ...bad.flatMap(({ check, subject, detail, fix }) => [`  ✗ ${check} ${subject}: ${detail}`, `    → ${fix}`]),
     ...unknownLines(findings).map((line) => `  ${line}`),

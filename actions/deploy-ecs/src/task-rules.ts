@@ -3,6 +3,7 @@ import type { TargetState } from '../../../shared/aws/elbv2.ts';
 import { explainDenial, parseDenial } from '../../../shared/core/iam-denial.ts';
 import { exitedContainer, few, lastPart, livedSeconds, type Facts, type Finding, type Rule } from './facts.ts';
 import { listensAt, memoryText, misplaced, readLog } from './log-rules.ts';
+import { logStreamOf } from './task-definition.ts';
 
 const noWay =
   /timed? ?out|no such host|no route to host|network is unreachable|connection (?:refused|issue|reset)|request canceled|context (?:canceled|deadline)|deadline exceeded|network configuration|signal: killed|could not connect/i;
@@ -350,10 +351,10 @@ const containerRules: readonly Rule[] = [
     cause: 'the program ended by itself, without an error; a service’s essential container has to keep running',
     fix: `Start the server in the foreground (no & and no daemon mode) in ${facts.container.name ?? 'the container'}; a one-off command belongs in run-before`,
   })),
-  exitRule('crash', undefined, ({ changes, container }) => ({
+  exitRule('crash', undefined, (facts) => ({
     cause:
       'the program ended by itself: an exception at the start, a missing variable or file, something that it cannot reach',
-    fix: `Read the last log lines of ${container.name ?? 'the container'}${changes.length === 0 ? '; compare environment and secrets with the last good revision' : `; this deployment changed ${few(changes)}`}`,
+    fix: `${readTheLog(facts)}${facts.changes.length === 0 ? '; compare environment and secrets with the last good revision' : `; this deployment changed ${few(facts.changes)}`}`,
   })),
   // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html
   {
@@ -387,6 +388,20 @@ const containerRules: readonly Rule[] = [
     },
   },
 ];
+
+/** Where the lines are that could not be read for this. */
+function readTheLog({ lines, container, failures: [task], definition }: Facts): string {
+  const name = container.name ?? 'the container';
+  if (lines.length > 0) return `Read the last log lines of ${name}`;
+  const stream = task === undefined ? undefined : logStreamOf(definition, name, task.arn);
+  if (stream !== undefined) return `Read the log of ${name}: stream ${stream.stream} of the log group ${stream.group}`;
+  const { logDriver, options = {} } = container.logConfiguration ?? {};
+  const group = options['awslogs-group'];
+  if (group !== undefined) return `Read the log of ${name} in the log group ${group}`;
+  return logDriver === undefined
+    ? `Give ${name} a logConfiguration (awslogs with awslogs-stream-prefix): without one nobody sees what it says`
+    : `Read the log of ${name} where its log driver ${logDriver} sends it`;
+}
 
 function oomContainer({ failures, container }: Facts): string {
   const killed = failures.flatMap(({ containers }) => containers).find(({ reason }) => /OutOfMemory/.test(reason));
@@ -649,8 +664,83 @@ const lateRules: readonly Rule[] = [
   },
 ];
 
+/* The time was up, and nothing tells of a failure. */
+
+const timeUp = /not proven before the time limit/;
+
+/** What is left to tell of a time-out's own words beside the finding. */
+export function lastSeen(reason: string): string | undefined {
+  return timeUp.test(reason) ? /last seen: .*$/s.exec(reason)?.[0] : undefined;
+}
+
+/** How the tasks were doing that had not started. */
+export function startingTexts({ starting = [] }: Facts): readonly string[] {
+  if (starting.length === 0) return [];
+  const shown = starting.slice(0, 3).map(({ arn, lastStatus, createdAt }) => {
+    const since = createdAt === undefined ? '' : `, made at ${createdAt.toISOString().replace(/\.\d+Z$/, 'Z')}`;
+    return `${lastPart(arn)} ${lastStatus}${since}`;
+  });
+  const more = starting.length > 3 ? ` and ${starting.length - 3} more` : '';
+  return [
+    `${starting.length === 1 ? '1 task was' : `${starting.length} tasks were`} still starting: ${shown.join('; ')}${more}`,
+  ];
+}
+
+/** https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html */
+function slowStart({ starting = [], names }: Facts): Omit<Finding, 'what'> {
+  const statuses = new Set(starting.map(({ lastStatus }) => lastStatus));
+  if (statuses.has('PROVISIONING'))
+    return {
+      cause: 'AWS was still looking for a place and a network interface for the tasks',
+      fix: `Look at the service’s events for capacity, and whether ${names.subnets} have free addresses`,
+    };
+  if (statuses.has('ACTIVATING'))
+    return {
+      cause: `the tasks run, and were still being put into ${names.targetGroup}, service discovery or Service Connect`,
+      fix: `Look at the service’s events and at the targets of ${names.targetGroup}`,
+    };
+  return {
+    cause: `the tasks were still pulling ${names.image} or starting their containers: a large image, a slow way to the registry, or a container that others wait for (dependsOn)`,
+    fix: 'Make the image smaller, and see that dependsOn and the containers’ health checks can be met',
+  };
+}
+
+function timeOut(facts: Facts): Omit<Finding, 'what'> {
+  const primary = facts.service?.deployments.find(({ status }) => status === 'PRIMARY');
+  if ((facts.starting ?? []).length > 0 || (primary?.pending ?? 0) > 0) return slowStart(facts);
+  if (primary !== undefined && primary.running === 0)
+    return {
+      cause: 'ECS had no task of it running or starting: it waits for room, for capacity or for old tasks to end',
+      fix: `Look at the service’s events, at minimumHealthyPercent and maximumPercent, and whether ${facts.names.subnets} and the cluster have room`,
+    };
+  if (primary !== undefined && primary.running < primary.desired)
+    return {
+      cause: `${primary.running} of ${primary.desired} tasks ran: the others wait for room, or take their turn in small steps`,
+      fix: 'Look at the service’s events; a higher maximumPercent lets more tasks start at once',
+    };
+  return {
+    cause:
+      'the tasks run, and AWS had not called the deployment complete: targets that are not healthy yet, old tasks that drain, traffic that is shifted, or a bake time',
+    fix: `Look at the service’s events and at the targets of ${facts.names.targetGroup} (healthCheckGracePeriodSeconds, the interval and count of its health check, deregistration_delay)`,
+  };
+}
+
+const timeOutRule: Rule = {
+  name: 'time-out',
+  find: (facts) => {
+    if (!timeUp.test(facts.reason)) return undefined;
+    const { limitMinutes } = facts;
+    const { cause, fix } = timeOut(facts);
+    return {
+      what: `The deployment was not proven ${limitMinutes === undefined ? 'before the time limit' : `within ${limitMinutes} min`}`,
+      cause,
+      fix: `${fix}. If it only needs more time, raise wait-timeout-minutes${limitMinutes === undefined ? '' : ` (the limit was ${limitMinutes} min)`}`,
+    };
+  },
+};
+
 /** Most telling first: what kept a task from starting, then what ended it, then what kept it from being used. */
-export const taskRules: readonly Rule[] = [...startRules, ...containerRules, ...targetRules, ...lateRules];
+export const taskRules: readonly Rule[] = [...startRules, ...containerRules, ...targetRules, ...lateRules, timeOutRule];
 
 /**
  * Said beside a finding, as it explains why nobody stopped it:

@@ -12,7 +12,7 @@ import {
 import type { HealthAnswer } from '../../../actions/deploy-ecs/src/health.ts';
 import type { ContainerDefinition, ServiceState, TaskState } from '../../../shared/aws/ecs.ts';
 import { AwsError } from '../../../shared/core/errors.ts';
-import { at, service, stoppedTask, taskDefinition } from '../../kit/ecs.ts';
+import { at, deployment, service, stoppedTask, taskDefinition } from '../../kit/ecs.ts';
 
 const account = '123456789012';
 const secretArn = `arn:aws:secretsmanager:us-east-1:${account}:secret:shop/db-AbCdEf`;
@@ -81,6 +81,21 @@ const elbStopped = (lived: number): Partial<Evidence> =>
     stoppedAt: at(160 + lived),
     // What the stop itself left behind is not the reason.
     containers: [{ name: 'fastapi', exitCode: 137, reason: '', health: '' }],
+  });
+
+const outOfTime = (primary: Partial<ServiceState['deployments'][number]>): Partial<Evidence> => ({
+  reason: 'the deployment ecs-svc/2: not proven before the time limit; last seen: 0 of 2 running, 2 starting',
+  service: service({
+    loadBalancers: [{ targetGroup, container: 'fastapi', port: 8000 }],
+    deployments: [deployment({ rolloutState: 'IN_PROGRESS', ...primary })],
+  }),
+});
+const beginning = (id: string, lastStatus: string): TaskState =>
+  stoppedTask({
+    arn: `arn:aws:ecs:us-east-1:${account}:task/shop/${id}`,
+    lastStatus,
+    stopCode: '',
+    startedAt: undefined,
   });
 
 const denied = (action: string, resource: string, role: string): string =>
@@ -385,6 +400,29 @@ const cases: Readonly<Record<string, Case>> = {
       'changed fastapi.image, fastapi.environment.X',
     ],
   },
+  'crash without a log that could be read': {
+    rules: ['crash'],
+    of: exited(1),
+    says: ['Read the log of fastapi: stream ecs/fastapi/0a0a0a0a of the log group /ecs/shop'],
+  },
+  'crash with a log without stream prefix': {
+    rules: ['crash'],
+    of: {
+      ...exited(1),
+      definition: definition({ logConfiguration: { logDriver: 'awslogs', options: { 'awslogs-group': '/ecs/x' } } }),
+    },
+    says: ['Read the log of fastapi in the log group /ecs/x'],
+  },
+  'crash with a log elsewhere': {
+    rules: ['crash'],
+    of: { ...exited(1), definition: definition({ logConfiguration: { logDriver: 'splunk' } }) },
+    says: ['where its log driver splunk sends it'],
+  },
+  'crash without any log': {
+    rules: ['crash'],
+    of: { ...exited(1), definition: taskDefinition({ containerDefinitions: [{ name: 'fastapi', image: 'app:1' }] }) },
+    says: ['Give fastapi a logConfiguration'],
+  },
   'crash loop and unhealthy targets: the crash': {
     rules: ['crash'],
     of: { ...crashed('boom'), ...target('Target.FailedHealthChecks') },
@@ -623,10 +661,56 @@ const cases: Readonly<Record<string, Case>> = {
     },
     says: ['CORS_ORIGINS=["https://www.example.com"]', 'Add the site’s origin'],
   },
-  'a task without failures that tells nothing': {
+  'an end without any failure': {
     rules: ['none'],
-    of: { reason: 'not proven before the time limit', ...logged('all is well') },
+    of: { reason: 'the deployment failed', ...logged('all is well') },
     says: ['AWS gave no failed task', '/ecs/shop', 'shop-api'],
+  },
+  'time-out: nothing starts': {
+    rules: ['time-out'],
+    of: { ...outOfTime({ running: 0 }), limitMinutes: 20 },
+    says: ['not proven within 20 min', 'Evidence: last seen: 0 of 2 running', 'no task of it', 'the limit was 20 min'],
+  },
+  'time-out: the limit is not known': {
+    rules: ['time-out'],
+    of: outOfTime({ running: 1, desired: 2 }),
+    says: ['not proven before the time limit', '1 of 2 tasks ran', /raise wait-timeout-minutes\.$/],
+  },
+  'time-out: tasks are still pulling': {
+    rules: ['time-out'],
+    of: {
+      ...outOfTime({ running: 0, pending: 2 }),
+      starting: [beginning('a1', 'PENDING'), beginning('a2', 'PENDING')],
+    },
+    says: [
+      '2 tasks were still starting: a1 PENDING, made at 2026-01-01T00:00:11Z; a2 PENDING',
+      'still pulling',
+      'Make the image smaller',
+    ],
+  },
+  'time-out: starting tasks may not be read': {
+    rules: ['time-out'],
+    of: outOfTime({ running: 0, pending: 2 }),
+    says: ['still pulling'],
+  },
+  'time-out: no place for the tasks yet': {
+    rules: ['time-out'],
+    of: { ...outOfTime({ running: 0, pending: 1 }), starting: [beginning('a1', 'PROVISIONING')] },
+    says: ['1 task was still starting', 'a network interface'],
+  },
+  'time-out: being put into the target group': {
+    rules: ['time-out'],
+    of: { ...outOfTime({ running: 0, pending: 1 }), starting: [beginning('a1', 'ACTIVATING')] },
+    says: ['were still being put into the target group shop-api'],
+  },
+  'time-out: all tasks run': {
+    rules: ['time-out'],
+    of: { ...outOfTime({ running: 2 }), ...logged('all is well') },
+    says: [
+      'AWS had not called the deployment complete',
+      'healthCheckGracePeriodSeconds',
+      'last log line of fastapi: all is well',
+    ],
   },
   'an unknown end': {
     rules: ['none'],
@@ -1432,4 +1516,15 @@ test('what comes from outside is masked wherever it is quoted', () => {
   const all = JSON.stringify(found) + diagnosisText(found) + diagnosisLines(found).join('\n');
   expect(all).not.toMatch(/hunter2|pa55|s3cr3t|abcdefgh/);
   expect(found.logs[0]?.lines.slice(0, 2)).toEqual(['token ***', 'postgresql+asyncpg://app:***@db/x refused']);
+});
+
+test('what the finding says already is no evidence of its own', () => {
+  const made = diagnose(evidence({ reason: 'the deployment was stopped by a user' }));
+  expect([made.what, made.evidence]).toEqual(['the deployment was stopped by a user', []]);
+});
+
+test('more than three tasks that start are counted', () => {
+  const starting = ['a', 'b', 'c', 'd', 'e'].map((id) => beginning(id, 'PENDING'));
+  const [, said] = diagnose(evidence({ ...outOfTime({ running: 0, pending: 5 }), starting })).evidence;
+  expect(said).toMatch(/^5 tasks were still starting: a PENDING.*; c PENDING, made at \S+ and 2 more$/);
 });

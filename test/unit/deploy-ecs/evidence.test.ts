@@ -146,3 +146,22 @@ test('what is no error of AWS is not hidden', async () => {
   });
   await expect(gatherEvidence(scene({ failures: [died('x/1', ['proxy', 1])] }), w)).rejects.toThrow('a bug');
 });
+
+test('of the tasks that live: the log of the newest that has started, and those that have not', async () => {
+  const w = world((stream) => [`of ${stream}`]);
+  const living = [
+    stoppedTask({ arn: 'x/new', lastStatus: 'RUNNING', startedAt: at(20) }),
+    stoppedTask({ arn: 'x/old', lastStatus: 'RUNNING', startedAt: at(10) }),
+    stoppedTask({ arn: 'x/pending', lastStatus: 'PENDING', startedAt: undefined }),
+    stoppedTask({ arn: 'x/other', lastStatus: 'PENDING', startedAt: undefined, taskDefinition: 'other:1' }),
+  ];
+  Object.assign(w.services, {
+    runningTasks: async () => living.map(({ arn }) => arn),
+    describeTasks: async () => living,
+  });
+  const running = { ref: { cluster: 'shop', service: 'api' }, taskDefinition: living[0]!.taskDefinition };
+  const found = await gatherEvidence(scene({ running, limitMinutes: 7 }), w);
+  expect(found.logs).toEqual([{ container: 'fastapi', lines: ['of ecs/fastapi/new'] }]);
+  expect(found.starting?.map(({ arn }) => arn)).toEqual(['x/pending']);
+  expect(found.limitMinutes).toBe(7);
+});

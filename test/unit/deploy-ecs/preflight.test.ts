@@ -105,7 +105,10 @@ test('all good: every check is made, and it is one line beside the digest', () =
   expect(new Set(findings.map(({ check }) => check))).toEqual(
     new Set(['image', 'platform', 'secret', 'role', 'log group', 'network', 'security group', 'load balancer']),
   );
-  expect(preflightLines(findings)).toEqual([`preflight: 10 of 10 checks good`, `  ${image}: 2 is ${digest}`]);
+  expect(preflightLines(findings)).toEqual([
+    'preflight: 10 good, 0 wrong, 0 not checked',
+    `  ${image}: 2 is ${digest}`,
+  ]);
   expect(preflightFailure(findings)).toBeUndefined();
 });
 
@@ -1125,14 +1128,14 @@ test('what is shown: nothing of nothing; a digest is named for a tag alone; what
     logGroups: new Map([['us-east-1 /ecs/shop', { kind: 'unread', reason: 'Slow', needs: undefined }]]),
   });
   expect(preflightLines(judgePreflight(subject(container({ image: byDigest })), known))).toEqual([
-    'preflight: 8 of 9 checks good',
+    'preflight: 8 good, 0 wrong, 1 not checked',
     '  not checked: log group /ecs/shop (Slow)',
   ]);
   const one = judgePreflight(subject(), facts(group({ loadBalancers: [] })));
   expect(preflightFailure(one)?.message).toMatch(/^The deployment could not work: one thing is wrong\./);
   expect(preflightLines(one)).toEqual(
     expect.arrayContaining([
-      'preflight: 9 of 10 checks good, 1 wrong',
+      'preflight: 9 good, 1 wrong, 0 not checked',
       expect.stringMatching(/^ {2}✗ load balancer shop-tg: no load balancer/),
       expect.stringMatching(/^ {4}→ Add a listener/),
     ]),
