@@ -7,7 +7,7 @@ const minute = 60_000;
 /** A verdict is never older than this and the call that brings it. */
 const steadyPause = 4_800;
 /** A last look, its evidence, and the first looks of the way back. */
-const atTheEnd = 6;
+const atTheEnd = 8;
 /** The first looks of the way back. */
 const afterTheEnd = 4;
 /** A small service is up in seconds. */
