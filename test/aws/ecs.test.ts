@@ -229,6 +229,17 @@ describe('on the wire, where the emulator has nothing to say', () => {
     });
   });
 
+  test.each([
+    [{ strategy: 'ROLLING' }, 0],
+    [{ strategy: 'BLUE_GREEN', bakeTimeInMinutes: 5 }, 5],
+    [{ strategy: 'CANARY', bakeTimeInMinutes: 15, canaryConfiguration: { canaryBakeTimeInMinutes: 10 } }, 25],
+    [{ strategy: 'LINEAR', linearConfiguration: { stepPercent: 30, stepBakeTimeInMinutes: 6 } }, 18],
+    [{ strategy: 'LINEAR', linearConfiguration: { stepPercent: 100, stepBakeTimeInMinutes: 6 } }, 0],
+  ])('how long a strategy waits by itself: %j', async (deploymentConfiguration, minutes) => {
+    const [ecs] = await scripted(() => ({ services: [{ serviceName: 'api', deploymentConfiguration }] }));
+    expect((await ecs.describeService({ cluster: 'shop', service: 'api' }))?.bakeMinutes).toBe(minutes);
+  });
+
   test('stops with rollback, never by abort', async () => {
     const [ecs, { calls }] = await scripted(() => ({}));
     await ecs.rollBackDeployment('arn:d');

@@ -339,6 +339,17 @@ describe('a deployment that fails', () => {
     expect(result.deploymentArn).toMatch(/\/r2$/);
   });
 
+  test('is not mistaken for a record of its number that deploys another revision', async () => {
+    const w = world();
+    w.ecs.onUpdate = (own) => {
+      w.ecs.keepRecord(own, { status: 'SUCCESSFUL' });
+      w.ecs.revisionTaskDefinition = async () => revisionArn('backend:9');
+      w.clock.after(4, () => w.ecs.rollBack(own, old));
+    };
+    const result = await run(w);
+    expect(result).toMatchObject({ outcome: 'rolled-back', running: old, deploymentArn: undefined });
+  });
+
   test('and is being rolled back by AWS is left to it, however many tasks die', async () => {
     const w = world({ breaker: { enabled: false, rollback: false } });
     w.ecs.onUpdate = (own) => {

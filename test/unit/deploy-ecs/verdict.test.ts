@@ -268,6 +268,24 @@ describe('tasks that die', () => {
     );
   });
 
+  test('the same way, whatever order and however ECS stopped what was beside it', () => {
+    const died = (...containers: readonly (readonly [string, number | undefined, string?])[]): string =>
+      fingerprintOf(
+        stoppedTask({
+          containers: containers.map(([name, exitCode, reason = '']) => ({ name, exitCode, reason, health: '' })),
+        }),
+      );
+    const one = died(['fastapi', 1], ['proxy', 0]);
+    expect(died(['proxy', 137], ['fastapi', 1])).toBe(one);
+    expect(died(['proxy', 143], ['fastapi', 1])).toBe(one);
+    expect(died(['proxy', 1], ['fastapi', 143])).not.toBe(one);
+    // Killed, and nothing else ended: that is how it died.
+    expect(died(['fastapi', 137], ['proxy', 0])).not.toBe(died(['fastapi', 143], ['proxy', 0]));
+    const pull = (times: number, id: string): string =>
+      died(['fastapi', undefined, `CannotPull: pull has been retried ${times} time(s): RequestID: ${id}, 403`]);
+    expect(pull(1, 'A1B2')).toBe(pull(5, 'Z9'));
+  });
+
   const seen = (special: object, breaker = { enabled: false, rollback: false }): Parameters<typeof isHopeless>[1] => ({
     service: service({ deployments: [own(special), old()], breaker }),
     deployment: undefined,
