@@ -55,7 +55,7 @@ export async function observe(inputs: Inputs, ports: ObservePorts): Promise<Obse
   const { services } = ports;
   const { service, active } = await observeService(inputs, ports);
   const running = await definitionOf(services, service.taskDefinition);
-  const family = serviceFamily(running.family);
+  const family = serviceFamily(running);
   const [base, newest, before] = await Promise.all([
     observeBase(inputs, running, services),
     services.describeTaskDefinition(family).then((found) => (found === undefined ? undefined : toDefinition(found))),

@@ -5,7 +5,7 @@ import type { Definition, Observed } from './observe.ts';
 import {
   containerNames,
   differences,
-  isBaseFamily,
+  isBaseFor,
   mainContainer,
   sameDefinition,
   serviceFamily,
@@ -156,7 +156,7 @@ interface Wanted {
 }
 
 function wantedRevision(inputs: Inputs, { running, base, newest }: Observed): Wanted {
-  const family = serviceFamily(running.family);
+  const family = serviceFamily(running);
   const definition = withChanges(withRunningImages(base, running), inputs.changes, family);
   // The service's own revision first; then the base as it is; then what an earlier run may have left registered.
   const same = [running, base, newest].find(
@@ -173,7 +173,7 @@ function wantedRevision(inputs: Inputs, { running, base, newest }: Observed): Wa
 
 /** A base family holds stand-ins for the images: a container that is given none keeps the image it runs. */
 function withRunningImages(base: Definition, running: Definition): TaskDefinitionRequest {
-  if (!isBaseFamily(base.family) || isBaseFamily(running.family)) return base.definition;
+  if (!isBaseFor(base, running)) return base.definition;
   const images = new Map(running.definition.containerDefinitions?.map(({ name, image }) => [name, image]));
   return {
     ...base.definition,
@@ -249,7 +249,7 @@ export function provenRevision(service: ServiceState): string | undefined {
 }
 
 function notes(inputs: Inputs, { base, running, active }: Observed): readonly string[] {
-  const family = serviceFamily(running.family);
+  const family = serviceFamily(running);
   const said: string[] = [];
   if (base.unknown.length > 0) {
     said.push(`left out, as RegisterTaskDefinition does not know them: ${base.unknown.join(', ')}`);

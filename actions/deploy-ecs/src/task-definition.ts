@@ -203,14 +203,34 @@ export function shortName(taskDefinitionArn: string): string {
   return taskDefinitionArn.slice(taskDefinitionArn.lastIndexOf('/') + 1);
 }
 
-/** The family a service's revisions go to. A new service runs the base revision itself, whose family ends in `-base`. */
-export function serviceFamily(runningFamily: string): string {
-  return runningFamily.length > 5 && isBaseFamily(runningFamily) ? runningFamily.slice(0, -5) : runningFamily;
+interface OfFamily {
+  readonly family: string;
+  readonly definition: TaskDefinitionRequest;
 }
 
-/** A family that describes the infrastructure (environment, roles, sizes) and holds a stand-in for the image. */
-export function isBaseFamily(family: string): boolean {
-  return family.endsWith('-base');
+/**
+ * The family a service's revisions go to. A new service of provision-env runs the base revision itself, `<name>-base` with
+ * stand-ins for the images; any other service that runs a family of such a name (`knowledge-base`) keeps it.
+ */
+export function serviceFamily(running: OfFamily): string {
+  return isUndeployed(running) ? running.family.slice(0, -baseSuffix.length) : running.family;
+}
+
+const baseSuffix = '-base';
+
+/** True of a revision that describes the infrastructure (environment, roles, sizes) beside the service's own family. */
+export function isBaseFor(base: OfFamily, running: OfFamily): boolean {
+  return base.family.endsWith(baseSuffix) && base.family !== running.family && !isUndeployed(running);
+}
+
+/** As provision-env's template has it: a tag that no build gives to an image. */
+const standIn = /:set-by-deployment$/;
+
+function isUndeployed({ family, definition }: OfFamily): boolean {
+  const images = (definition.containerDefinitions ?? []).map(({ image = '' }) => image);
+  return (
+    family.length > baseSuffix.length && family.endsWith(baseSuffix) && images.some((image) => standIn.test(image))
+  );
 }
 
 /** Tags that may be given: those of AWS's own (`aws:cloudformation:…`) are refused by the API. */

@@ -86,12 +86,31 @@ describe('a desired count of 0', () => {
 describe('the base', () => {
   const base = definition('backend-base:4', {
     memory: '2048',
-    containerDefinitions: [{ ...taskDefinition().containerDefinitions![0], image: 'stand-in:none' }],
+    containerDefinitions: [{ ...taskDefinition().containerDefinitions![0], image: 'shop:set-by-deployment' }],
   });
 
   test('of a new service is where its own family starts', () => {
     const plan = planDeploy(inputsOf(image), observed({ running: base, base, newest: undefined }));
     expect(plan.steps[0]).toMatchObject({ kind: 'register', definition: { family: 'backend', memory: '2048' } });
+  });
+
+  test('is no service’s own family, whatever its name', () => {
+    const own = definition('knowledge-base:4', { memory: '2048' });
+    for (const given of [{}, { 'task-definition': 'knowledge-base' }]) {
+      const plan = planDeploy(inputsOf({ ...image, ...given }), observed({ running: own, base: own, newest: own }));
+      expect(plan.steps[0]).toMatchObject({
+        kind: 'register',
+        definition: { family: 'knowledge-base', containerDefinitions: [{ image: 'app:2' }] },
+      });
+    }
+    const newer = definition('knowledge-base:5', {
+      containerDefinitions: [{ ...taskDefinition().containerDefinitions![0], image: 'app:9' }],
+    });
+    const plan = planDeploy(
+      inputsOf({ 'task-definition': 'knowledge-base:5' }),
+      observed({ running: own, base: newer, newest: newer }),
+    );
+    expect(plan.revision).toEqual({ kind: 'existing', arn: revisionArn('knowledge-base:5') });
   });
 
   test('carries changes of the infrastructure, and keeps the image that runs unless one is given', () => {
@@ -104,7 +123,7 @@ describe('the base', () => {
 
   test('with nothing of its own changed is no new revision', () => {
     const same = definition('backend-base:4', {
-      containerDefinitions: [{ ...taskDefinition().containerDefinitions![0], image: 'stand-in:none' }],
+      containerDefinitions: [{ ...taskDefinition().containerDefinitions![0], image: 'shop:set-by-deployment' }],
     });
     expect(planDeploy(inputsOf({ 'task-definition': 'backend-base' }), observed({ base: same })).steps).toEqual([]);
   });

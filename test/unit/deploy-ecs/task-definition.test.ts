@@ -1,4 +1,5 @@
 import * as sdk from '@aws-sdk/client-ecs';
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { taskDefinitionFields } from '../../../actions/deploy-ecs/src/task-definition-fields.ts';
 import {
@@ -153,10 +154,20 @@ describe('changes', () => {
   });
 
   test.each([
-    ['backend-base', 'backend'],
-    ['backend', 'backend'],
-    ['-base', '-base'],
-  ])('the family of a service that runs %s is %s', (running, family) => expect(serviceFamily(running)).toBe(family));
+    ['backend-base', 'shop:set-by-deployment', 'backend'],
+    ['backend-base', 'shop:set-by-deployment-7', 'backend-base'],
+    ['knowledge-base', 'shop:2', 'knowledge-base'],
+    ['backend', 'shop:set-by-deployment', 'backend'],
+    ['-base', 'shop:set-by-deployment', '-base'],
+  ])('the family of a service that runs %s with %s is %s', (family, image, expected) => {
+    const definition = taskDefinition({ family, containerDefinitions: [{ name: 'fastapi', image }] });
+    expect(serviceFamily({ family, definition })).toBe(expected);
+  });
+
+  test('the stand-in is the one of provision-env’s template', () => {
+    const template = readFileSync(new URL('../../../actions/provision-env/templates/app.yml', import.meta.url), 'utf8');
+    expect(template).toContain("Image: !Sub '${EcrRepositoryUri}:set-by-deployment'");
+  });
 });
 
 describe('equality', () => {
