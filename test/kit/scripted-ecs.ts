@@ -32,6 +32,8 @@ export interface Given {
   readonly answers?: Readonly<Record<string, Wire>>;
   /** Statuses of the health URL, one a call, the last one on and on. */
   readonly health?: readonly number[];
+  /** Milliseconds it seems to take; only in virtual time. */
+  readonly 'health-takes'?: number;
   /** Seconds that the service's clock is ahead of the runner's. */
   readonly clock?: number;
 }

@@ -86,10 +86,15 @@ export async function runTimeline(
   async function report(): Promise<Pick<Shown, 'outputs' | 'green' | 'summary' | 'error'>> {
     try {
       const inputs = parseInputs(io.read, () => undefined);
+      const ports = connectPorts(inputs, io);
       const { outputs, summary, failure } = await run(inputs, io, {
-        ...connectPorts(inputs, io),
+        ...ports,
         clock,
         reads: new ReadBudget(clock),
+        ask: async (url) => {
+          const answer = await ports.ask(url);
+          return { ...answer, ms: timeline.given['health-takes'] ?? answer.ms };
+        },
       });
       return { outputs, summary, green: failure === undefined, error: failure === undefined ? '' : told(failure) };
     } catch (error) {
@@ -115,7 +120,23 @@ export async function runTimeline(
   }
 }
 
-const told = ({ code, message, hint = '' }: ActionError): string => `${code}: ${message} ${hint}`;
+/** With its causes, as runAction prints them. */
+function told({ code, message, hint = '', cause }: ActionError): string {
+  return `${code}: ${message} ${hint}${causes(cause)}`;
+}
+
+function causes(cause: unknown): string {
+  return cause instanceof Error ? ` caused by ${cause.message}${causes(cause.cause)}` : '';
+}
+
+/** Markdown as a reader sees it: what is escaped may still be read. */
+const asRead = (markdown: string): string =>
+  markdown
+    .replace(/\\([^\w\s])/g, '$1')
+    .replace(/&#(\d+);/g, (_, point) => String.fromCodePoint(Number(point)))
+    .replaceAll('&lt;', '<')
+    .replaceAll('&gt;', '>')
+    .replaceAll('&amp;', '&');
 
 /** Of ECS and the load balancer, from our first UpdateService to the look that told the verdict; what the SDK asks again is not the action's own. */
 export function readsPerMinute(calls: readonly ScriptedCall[], verdict: ScriptedCall | undefined): number {
@@ -149,6 +170,9 @@ export function differences({ expect, covers }: Timeline, shown: Shown, { world 
     for (const part of expect[where as keyof typeof texts] ?? []) {
       if (!text.includes(part)) wrong.push(`${where} lacks ${JSON.stringify(part)}: ${text}`);
     }
+  }
+  const all = { ...texts, outputs: Object.values(outputs).join('\n'), 'summary as read': asRead(shown.summary) };
+  for (const [where, text] of Object.entries(all)) {
     for (const part of expect.never ?? []) {
       if (text.includes(part)) wrong.push(`${where} has ${JSON.stringify(part)}: ${text}`);
     }

@@ -49,7 +49,7 @@ export interface Expectation {
   readonly log?: readonly string[];
   readonly summary?: readonly string[];
   readonly error?: readonly string[];
-  /** In none of diagnosis, log, summary and error. */
+  /** In none of log, summary (also as it is read), error with its causes, and outputs. */
   readonly never?: readonly string[];
   /** Seconds at most from the step `end` to the verdict; 5. */
   readonly within?: number;
@@ -113,7 +113,7 @@ const timelineShape: Shape = {
   ...all('name covers todo live'),
   inputs: '*',
   given: {
-    ...all('history records denied page no-capacity answers health clock definitions'),
+    ...all('history records denied page no-capacity answers health health-takes clock definitions'),
     service: serviceShape,
     old: deploymentShape,
     deployments: any(deploymentShape),

@@ -33,7 +33,7 @@ export function hideEvents(hide: Hide, events: readonly string[]): readonly stri
 }
 
 /** White space to the shapes, and in no log. */
-const between = '\u2028\n';
+const between = '\n\u2028';
 
 /** Characters of an event that are looked at. Patterns take longer the longer a text is. */
 const longestEvent = 20_000;
@@ -60,7 +60,11 @@ const shapes: readonly (readonly [RegExp, string])[] = [
   [/([?&](?:X-Amz-(?:Signature|Security-Token|Credential)|sig|signature)=)[^&\s"']+/gi, `$1${hidden}`],
   // An option of a command line, also as a list in JSON: --password x, "--password","x".
   [
-    /(--[\w-]{0,40}(?:passw(?:or)?d|passwd|pwd|passphrase|secret|token|api-?key|access-?key|private-?key|credentials?)(?:\\?["'],?)?[\s,]+\\?["']?)(?![-*])[^\s"',]+/gi,
+    /(--[\w-]{0,40}(?:passw(?:or)?d|passwd|pwd|passphrase|secret|token|api-?key|access-?key|private-?key|credentials?)(?:\\?["'],?)?[ \t,]+)(["'])((?:\\.|(?!\2).)+)\2/gi,
+    `$1$2${hidden}$2`,
+  ],
+  [
+    /(--[\w-]{0,40}(?:passw(?:or)?d|passwd|pwd|passphrase|secret|token|api-?key|access-?key|private-?key|credentials?)[ \t\u2028]+)(?![-*"'])[^\s"',]+/gi,
     `$1${hidden}`,
   ],
   // name=value, name: value, "name": "value", also with the quotes escaped as in a JSON log.

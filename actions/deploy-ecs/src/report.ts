@@ -33,9 +33,10 @@ function hiddenStep(step: Step, hide: Hide): Step {
   return step.kind === 'run-before' ? { ...step, command: hiddenCommand(step.command, hide) } : step;
 }
 
-/** An option and its value are two words: they are looked at together, too. */
+/** An option and its value are two words: they are looked at together, too, and of a hidden word no end stays. */
 function hiddenCommand(command: readonly string[], hide: Hide): readonly string[] {
-  return hide(command.map(hide).join(betweenWords)).split(betweenWords);
+  const words = hide(command.map(hide).join(betweenWords)).split(betweenWords);
+  return words.map((word) => word.replace(/^\*{3}.+$/s, '***'));
 }
 
 const betweenWords = '\u2028';
