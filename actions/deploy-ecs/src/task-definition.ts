@@ -244,37 +244,98 @@ export function sameDefinition(a: TaskDefinitionRequest, b: TaskDefinitionReques
 }
 
 function comparable(definition: TaskDefinitionRequest): string {
-  const { containerDefinitions = [] } = definition;
+  return canonicalJson(meaningful(without(registered(definition), 'family', 'tags')) ?? {});
+}
+
+/**
+ * As AWS describes it once it is registered: its defaults filled in, sizes in its own units. What has the same effect given or not is
+ * filled in as well. https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html
+ */
+function registered(definition: TaskDefinitionRequest): object {
+  const { containerDefinitions = [], volumes, runtimePlatform, ephemeralStorage, cpu, memory } = definition;
   const fargate = definition.requiresCompatibilities?.includes('FARGATE') === true;
   const networkMode = definition.networkMode ?? (fargate ? 'awsvpc' : 'bridge');
-  return canonicalJson(
-    meaningful({
-      ...without(definition, 'family', 'tags'),
-      networkMode,
-      requiresCompatibilities: definition.requiresCompatibilities?.toSorted(),
-      containerDefinitions: containerDefinitions.map((container) => withDefaults(container, networkMode)),
-    }) ?? {},
-  );
+  return {
+    ...definition,
+    cpu: inUnits(cpu, 'vcpu'),
+    memory: inUnits(memory, 'gb'),
+    networkMode,
+    requiresCompatibilities: definition.requiresCompatibilities?.toSorted(),
+    enableFaultInjection: definition.enableFaultInjection ?? false,
+    runtimePlatform: fargate
+      ? { cpuArchitecture: 'X86_64', operatingSystemFamily: 'LINUX', ...runtimePlatform }
+      : runtimePlatform,
+    ephemeralStorage: fargate ? { sizeInGiB: 20, ...ephemeralStorage } : ephemeralStorage,
+    volumes: volumes?.map(withVolumeDefaults),
+    containerDefinitions: containerDefinitions.map((container) => withDefaults(container, networkMode)),
+  };
+}
+
+/** `.25 vCPU` is 256 CPU units, `0.5 GB` is 512 MiB: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html#task_size */
+function inUnits(size: string | undefined, unit: 'vcpu' | 'gb'): string | undefined {
+  const [, number, given] = /^\s*(\d+\.?\d*|\.\d+)\s*([a-z]*)\s*$/i.exec(size ?? '') ?? [];
+  if (number === undefined || given === undefined) return size;
+  if (given === '') return String(Number(number));
+  return given.toLowerCase() === unit ? String(Math.round(Number(number) * 1024)) : size;
+}
+
+type Volume = NonNullable<TaskDefinitionRequest['volumes']>[number];
+
+function withVolumeDefaults(volume: Volume): object {
+  const { dockerVolumeConfiguration: docker, efsVolumeConfiguration: efs } = volume;
+  return {
+    ...volume,
+    configuredAtLaunch: volume.configuredAtLaunch ?? false,
+    ...(docker === undefined
+      ? {}
+      : { dockerVolumeConfiguration: { scope: 'task', autoprovision: false, driver: 'local', ...docker } }),
+    ...(efs === undefined
+      ? {}
+      : {
+          efsVolumeConfiguration: {
+            rootDirectory: '/',
+            transitEncryption: 'DISABLED',
+            // 0 is described for "not given".
+            ...without(efs, ...(efs.transitEncryptionPort === 0 ? ['transitEncryptionPort'] : [])),
+            authorizationConfig: { iam: 'DISABLED', ...efs.authorizationConfig },
+          },
+        }),
+  };
 }
 
 /** The defaults AWS fills in when it registers a container. */
 function withDefaults(container: ContainerDefinition, networkMode: string): object {
   const byName = (a: { name?: string | undefined }, b: { name?: string | undefined }): number =>
     (a.name ?? '') < (b.name ?? '') ? -1 : 1;
+  const readWrite = (item: object): object => ({ readOnly: false, ...item });
+  const { restartPolicy, healthCheck, linuxParameters } = container;
   return {
+    disableNetworking: false,
+    interactive: false,
+    privileged: false,
+    pseudoTerminal: false,
+    readonlyRootFilesystem: false,
+    versionConsistency: 'enabled',
     ...container,
     cpu: container.cpu ?? 0,
     essential: container.essential ?? true,
     environment: container.environment?.toSorted(byName),
     secrets: container.secrets?.toSorted(byName),
+    environmentFiles: container.environmentFiles?.map((file) => ({ ...file, type: file.type ?? 's3' })),
+    mountPoints: container.mountPoints?.map(readWrite),
+    volumesFrom: container.volumesFrom?.map(readWrite),
     portMappings: container.portMappings?.map((mapping) => ({
       ...mapping,
       protocol: mapping.protocol ?? 'tcp',
-      hostPort: mapping.hostPort ?? (networkMode === 'bridge' ? 0 : mapping.containerPort),
+      hostPort:
+        mapping.hostPort ??
+        (networkMode === 'bridge' && mapping.containerPort !== undefined ? 0 : mapping.containerPort),
     })),
-    ...(container.healthCheck === undefined
+    ...(healthCheck === undefined
       ? {}
-      : { healthCheck: { interval: 30, timeout: 5, retries: 3, ...container.healthCheck } }),
+      : { healthCheck: { interval: 30, timeout: 5, retries: 3, startPeriod: 0, ...healthCheck } }),
+    ...(restartPolicy === undefined ? {} : { restartPolicy: { restartAttemptPeriod: 300, ...restartPolicy } }),
+    ...(linuxParameters === undefined ? {} : { linuxParameters: { initProcessEnabled: false, ...linuxParameters } }),
   };
 }
 
@@ -326,7 +387,7 @@ function find(definition: TaskDefinitionRequest, container: string): ContainerDe
 }
 
 function scalars(definition: TaskDefinitionRequest): ReadonlyMap<string, string> {
-  return shown(without(definition, 'family', 'tags', 'containerDefinitions'));
+  return shown(without(registered(definition), 'family', 'tags', 'containerDefinitions'));
 }
 
 function without(fields: object, ...names: readonly string[]): object {

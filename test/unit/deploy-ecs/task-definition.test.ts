@@ -182,7 +182,132 @@ describe('equality', () => {
     ['empty lists and objects', taskDefinition({ volumes: [], placementConstraints: [], runtimePlatform: {} })],
   ])('does not count %s', (_, other) => expect(sameDefinition(taskDefinition(), other)).toBe(true));
 
+  const efs = (special: object): object => ({
+    volumes: [{ name: 'v', efsVolumeConfiguration: { fileSystemId: 'fs-1', ...special } }],
+  });
+  const docker = (special: object): object => ({ volumes: [{ name: 'v', dockerVolumeConfiguration: special }] });
+
+  // What a file says, and what AWS describes once that is registered (or what has the same effect).
   test.each([
+    ['.25 vCPU', { cpu: '.25 vCPU' }, { cpu: '256' }],
+    ['0.25 vcpu', { cpu: '0.25 vcpu' }, { cpu: '256' }],
+    ['1vCPU', { cpu: '1vCPU' }, { cpu: '1024' }],
+    ['0.5 GB', { memory: '0.5 GB' }, { memory: '512' }],
+    ['1GB', { memory: '1GB' }, { memory: '1024' }],
+    [
+      'EFS',
+      efs({}),
+      efs({ rootDirectory: '/', transitEncryption: 'DISABLED', authorizationConfig: { iam: 'DISABLED' } }),
+    ],
+    ['EFS’s port', efs({}), efs({ transitEncryptionPort: 0 })],
+    [
+      'an access point',
+      efs({ authorizationConfig: { accessPointId: 'fsap-1' } }),
+      efs({ rootDirectory: '/', authorizationConfig: { accessPointId: 'fsap-1', iam: 'DISABLED' } }),
+    ],
+    ['a Docker volume', docker({ labels: {} }), docker({ scope: 'task', autoprovision: false, driver: 'local' })],
+    ['a bind mount', { volumes: [{ name: 'v' }] }, { volumes: [{ name: 'v', host: {}, configuredAtLaunch: false }] }],
+    ['Fargate’s disk', {}, { ephemeralStorage: { sizeInGiB: 20 } }],
+    ['Fargate’s processor', {}, { runtimePlatform: { cpuArchitecture: 'X86_64', operatingSystemFamily: 'LINUX' } }],
+    [
+      'half a platform',
+      { runtimePlatform: { cpuArchitecture: 'ARM64' } },
+      { runtimePlatform: { cpuArchitecture: 'ARM64', operatingSystemFamily: 'LINUX' } },
+    ],
+    ['fault injection', {}, { enableFaultInjection: false }],
+    ['the network mode', { networkMode: undefined }, { networkMode: 'awsvpc' }],
+  ])('a file that says %s is what AWS says of it', (_, file, described) => {
+    expect(sameDefinition(taskDefinition(file), taskDefinition(described))).toBe(true);
+  });
+
+  test.each([
+    [
+      'a health check',
+      { healthCheck: { command: ['CMD', 'x'] } },
+      { healthCheck: { command: ['CMD', 'x'], interval: 30, timeout: 5, retries: 3, startPeriod: 0 } },
+    ],
+    [
+      'mounts',
+      { mountPoints: [{ sourceVolume: 'v', containerPath: '/x' }] },
+      { mountPoints: [{ sourceVolume: 'v', containerPath: '/x', readOnly: false }] },
+    ],
+    [
+      'volumes from another',
+      { volumesFrom: [{ sourceContainer: 'x' }] },
+      { volumesFrom: [{ sourceContainer: 'x', readOnly: false }] },
+    ],
+    [
+      'a restart policy',
+      { restartPolicy: { enabled: true } },
+      { restartPolicy: { enabled: true, ignoredExitCodes: [], restartAttemptPeriod: 300 } },
+    ],
+    [
+      'environment files',
+      { environmentFiles: [{ value: 'arn:x' }] },
+      { environmentFiles: [{ value: 'arn:x', type: 's3' }] },
+    ],
+    [
+      'Linux parameters',
+      { linuxParameters: { sharedMemorySize: 64 } },
+      { linuxParameters: { sharedMemorySize: 64, initProcessEnabled: false } },
+    ],
+    [
+      'no log options',
+      { logConfiguration: { logDriver: 'awsfirelens' } },
+      { logConfiguration: { logDriver: 'awsfirelens', options: {}, secretOptions: [] } },
+    ],
+    [
+      'no switches',
+      {},
+      {
+        privileged: false,
+        interactive: false,
+        pseudoTerminal: false,
+        readonlyRootFilesystem: false,
+        disableNetworking: false,
+      },
+    ],
+    ['neither the version’s consistency', {}, { versionConsistency: 'enabled', systemControls: [] }],
+    [
+      'a range of ports',
+      { portMappings: [{ containerPortRange: '80-90' }] },
+      { portMappings: [{ containerPortRange: '80-90', protocol: 'tcp' }] },
+    ],
+  ])('a container that says %s is what AWS says of it', (_, file, described) => {
+    expect(sameDefinition(withContainer(file), withContainer(described))).toBe(true);
+  });
+
+  test('on instances of one’s own, ports are dynamic and the platform is the instance’s', () => {
+    const bridge = (special: object, port: object): ReturnType<typeof taskDefinition> =>
+      taskDefinition({
+        requiresCompatibilities: ['EC2'],
+        networkMode: undefined,
+        ...special,
+        containerDefinitions: [{ ...container, portMappings: [{ containerPort: 80, ...port }] }],
+      });
+    expect(sameDefinition(bridge({}, {}), bridge({ networkMode: 'bridge' }, { hostPort: 0, protocol: 'tcp' }))).toBe(
+      true,
+    );
+    expect(sameDefinition(bridge({}, {}), bridge({}, { hostPort: 80 }))).toBe(false);
+    const onX86 = { runtimePlatform: { cpuArchitecture: 'X86_64' } };
+    expect(sameDefinition(bridge({}, {}), bridge(onX86, {}))).toBe(false);
+    expect(sameDefinition(bridge({}, {}), bridge({ ephemeralStorage: { sizeInGiB: 20 } }, {}))).toBe(false);
+  });
+
+  test('a size in other words is no difference to be shown', () => {
+    const file = taskDefinition({ cpu: '.5 vCPU', memory: '2 GB' });
+    expect(differences(taskDefinition(), file)).toEqual([{ where: 'memory', before: '1024', after: '2048' }]);
+  });
+
+  test.each([
+    ['half a GB more', taskDefinition({ memory: '1.5 GB' })],
+    ['a size of an unknown unit', taskDefinition({ memory: '1024 MB' })],
+    ['vCPUs of memory', taskDefinition({ memory: '1 vCPU' })],
+    ['a larger disk', taskDefinition({ ephemeralStorage: { sizeInGiB: 30 } })],
+    ['another processor', taskDefinition({ runtimePlatform: { cpuArchitecture: 'ARM64' } })],
+    ['another directory', taskDefinition(efs({ rootDirectory: '/data' }))],
+    ['a switch', withContainer({ readonlyRootFilesystem: true })],
+    ['another health check', withContainer({ healthCheck: { command: ['CMD', 'x'], retries: 5 } })],
     ['an image', withContainer({ image: 'app:2' })],
     ['an empty value', withContainer({ environment: [...container.environment!, { name: 'EMPTY', value: '' }] })],
     ['a command', withContainer({ command: ['x'] })],
