@@ -1,8 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Result } from '../../../actions/deploy-ecs/src/apply.ts';
 import { planDeploy } from '../../../actions/deploy-ecs/src/plan.ts';
-import { planLines, report } from '../../../actions/deploy-ecs/src/report.ts';
-import { DeploymentError } from '../../../shared/core/errors.ts';
+import { hider } from '../../../actions/deploy-ecs/src/masking.ts';
+import {
+  hiddenError,
+  hiddenFinding,
+  hiddenPlan,
+  hiddenResult,
+  planLines,
+  report,
+} from '../../../actions/deploy-ecs/src/report.ts';
+import { ActionError, AwsError, DeploymentError } from '../../../shared/core/errors.ts';
 import { inputsOf, observed, revisionArn } from '../../kit/ecs.ts';
 
 const plan = planDeploy(inputsOf({ image: 'app:2', 'run-before': 'migrate' }), observed());
@@ -115,4 +123,89 @@ test('the plan in lines: the difference and each step with its reason', () => {
     '- wait until the deployment is proven (green only when this deployment runs)',
   ]);
   expect(planLines(planDeploy(inputsOf(), observed()))).toEqual(['api runs what is wanted already: backend:1']);
+});
+
+describe('what is hidden', () => {
+  const hide = hider(['hunter2_x']);
+  const unescaped = (markdown: string): string => markdown.replaceAll('\\', '');
+
+  test('of the plan: the command, also its words together, the URL, the notes and the difference', () => {
+    const inputs = inputsOf({
+      image: 'app:2',
+      'run-before': `migrate postgres://app:pw@db hunter2_x --password "a,b c" --token t0k3n --flag`,
+      'health-check-url': 'https://example.com/health?token=t0k3n&x=1',
+    });
+    const made = planDeploy(inputs, observed());
+    const seen = hiddenPlan(
+      { ...made, notes: ['a hunter2_x'], diff: [{ where: 'x', before: 'hunter2_x', after: 'y hunter2_x' }] },
+      hide,
+    );
+    const lines = planLines(seen);
+    expect(lines).toContain('  x: *** → y ***');
+    expect(lines).toContainEqual(
+      expect.stringContaining('["migrate","postgres://app:***@db","***","--password","***","--token","***","--flag"]'),
+    );
+    expect(lines).toContainEqual(expect.stringContaining('ask https://example.com/health?token=***&x=1'));
+    const { summary } = report(seen, undefined);
+    expect(`${lines.join()}${unescaped(summary)}`).not.toMatch(/hunter2|:pw@|a,b|b c|t0k3n/);
+    expect(unescaped(summary)).toContain('a ***');
+    expect(made.steps).toContainEqual(expect.objectContaining({ command: expect.arrayContaining(['hunter2_x']) }));
+  });
+
+  test('of the result: every free text and the failure; what is to be used stays', () => {
+    const said = 'said hunter2_x';
+    const arn = 'arn:aws:ecs:us-east-1:123456789012:service-deployment/shop/api/hunter2_x';
+    const decide = [`aws ecs continue-service-deployment --service-deployment-arn ${arn}`];
+    const made = hiddenResult(
+      result({
+        outcome: 'failed',
+        detail: said,
+        deploymentArn: arn,
+        diagnosis: {
+          what: said,
+          evidence: [said],
+          cause: said,
+          fix: said,
+          quote: said,
+          logs: [{ container: 'fastapi', lines: [said] }],
+        },
+        health: { status: 500, ms: 1, body: said, location: `https://x/${said}`, server: 'nginx' },
+        decide,
+        steps: [{ kind: 'prove', detail: said, ms: 1 }],
+        failure: new DeploymentError('Failed', said, { hint: said }),
+      }),
+      hide,
+    );
+    expect(made).toMatchObject({ deploymentArn: arn, decide, health: { status: 500, server: 'nginx' } });
+    const shown = report(plan, made);
+    expect(shown.outputs).toMatchObject({ 'deployment-arn': arn, diagnosis: expect.stringContaining('said ***') });
+    expect(JSON.stringify({ ...made, deploymentArn: '', decide: [] })).not.toContain('hunter2');
+    expect(shown.failure).toMatchObject({ code: 'Failed', message: 'said ***', hint: 'said ***', fault: 'cloud' });
+    expect(hiddenResult(result(), hide)).toEqual(result());
+  });
+
+  test('of an error: also its causes, which are printed', () => {
+    const cause = new Error('cause hunter2_x', { cause: new Error('root hunter2_x') });
+    const details = { service: 'ecs', operation: 'UpdateService', cause };
+    const made = hiddenError(new AwsError('Denied', 'denied hunter2_x', details), hide);
+    expect(made).toBeInstanceOf(ActionError);
+    expect(made).toMatchObject({ code: 'Denied', message: 'denied ***', hint: undefined });
+    expect(made.cause).toMatchObject({ message: 'cause ***: root ***' });
+  });
+
+  test('of the preflight: what is said, and no ARN', () => {
+    const arn = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:shop/db-AbCdEf:password::';
+    const finding = {
+      check: 'secret',
+      subject: 'DB_PASSWORD',
+      verdict: 'wrong',
+      detail: 'hunter2_x',
+      fix: `take ${arn}`,
+    } as const;
+    expect(hiddenFinding(finding, hide)).toEqual({ ...finding, detail: '***' });
+    expect(hiddenFinding({ ...finding, subject: 'hunter2_x', fix: 'a hunter2_x' }, hide)).toMatchObject({
+      subject: '***',
+      fix: 'a ***',
+    });
+  });
 });

@@ -358,6 +358,63 @@ describe('differences for people', () => {
     expect(sensitiveValues(after)).toEqual(['hunter2', 'redis://u:hunter2@cache/0']);
   });
 
+  test('a command and the options of a log driver are hidden in part, and still differ', () => {
+    const of = (secret: string): ReturnType<typeof taskDefinition> =>
+      taskDefinition({
+        containerDefinitions: [
+          {
+            name: 'fastapi',
+            image: 'app:1',
+            command: ['serve', '--password', secret, 'a"b'],
+            entryPoint: ['run', `postgres://app:${secret}@db`],
+            environment: [
+              { name: 'HOOK', value: `https://hooks.slack.com/services/${secret}` },
+              { name: 'TEAM_WEBHOOK', value: secret },
+            ],
+            logConfiguration: { logDriver: 'awsfirelens', options: { Name: 'datadog', apikey: `x${secret}` } },
+            firelensConfiguration: { type: 'fluentbit', options: { 'auth-token': `y"${secret}` } },
+            dockerLabels: { 'com.example.token': `z${secret}`, 'com.example.name': secret.slice(0, 3) },
+          },
+        ],
+      });
+    const diff = differences(of('0ldhunter2'), of('n3whunter2'));
+    const entry = '["run","postgres://app:***@db"]';
+    expect(diff).toContainEqual({ where: 'fastapi.entryPoint', before: entry, after: entry });
+    const command = String.raw`["serve","--password","***","a\"b"]`;
+    expect(diff).toContainEqual({ where: 'fastapi.command', before: command, after: command });
+    const options = '{"logDriver":"awsfirelens","options":{"Name":"datadog","apikey":"***"}}';
+    expect(diff).toContainEqual({ where: 'fastapi.logConfiguration', before: options, after: options });
+    expect(diff).toContainEqual(expect.objectContaining({ where: 'fastapi.firelensConfiguration' }));
+    expect(diff).toContainEqual(
+      expect.objectContaining({ after: '{"com.example.name":"n3w","com.example.token":"***"}' }),
+    );
+    expect(diff).toContainEqual(expect.objectContaining({ after: 'https://hooks.slack.com/***' }));
+    expect(JSON.stringify(diff)).not.toContain('hunter2');
+  });
+
+  test.each<readonly [string, readonly [string, string], readonly string[]]>([
+    ['of four characters', ['DB_PASSWORD', 'abcd'], ['abcd']],
+    ['too short', ['DB_PASSWORD', 'abc'], []],
+    ['a number under the name of a secret', ['ADMIN_PASSWORD', '1234'], ['1234']],
+    ['the number of a setting', ['TOKEN_TTL', '3600'], []],
+    ['a long number', ['TOKEN_ID', '123456'], ['123456']],
+    ['a switch', ['AUTH_ENABLED', 'True'], []],
+    ['an ARN', ['DB_SECRET', 'arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf'], []],
+    ['a directory', ['PWD', '/srv/app'], []],
+    ['a short name', ['DB_PWD', 'hunter2'], ['hunter2']],
+    ['a URL: also its password', ['CACHE', 'redis://u:hunter2@c'], ['redis://u:hunter2@c', 'hunter2']],
+    ['lines', ['SIGNING_KEY', 'first1\r\n  second \nno\n'], ['first1\r\n  second \nno\n', 'first1', 'second']],
+    [
+      'escaped lines',
+      ['KEY_JSON', String.raw`{"k":"first1\nsecond"}`],
+      [String.raw`{"k":"first1\nsecond"}`, '{"k":"first1', 'second"}'],
+    ],
+    ['nothing of a secret', ['LOG_LEVEL', 'debugging'], []],
+  ])('what is hidden in all texts: %s', (_, [name, value], expected) => {
+    const containers = [{ name: 'web' }, { name: 'fastapi', environment: [{ name, value }] }];
+    expect(sensitiveValues(taskDefinition({ containerDefinitions: containers }))).toEqual(expected);
+  });
+
   test('containers that come and go', () => {
     const other = taskDefinition({ containerDefinitions: [{ name: 'web', image: 'web:1' }] });
     expect(differences(taskDefinition(), other)).toEqual([
