@@ -485,7 +485,7 @@ export class EcsWorld {
       executionRoleArn: 'arn:aws:iam::123456789012:role/shop-execution',
       ...special,
     } as Wire;
-    const made = { ...fields, family, revision: Number(revision), taskDefinitionArn: arn, status: 'ACTIVE' };
+    const made = { status: 'ACTIVE', ...fields, family, revision: Number(revision), taskDefinitionArn: arn };
     this.#definitions.set(arn, { ...made, ...(tags === undefined ? {} : { tags }) });
     return made;
   }

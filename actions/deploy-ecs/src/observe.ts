@@ -39,7 +39,7 @@ export interface Observed {
 
 /** What the records of successful deployments say of the time before the revision that runs now. */
 export type Before =
-  | { readonly kind: 'proven'; readonly revision: Definition }
+  | { readonly kind: 'proven'; readonly revision: Definition; readonly why?: string }
   /** Which of the earlier revisions ever ran is not known. */
   | { readonly kind: 'unknown'; readonly why: string; readonly candidates: readonly string[] };
 
@@ -166,12 +166,17 @@ function toDefinition({ arn, family, active, described, tags }: TaskDefinitionSt
   return { arn, family, active, definition, unknown: reading.unknown };
 }
 
-/** The revision of the last successful deployment that was another one. A lower number alone proves nothing: it may never have run. */
+/** What was deployed successfully before the revision that runs. A lower number alone proves nothing: it may never have run. */
 async function observeBefore(inputs: Inputs, service: ServiceState, services: EcsServices): Promise<Before> {
-  const { revisions: recorded, unread } = await recordedRevisions(inputs, services);
-  const before = recorded.find((arn) => arn !== service.taskDefinition);
-  if (before !== undefined) return { kind: 'proven', revision: await definitionOf(services, before) };
-  const family = shortName(service.taskDefinition).replace(/:\d+$/, '');
+  const { target, passed, unread } = await recordedRevisions(inputs, service.taskDefinition, services);
+  const passedOver = passed.length === 0 ? '' : `; passed over: ${passed.join(', ')}`;
+  const running = shortName(service.taskDefinition);
+  if (target !== undefined) {
+    const name = shortName(target.arn ?? '');
+    const why = `${running} runs now; ${name} is what last completed before it, by AWS’s records${passedOver}`;
+    return { kind: 'proven', revision: target, why };
+  }
+  const family = running.replace(/:\d+$/, '');
   const number = revisionNumber(service.taskDefinition);
   const candidates = (await services.listRevisions(family))
     .filter((arn) => shortName(arn).startsWith(`${family}:`) && revisionNumber(arn) < number)
@@ -179,27 +184,59 @@ async function observeBefore(inputs: Inputs, service: ServiceState, services: Ec
     .map(shortName);
   const why =
     unread === undefined
-      ? 'AWS has no record of a successful deployment of another one'
+      ? `AWS has no record of a successful deployment of another one that can be deployed${passedOver}`
       : `the records of its deployments cannot be read: ${unread}`;
   return { kind: 'unknown', why, candidates };
 }
 
-async function recordedRevisions(
-  ref: ServiceRef,
-  services: EcsServices,
-): Promise<{ readonly revisions: readonly string[]; readonly unread?: string }> {
+/** Each record costs a call of its own. */
+const mostRecords = 100;
+
+interface Recorded {
+  readonly target?: Definition;
+  /** Revisions that were not chosen, with the reason. */
+  readonly passed: readonly string[];
+  readonly unread?: string;
+}
+
+/**
+ * Newest first, and no further than needed. A lower number of the same family settles it. Any other may be what was gone back
+ * from: then the running revision had completed before it too, and what completed before that is meant.
+ */
+async function recordedRevisions(ref: ServiceRef, running: string, services: EcsServices): Promise<Recorded> {
+  const passed = new Map<string, string>();
+  let held: Definition | undefined;
   try {
-    const successful = await services.listServiceDeployments(ref, { statuses: ['SUCCESSFUL'] });
-    const found: string[] = [];
-    for (const { targetRevision } of successful.slice(0, 10)) {
-      const definition = await services.revisionTaskDefinition(targetRevision);
-      if (definition !== undefined) found.push(definition);
+    const records = await services.listServiceDeployments(ref, { statuses: ['SUCCESSFUL', 'ROLLBACK_SUCCESSFUL'] });
+    for (const { status, targetRevision } of records.slice(0, mostRecords)) {
+      const arn = await services.revisionTaskDefinition(targetRevision);
+      if (arn === undefined || (arn === running && status !== 'SUCCESSFUL')) continue;
+      if (arn === running) {
+        if (held?.arn !== undefined) passed.set(held.arn, 'was gone back from');
+        held = undefined;
+      } else if (status !== 'SUCCESSFUL') {
+        if (held?.arn !== arn) passed.set(arn, 'was rolled back by AWS');
+      } else if (!passed.has(arn) && held === undefined) {
+        const found = await services.describeTaskDefinition(arn);
+        if (found?.active !== true) passed.set(arn, 'is deregistered');
+        else if (isLower(arn, running)) return { target: toDefinition(found), passed: told(passed) };
+        else held = toDefinition(found);
+      }
     }
-    return { revisions: found };
+    return { ...(held === undefined ? {} : { target: held }), passed: told(passed) };
   } catch (error) {
-    if (error instanceof AwsError) return { revisions: [], unread: error.message };
+    if (error instanceof AwsError) return { passed: [], unread: error.message };
     throw error;
   }
+}
+
+function told(passed: ReadonlyMap<string, string>): readonly string[] {
+  return [...passed].map(([arn, why]) => `${shortName(arn)} (${why})`);
+}
+
+function isLower(arn: string, running: string): boolean {
+  const family = (name: string): string => name.slice(0, name.lastIndexOf(':'));
+  return family(arn) === family(running) && revisionNumber(arn) < revisionNumber(running);
 }
 
 function revisionNumber(arn: string): number {

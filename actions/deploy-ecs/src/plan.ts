@@ -205,7 +205,7 @@ function few(names: readonly string[]): string {
   return `${names.slice(0, 5).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
 }
 
-function deployReason(inputs: Inputs, { service }: Observed, revision: Revision): UpdateStep | undefined {
+function deployReason(inputs: Inputs, { service, before }: Observed, revision: Revision): UpdateStep | undefined {
   const primary = service.deployments.find(({ status }) => status === 'PRIMARY');
   const runs = revision.kind === 'existing' && revision.arn === service.taskDefinition;
   const empty = service.desired === 0 && service.scheduling !== 'DAEMON';
@@ -216,7 +216,8 @@ function deployReason(inputs: Inputs, { service }: Observed, revision: Revision)
     force,
     reason,
   });
-  if (!runs) return step(false, `${shortName(service.taskDefinition)} runs now`);
+  const back = before?.kind === 'proven' ? before.why : undefined;
+  if (!runs) return step(false, back ?? `${shortName(service.taskDefinition)} runs now`);
   if (inputs.forceNewDeployment) return step(true, 'force-new-deployment is true');
   // A change of the count alone starts no deployment that could be followed.
   if (empty) return step(true, 'the service runs no tasks');
