@@ -390,6 +390,7 @@ describe('differences for people', () => {
     );
     expect(diff).toContainEqual(expect.objectContaining({ after: 'https://hooks.slack.com/***' }));
     expect(JSON.stringify(diff)).not.toContain('hunter2');
+    expect(sensitiveValues(of('hunter2'))).toEqual(['hunter2', 'xhunter2', 'y"hunter2', 'zhunter2']);
   });
 
   test.each<readonly [string, readonly [string, string], readonly string[]]>([
