@@ -110,7 +110,7 @@ test('all is wrong: one error names it all, and nothing was touched', async () =
   expect(failure?.code).toBe('PreflightFailed');
   expect(outputs).toMatchObject({ outcome: 'failed', changed: 'false', diagnosis: failure?.message });
   expect(failure?.message).toMatch(
-    /image .*secret DATABASE_URL.*secret TOKEN.*role executionRoleArn start.*log group \/ecs\/shop.*security group sg-1.*load balancer/s,
+    /image .*secret DATABASE_URL.*secret TOKEN.*role executionRoleArn start.*security group sg-1.*load balancer/s,
   );
   expect(w.ecs.writes).toEqual([]);
   // A secret that is not there is not read.
@@ -123,7 +123,7 @@ test('a dry run shows the same, and is red', async () => {
   const { outputs, summary, failure } = await run(w, { image, 'dry-run': 'true' });
   expect(outputs['outcome']).toBe('failed');
   expect(failure?.code).toBe('PreflightFailed');
-  expect(summary).toContain('❌ log group');
+  expect(summary).toContain('❌ security group');
   expect(w.ecs.writes).toEqual([]);
 });
 

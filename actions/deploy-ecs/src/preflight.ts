@@ -40,7 +40,7 @@ export type Read<T> =
 export interface Subject {
   readonly definition: TaskDefinitionRequest;
   readonly service: ServiceState;
-  /** What is proven to work as it is: the references to secrets of the revision that runs. */
+  /** What is proven to work as it is: the references to secrets and log groups of the revision that runs. */
   readonly proven: ReadonlySet<string>;
 }
 
@@ -63,6 +63,16 @@ export interface Facts {
   readonly targetGroups: ReadonlyMap<string, Read<TargetGroup | undefined>>;
   /** The zones of a target group's load balancers, by the target group. */
   readonly zones: ReadonlyMap<string, Read<readonly string[]>>;
+}
+
+/** For `proven`: what the revision that runs refers to. */
+export function provenBy(running: Pick<Subject, 'definition' | 'service'>): ReadonlySet<string> {
+  return new Set([
+    ...secretReferences(running).map(({ from }) => from),
+    ...logGroupsOf(running.definition)
+      .filter(({ blocking }) => blocking)
+      .map(logGroupKey),
+  ]);
 }
 
 export function judgePreflight(subject: Subject, facts: Facts): readonly Finding[] {
@@ -567,7 +577,7 @@ export function logGroupKey({ group, region }: Pick<LogGroupReference, 'group' |
   return `${region ?? ''} ${group}`;
 }
 
-function logGroupFindings({ definition }: Subject, facts: Facts): readonly Finding[] {
+function logGroupFindings({ definition, proven }: Subject, facts: Facts): readonly Finding[] {
   return logGroupsOf(definition).flatMap((reference) => {
     const { group, region, blocking } = reference;
     const about: About = { check: 'log group', subject: group };
@@ -575,6 +585,11 @@ function logGroupFindings({ definition }: Subject, facts: Facts): readonly Findi
     return judged(about, facts.logGroups.get(logGroupKey(reference)), (exists) => {
       if (exists) return ok(about, 'exists');
       if (!blocking) return unknown(about, `there is none${where}: with the mode non-blocking its lines may be lost`);
+      // The driver’s default mode may be non-blocking, by the account’s setting defaultLogDriverMode (since June 2025 by itself):
+      // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LogConfiguration.html
+      if (proven.has(logGroupKey(reference))) {
+        return unknown(about, `there is none${where}: what runs now does so without it, and its lines are lost`);
+      }
       return wrong(
         about,
         `there is no log group ${group}${where}, and no task starts without it`,

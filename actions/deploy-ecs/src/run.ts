@@ -6,7 +6,7 @@ import { hider, type Hide } from './masking.ts';
 import { observe, type Observed } from './observe.ts';
 import { planDeploy, provenRevision, type Plan } from './plan.ts';
 import { connectPorts } from './ports.ts';
-import { judgePreflight, preflightFailure, preflightLines, secretReferences, type Finding } from './preflight.ts';
+import { judgePreflight, preflightFailure, preflightLines, provenBy, type Finding } from './preflight.ts';
 import { gatherFacts, type PreflightPorts } from './preflight-reads.ts';
 import { hiddenAnswer, hiddenFinding, hiddenPlan, hiddenResult, planLines, report } from './report.ts';
 import { sensitiveValues } from './task-definition.ts';
@@ -51,7 +51,8 @@ async function preflight(
   ports: { readonly preflight: PreflightPorts },
 ): Promise<readonly Finding[]> {
   if (!steps.some(({ kind }) => kind === 'update-service')) return [];
-  const proven = provenRevision(service) === running.arn ? secretReferences({ ...running, service }) : [];
-  const subject = { definition, service, proven: new Set(proven.map(({ from }) => from)) };
+  const runs = provenRevision(service) === running.arn;
+  const proven = runs ? provenBy({ definition: running.definition, service }) : new Set<string>();
+  const subject = { definition, service, proven };
   return judgePreflight(subject, await gatherFacts(subject, ports.preflight));
 }

@@ -4,6 +4,7 @@ import {
   judgePreflight,
   preflightFailure,
   preflightLines,
+  provenBy,
   secretReferences,
   type Facts,
   type Subject,
@@ -783,6 +784,22 @@ test.each<readonly [string, Partial<Subject>, Partial<Facts>]>([
   ],
 ])('%s is no fault', (_, special, known) => {
   expect(judgePreflight(subject(special), facts(known)).filter(({ verdict }) => verdict !== 'ok')).toEqual([]);
+});
+
+test('a log group that what runs now does without is not wrong; one that it waits for no more, or any other, is', () => {
+  const started = (mode: string, special: object = {}): ReturnType<typeof subject> =>
+    subject({ definition: everything({ task: { containerDefinitions: [logging(mode, special)] } }) });
+  const verdict = (wanted: ReturnType<typeof subject>, running: ReturnType<typeof subject>): string | undefined =>
+    judgePreflight({ ...wanted, proven: provenBy(running) }, facts(logGone)).find(({ check }) => check === 'log group')
+      ?.verdict;
+  expect(verdict(started(''), started(''))).toBe('unknown');
+  expect(verdict(started(''), started('non-blocking'))).toBe('wrong');
+  expect(verdict(started(''), started('', { 'awslogs-group': '/others' }))).toBe('wrong');
+  expect(verdict(started(''), started('', { 'awslogs-region': 'eu-west-1' }))).toBe('wrong');
+});
+
+test('what is proven are the references to secrets and log groups of the revision that runs', () => {
+  expect([...provenBy(subject())]).toEqual(expect.arrayContaining([`${secretArn}:url::`, 'us-east-1 /ecs/shop']));
 });
 
 test('a partial ARN that works now is let through; a new one is wrong with a key, and else not known', () => {
