@@ -691,6 +691,24 @@ describe('rollback: true', () => {
     expect(w.ecs.writes).toEqual(['updateService backend:3']);
   });
 
+  test('reads no more records than it needs, and at most a hundred', async () => {
+    const reads = (w: ReturnType<typeof world>): number =>
+      w.ecs.calls.filter((call) => call.startsWith('revisionTaskDefinition')).length;
+    const few = world({ taskDefinition: revisionArn('backend:3') });
+    for (const number of [1, 2, 3]) {
+      few.ecs.define(`backend:${number}`, taskDefinition());
+      few.ecs.keepRecord(deployment({ id: `ecs-svc/${number}` }), { status: 'SUCCESSFUL' });
+    }
+    await run(few, { ...values, wait: 'false' });
+    expect(reads(few)).toBe(2);
+    const many = world({ taskDefinition: revisionArn('backend:1') });
+    for (let number = 101; number <= 250; number += 1) {
+      many.ecs.keepRecord(deployment({ id: `ecs-svc/${number}` }), { status: 'SUCCESSFUL' });
+    }
+    await expect(run(many, values)).rejects.toMatchObject({ code: 'NothingBefore' });
+    expect(reads(many)).toBe(100);
+  });
+
   test('without records deploys nothing: the number before may never have run', async () => {
     const w = world({ taskDefinition: revisionArn('backend:12') });
     for (const number of [2, 9, 10, 12, 13]) w.ecs.define(`backend:${number}`, taskDefinition());
