@@ -3,6 +3,7 @@ import { parseArn } from '../../../shared/core/arn.ts';
 import { deployableImage, matching, oneOf, type Parser } from '../../../shared/core/parsers.ts';
 import { shellWords } from '../../../shared/core/shell-words.ts';
 import type { Tag, TaskDefinitionRequest } from '../../../shared/aws/ecs.ts';
+import { hider } from './masking.ts';
 import {
   containerNames,
   ownTags,
@@ -164,12 +165,13 @@ const count: Parser<number> = {
   parse: (text) => (/^[1-9]\d{0,3}$/.test(text) && Number(text) <= 5000 ? Number(text) : undefined),
 };
 
-/** A URL may hold a password, which must not be shown. */
+/** A URL may hold a password or a token, which must not be shown. */
 function readUrl(read: InputReader): string | undefined {
   const text = read.text('health-check-url');
   if (text === undefined) return undefined;
   const url = httpUrl.parse(text);
-  if (url === undefined) read.problem('health-check-url', text.replace(/\/\/.*@/s, '//***@'), httpUrl.accepted);
+  if (url === undefined)
+    read.problem('health-check-url', hider([])(text.replace(/\/\/.*@/s, '//***@')), httpUrl.accepted);
   return url;
 }
 
@@ -237,7 +239,7 @@ function checkContradictions(read: InputReader, inputs: Inputs): void {
   if (!inputs.wait && inputs.healthCheckUrl !== undefined) {
     read.problem(
       'health-check-url',
-      inputs.healthCheckUrl,
+      hider([])(inputs.healthCheckUrl),
       'only with wait: true, as it is asked after the deployment',
     );
   }

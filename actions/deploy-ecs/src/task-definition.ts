@@ -82,7 +82,10 @@ function pick(value: unknown, field: Field, picking: Picking): unknown {
 }
 
 function refuse(value: unknown, accepted: string, { path, problems }: Picking): unknown {
-  problems.push({ path: path || 'the whole', value: JSON.stringify(value).slice(0, 80), accepted });
+  // What is no text may be a secret all the same: a password of digits.
+  const isValue = /\.(?:environment|options|dockerLabels)\b/.test(path);
+  const shown = isValue ? '***' : hider([])(JSON.stringify(value));
+  problems.push({ path: path || 'the whole', value: shown.slice(0, 80), accepted });
   return undefined;
 }
 

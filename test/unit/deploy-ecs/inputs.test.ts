@@ -187,6 +187,18 @@ test.each<readonly [string, Values, Values, ReturnType<typeof problems>]>([
     [['health-check-url', 'http://a/', 'only with wait: true, as it is asked after the deployment']],
   ],
   [
+    'a token of a health check that nobody waits for, which is not shown',
+    { wait: 'false', 'health-check-url': 'http://a/?token=hunter2' },
+    {},
+    [['health-check-url', 'http://a/?token=***', 'only with wait: true, as it is asked after the deployment']],
+  ],
+  [
+    'a URL with a token, which is not shown',
+    { 'health-check-url': 'ftp://a/?token=hunter2' },
+    {},
+    [['health-check-url', 'ftp://a/?token=***', 'an http:// or https:// URL without user name or password']],
+  ],
+  [
     'a URL with a password, which is not shown',
     { 'health-check-url': 'https://me:hunter2@a/' },
     {},

@@ -99,6 +99,17 @@ describe('reading what AWS describes', () => {
     (value) => expect(readTaskDefinition(value)).toHaveProperty('problems'),
   );
 
+  test('a value that is no text is not told where it may be a secret', () => {
+    const reading = readTaskDefinition({
+      cpu: 1234,
+      containerDefinitions: [
+        { name: 'a', environment: [{ name: 'DB_PASSWORD', value: 987654 }], command: '--token 987654' },
+      ],
+    });
+    expect(reading).toMatchObject({ problems: [{ value: '1234' }, { value: '***' }, { value: '"--token ***"' }] });
+    expect(JSON.stringify(reading)).not.toContain('987654');
+  });
+
   test('names of JavaScript’s own are no fields', () => {
     const hostile: unknown = JSON.parse(
       '{"__proto__": {"x": 1}, "constructor": 1, "containerDefinitions": [{"name": "a"}]}',
