@@ -5,11 +5,10 @@ import { ActionError, DeploymentError } from '../../../shared/core/errors.ts';
 import { clip, diagnose, diagnoseDenial, diagnosisLines, diagnosisText, type Diagnosis } from './diagnose.ts';
 import { gatherEvidence, type Scene } from './evidence.ts';
 import { checkHealth, healthText, isHealthy, slowAnswer, type HealthAnswer, type HealthPorts } from './health.ts';
-import { hider } from './masking.ts';
 import { provenRevision, type Plan, type ProveStep, type RunBeforeStep, type Step, type UpdateStep } from './plan.ts';
 import { earlierIn, goBack, type WayBack, type WentBack } from './rollback.ts';
 import { runBefore, type RunBeforePorts } from './run-before.ts';
-import { sensitiveValues, shortName } from './task-definition.ts';
+import { shortName } from './task-definition.ts';
 import type { OurDeployment } from './verdict.ts';
 import { watchDeployment, type WatchEnd } from './watch.ts';
 
@@ -357,10 +356,8 @@ async function wayBack(run: Run, way: Pick<WayBack, 'ours' | 'deadline'>): Promi
   }
 }
 
-async function healthCheck(given: string, run: Run): Promise<string> {
-  const { plan, ports, draft, known } = run;
-  const hide = hider(sensitiveValues(plan.definition));
-  const url = hide(given);
+async function healthCheck(url: string, run: Run): Promise<string> {
+  const { ports, draft, known } = run;
   const primary = primaryOf(known.service);
   if (known.ours !== undefined && primary !== undefined && primary.id !== known.ours.id) {
     const detail = `not asked: ${primary.id} to ${shortName(primary.taskDefinition)} already replaces this deployment`;
@@ -368,13 +365,7 @@ async function healthCheck(given: string, run: Run): Promise<string> {
     return detail;
   }
   ports.progress.info(`asking ${url}`);
-  const answer = await checkHealth(given, {
-    ...ports,
-    ask: async (asked) => {
-      const { location, ...rest } = await ports.ask(asked);
-      return { ...rest, body: hide(rest.body), ...(location === undefined ? {} : { location: hide(location) }) };
-    },
-  });
+  const answer = await checkHealth(url, ports);
   draft.health = answer;
   const text = `${healthText(answer)}, after ${humanDuration(answer.ms)}`;
   ports.progress.info(`health: ${text}`);
