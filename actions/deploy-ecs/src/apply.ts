@@ -316,7 +316,12 @@ async function explain(
   const running =
     draft.taskDefinition === undefined ? undefined : { ref: refOf(plan), taskDefinition: draft.taskDefinition };
   const changes = plan.diff.map(({ where }) => where);
-  const diagnosis = diagnose(await gatherEvidence({ ...scene, definition: plan.definition, changes, running }, ports));
+  const diagnosis = diagnose(
+    await gatherEvidence(
+      { ...scene, definition: plan.definition, changes, running, limitMinutes: plan.limits.timeoutMinutes },
+      ports,
+    ),
+  );
   show(diagnosis, ports);
   return diagnosis;
 }
