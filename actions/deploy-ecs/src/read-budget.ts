@@ -1,6 +1,6 @@
 import type { Clock } from '../../../shared/core/clock.ts';
 
-/** AWS throttles the reads of an account as a whole, so a deployment that is watched takes no more than this. */
+/** AWS throttles the reads of ECS of an account as a whole, so a deployment that is watched takes no more than this; logs have a quota of their own. */
 const readsAMinute = 30;
 const minute = 60_000;
 
@@ -11,7 +11,7 @@ const atTheEnd = 8;
 /** The first looks of the way back. */
 const afterTheEnd = 4;
 /** A small service is up in seconds. */
-const firstPauses = [1_000, 1_000, 2_000];
+const firstPauses = [1_000, 1_000, 1_000, 1_500];
 
 /** Milliseconds until the next look, by how many there were. */
 export function pollInterval(polls: number): number {

@@ -121,10 +121,7 @@ async function watch({ log, ...work }: Started & { readonly log: LogTail }, port
     const end = await waitUntil(
       async () => {
         ports.reads.spend();
-        const [state] = await Promise.all([
-          services.describeTasks(plan.cluster, [task]),
-          ports.reads.mayGoAside(1) ? log.print() : 0,
-        ]);
+        const [state] = await Promise.all([services.describeTasks(plan.cluster, [task]), log.print()]);
         last = state[0] ?? last;
         return state[0];
       },
@@ -276,7 +273,6 @@ class LogTail {
   async print(): Promise<number> {
     if (this.#stream === undefined) return 0;
     try {
-      this.#ports.reads.spend();
       const { lines, next } = await this.#ports.logs.read(this.#stream, this.#token);
       this.#token = next;
       this.#lines += lines.length;
