@@ -16,3 +16,8 @@ export function parseArn(text: string): Arn | undefined {
   const [, partition = '', service = '', region = '', account = '', resource = ''] = match;
   return { partition, service, region, account, resource };
 }
+
+/** What follows the last `/`: a role's or target group's name, a task's id, `family:revision` of a task definition. */
+export function lastPart(arn: string): string {
+  return arn.slice(arn.lastIndexOf('/') + 1);
+}

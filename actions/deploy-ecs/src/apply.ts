@@ -9,7 +9,7 @@ import { provenRevision, type Plan, type ProveStep, type RunBeforeStep, type Ste
 import { earlierIn, goBack, type WayBack, type WentBack } from './rollback.ts';
 import { runBefore, type RunBeforePorts } from './run-before.ts';
 import { shortName } from './task-definition.ts';
-import type { OurDeployment } from './verdict.ts';
+import { primaryOf, type OurDeployment } from './verdict.ts';
 import { watchDeployment, type WatchEnd } from './watch.ts';
 
 /** What became of a run, as the output `outcome` tells it (a dry run is `planned`). */
@@ -111,7 +111,7 @@ async function fail(error: ActionError, run: Run): Promise<void> {
   draft.failure = error;
   draft.detail = error.message;
   draft.diagnosis ??= diagnoseDenial(error);
-  if (draft.outcome === 'failed' && known.ours !== undefined && draft.detail === error.message) {
+  if (draft.outcome === 'failed' && known.ours !== undefined) {
     draft.detail = sentences(error.message, 'The deployment goes on, unwatched: how it ends is not known');
     draft.failure = new DeploymentError(error.code, draft.detail, {
       cause: error,
@@ -193,10 +193,6 @@ async function stillAsPlanned(plan: Plan, { services, progress, reads }: Run['po
     fault: 'user',
     hint: 'Run again: what is deployed starts from what the service runs then. Let deployments of a service run one after another (concurrency groups).',
   });
-}
-
-function primaryOf({ deployments }: ServiceState): ServiceState['deployments'][number] | undefined {
-  return deployments.find(({ status }) => status === 'PRIMARY');
 }
 
 /** The deployment that the answer to our UpdateService shows and the service did not have before; a neighbour may have updated it a moment later. */

@@ -1,16 +1,8 @@
 import type { TaskState } from '../../../shared/aws/ecs.ts';
 import { AwsError } from '../../../shared/core/errors.ts';
 import { explainDenial, parseDenial } from '../../../shared/core/iam-denial.ts';
-import {
-  factsOf,
-  few,
-  lastPart,
-  livedSeconds,
-  type ContainerLog,
-  type Evidence,
-  type Facts,
-  type Finding,
-} from './facts.ts';
+import { lastPart } from '../../../shared/core/arn.ts';
+import { factsOf, few, livedSeconds, type ContainerLog, type Evidence, type Facts, type Finding } from './facts.ts';
 import { healthText } from './health.ts';
 import { healthRules } from './health-rules.ts';
 import { logRules, readLog } from './log-rules.ts';

@@ -6,7 +6,7 @@ import type {
   TaskState,
 } from '../../../shared/aws/ecs.ts';
 import type { TargetState } from '../../../shared/aws/elbv2.ts';
-import { parseArn } from '../../../shared/core/arn.ts';
+import { lastPart, parseArn } from '../../../shared/core/arn.ts';
 import type { HealthAnswer } from './health.ts';
 import { hideEvents, hider } from './masking.ts';
 import { mainContainer } from './task-definition.ts';
@@ -218,10 +218,6 @@ function roleText(kind: string, arn: string | undefined): string {
 /** `arn:…:targetgroup/<name>/<id>` */
 function targetGroupName(arn: string): string {
   return arn.split('/')[1] ?? arn;
-}
-
-export function lastPart(arn: string): string {
-  return arn.slice(arn.lastIndexOf('/') + 1);
 }
 
 export function few(items: readonly string[]): string {

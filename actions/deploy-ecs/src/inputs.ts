@@ -1,5 +1,5 @@
 import type { CommonInputs, InputReader } from '../../../shared/action/input-reader.ts';
-import { parseArn } from '../../../shared/core/arn.ts';
+import { lastPart, parseArn } from '../../../shared/core/arn.ts';
 import { deployableImage, matching, oneOf, type Parser } from '../../../shared/core/parsers.ts';
 import { shellWords } from '../../../shared/core/shell-words.ts';
 import type { Tag, TaskDefinitionRequest } from '../../../shared/aws/ecs.ts';
@@ -264,7 +264,7 @@ function checkArns(read: InputReader, inputs: Inputs): void {
     }
   }
   const [, ofCluster, last] = parseArn(service)?.resource.split('/') ?? [];
-  const clusterName = cluster.slice(cluster.lastIndexOf('/') + 1);
+  const clusterName = lastPart(cluster);
   if (last !== undefined && clusterName !== '' && ofCluster !== clusterName) {
     read.problem('service', service, `a service of the cluster "${clusterName}"`);
   }

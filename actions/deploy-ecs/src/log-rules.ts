@@ -1,5 +1,6 @@
 import { explainDenial, parseDenial, roleOf, s3Action } from '../../../shared/core/iam-denial.ts';
-import { lastPart, type Facts } from './facts.ts';
+import { lastPart } from '../../../shared/core/arn.ts';
+import type { Facts } from './facts.ts';
 
 /** What a line of a container's log tells, and the line's number. */
 export interface Reading {

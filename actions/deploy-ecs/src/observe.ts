@@ -12,6 +12,7 @@ import { AwsError, PreconditionError, WaitTimeoutError } from '../../../shared/c
 import type { Inputs } from './inputs.ts';
 import { ownTags, readTaskDefinition, serviceFamily, shortName } from './task-definition.ts';
 import type { ReadBudget } from './read-budget.ts';
+import { primaryOf } from './verdict.ts';
 
 export interface Definition {
   /** Undefined for a file. */
@@ -116,7 +117,7 @@ async function activeDeployment(
   service: ServiceState,
   { services, reads }: Pick<ObservePorts, 'services' | 'reads'>,
 ): Promise<string | undefined> {
-  const primary = service.deployments.find(({ status }) => status === 'PRIMARY');
+  const primary = primaryOf(service);
   if (primary?.rolloutState === 'IN_PROGRESS') {
     const { id, running, desired, taskDefinition } = primary;
     return `${id} to ${shortName(taskDefinition)}, ${running} of ${desired} running`;

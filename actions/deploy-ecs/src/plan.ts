@@ -14,6 +14,7 @@ import {
   withChanges,
   type Change,
 } from './task-definition.ts';
+import { primaryOf } from './verdict.ts';
 
 /** What will run: a revision that is there, or the one that the step `register` makes. */
 export type Revision =
@@ -206,7 +207,7 @@ function few(names: readonly string[]): string {
 }
 
 function deployReason(inputs: Inputs, { service, before }: Observed, revision: Revision): UpdateStep | undefined {
-  const primary = service.deployments.find(({ status }) => status === 'PRIMARY');
+  const primary = primaryOf(service);
   const runs = revision.kind === 'existing' && revision.arn === service.taskDefinition;
   const empty = service.desired === 0 && service.scheduling !== 'DAEMON';
   const desiredCount = empty ? (inputs.initialCount ?? 1) : undefined;
@@ -233,7 +234,7 @@ function runBefore({ runBefore: given }: Inputs, definition: TaskDefinitionReque
 
 function proveStep({ service }: Observed, deploys: boolean): ProveStep | undefined {
   if (deploys) return { kind: 'prove', deploymentId: undefined, reason: 'green only when this deployment runs' };
-  const primary = service.deployments.find(({ status }) => status === 'PRIMARY');
+  const primary = primaryOf(service);
   if (primary === undefined) return undefined;
   const { id, rolloutState, running, desired } = primary;
   if (['COMPLETED', ''].includes(rolloutState) && desired > 0 && running >= desired) return undefined;

@@ -3,7 +3,7 @@ import type { ImageLocation, ImageLookup } from '../../../shared/aws/ecr.ts';
 import type { ContainerDefinition, ServiceState, TaskDefinitionRequest } from '../../../shared/aws/ecs.ts';
 import type { TargetGroup } from '../../../shared/aws/elbv2.ts';
 import type { SecretState, SecretVersion } from '../../../shared/aws/secrets-manager.ts';
-import { parseArn } from '../../../shared/core/arn.ts';
+import { lastPart, parseArn } from '../../../shared/core/arn.ts';
 import { PreconditionError } from '../../../shared/core/errors.ts';
 import { parseEcrHost, parseImageRef } from '../../../shared/core/image-ref.ts';
 
@@ -422,7 +422,7 @@ interface RoleReference {
 export function rolesOf({ executionRoleArn, taskRoleArn }: TaskDefinitionRequest): readonly RoleReference[] {
   const reference = (field: RoleReference['field'], given = ''): readonly RoleReference[] => {
     if (given === '') return [];
-    return [{ field, name: given.slice(given.lastIndexOf('/') + 1), account: parseArn(given)?.account }];
+    return [{ field, name: lastPart(given), account: parseArn(given)?.account }];
   };
   return [...reference('executionRoleArn', executionRoleArn), ...reference('taskRoleArn', taskRoleArn)];
 }

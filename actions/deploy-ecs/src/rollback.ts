@@ -3,7 +3,7 @@ import { isNoNews } from '../../../shared/aws/wait.ts';
 import { ActionError } from '../../../shared/core/errors.ts';
 import { provenRevision } from './plan.ts';
 import { shortName } from './task-definition.ts';
-import type { OurDeployment } from './verdict.ts';
+import { primaryOf, type OurDeployment } from './verdict.ts';
 import { findRecord, watchDeployment, type WatchEnd, type WatchPorts } from './watch.ts';
 
 export interface WayBack {
@@ -128,7 +128,7 @@ async function redeploy({ ref, ours, fallback, deadline, service }: Known, ports
   if (deadline === undefined) {
     return { done: true, detail: `${shortName(fallback)} is being deployed again.`, service: updated };
   }
-  const back = updated.deployments.find(({ status }) => status === 'PRIMARY');
+  const back = primaryOf(updated);
   if (back === undefined || back.id === ours.id) {
     return { done: false, detail: `AWS started no deployment of ${shortName(fallback)}.`, service: updated };
   }

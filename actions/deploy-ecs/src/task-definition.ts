@@ -1,5 +1,6 @@
 import type { ContainerDefinition, Tag, TaskDefinitionRequest } from '../../../shared/aws/ecs.ts';
 import { canonicalJson, type Json } from '../../../shared/core/hash.ts';
+import { lastPart } from '../../../shared/core/arn.ts';
 import { hider, type Hide } from './masking.ts';
 import { taskDefinitionFields, type Field } from './task-definition-fields.ts';
 
@@ -203,7 +204,7 @@ function mergedVariables(
 
 /** `family:revision` of an ARN, for people. */
 export function shortName(taskDefinitionArn: string): string {
-  return taskDefinitionArn.slice(taskDefinitionArn.lastIndexOf('/') + 1);
+  return lastPart(taskDefinitionArn);
 }
 
 interface OfFamily {
@@ -498,6 +499,6 @@ export function logStreamOf(
   const group = options['awslogs-group'];
   const prefix = options['awslogs-stream-prefix'];
   if (logDriver !== 'awslogs' || group === undefined || prefix === undefined) return undefined;
-  const task = taskArn.slice(taskArn.lastIndexOf('/') + 1);
+  const task = lastPart(taskArn);
   return { group, stream: `${prefix}/${container}/${task}`, region: options['awslogs-region'] };
 }

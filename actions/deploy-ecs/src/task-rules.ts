@@ -1,9 +1,11 @@
 import type { TaskState } from '../../../shared/aws/ecs.ts';
 import type { TargetState } from '../../../shared/aws/elbv2.ts';
 import { explainDenial, parseDenial } from '../../../shared/core/iam-denial.ts';
-import { exitedContainer, few, lastPart, livedSeconds, type Facts, type Finding, type Rule } from './facts.ts';
+import { lastPart } from '../../../shared/core/arn.ts';
+import { exitedContainer, few, livedSeconds, type Facts, type Finding, type Rule } from './facts.ts';
 import { listensAt, memoryText, misplaced, readLog } from './log-rules.ts';
 import { logStreamOf } from './task-definition.ts';
+import { primaryOf } from './verdict.ts';
 
 const noWay =
   /timed? ?out|no such host|no route to host|network is unreachable|connection (?:refused|issue|reset)|request canceled|context (?:canceled|deadline)|deadline exceeded|network configuration|signal: killed|could not connect/i;
@@ -706,7 +708,7 @@ function slowStart({ starting = [], names }: Facts): Omit<Finding, 'what'> {
 }
 
 function timeOut(facts: Facts): Omit<Finding, 'what'> {
-  const primary = facts.service?.deployments.find(({ status }) => status === 'PRIMARY');
+  const primary = primaryOf(facts.service);
   if ((facts.starting ?? []).length > 0 || (primary?.pending ?? 0) > 0) return slowStart(facts);
   if (primary !== undefined && primary.running === 0)
     return {

@@ -5,6 +5,7 @@ import type {
   ServiceState,
   TaskState,
 } from '../../../shared/aws/ecs.ts';
+import { lastPart } from '../../../shared/core/arn.ts';
 import { shortName } from './task-definition.ts';
 
 /** The deployment whose end is to be proven. */
@@ -154,7 +155,8 @@ function judgeReplaced(
 
 const rollbackWords = /\broll(?:ing|ed)?[ -]?back/i;
 
-function primaryOf(service: ServiceState | undefined): DeploymentState | undefined {
+/** The deployment that the service is set to. */
+export function primaryOf(service: ServiceState | undefined): DeploymentState | undefined {
   return service?.deployments.find(({ status }) => status === 'PRIMARY');
 }
 
@@ -303,5 +305,5 @@ export function deathText({ arn, stopCode, stoppedReason, containers }: TaskStat
         ],
   );
   const said = [stopCode, stoppedReason, ...exits].filter((part) => part !== '').join(', ');
-  return `task ${arn.slice(arn.lastIndexOf('/') + 1)} stopped: ${said}`;
+  return `task ${lastPart(arn)} stopped: ${said}`;
 }

@@ -11,6 +11,7 @@ import type { LoadBalancers, TargetState } from '../../../shared/aws/elbv2.ts';
 import { isNoNews, waitUntil } from '../../../shared/aws/wait.ts';
 import { humanDuration, type Clock } from '../../../shared/core/clock.ts';
 import { ActionError, WaitTimeoutError } from '../../../shared/core/errors.ts';
+import { lastPart } from '../../../shared/core/arn.ts';
 import type { ReadBudget } from './read-budget.ts';
 import {
   deathText,
@@ -70,49 +71,40 @@ export async function watchDeployment(options: WatchOptions, ports: WatchPorts):
   const limit = deadline - ports.clock.now();
   let failing = false;
   const until = async (at: number): Promise<WatchEnd> => {
-    const end = await waitUntil<Sight, Pick<WatchEnd, 'outcome' | 'reason'>>(
-      () => watch.look(),
-      (sight) => {
-        const verdict = judge(ours, sight);
-        if (verdict.kind === 'ended') return { kind: 'done', value: verdict };
-        failing = verdict.failing;
-        if (!failing && isHopeless(ours, sight, { failFastAfter, failures: watch.failures })) {
-          const reason = `${howMany(watch.failures.length)} of this deployment died the same way`;
-          return { kind: 'done', value: { outcome: 'hopeless', reason } };
-        }
-        watch.tell(verdict.state);
-        return { kind: 'pending', state: verdict.state };
-      },
-      {
-        clock: ports.clock,
-        deadline: at,
-        interval: (polls) => ports.reads.pause(polls),
-        what: `the deployment ${ours.id}`,
-        signal: ports.signal,
-      },
-    );
-    await watch.lookOnceMore(end.outcome !== 'succeeded');
-    return watch.end(end.outcome, end.reason);
+    try {
+      const end = await waitUntil<Sight, Pick<WatchEnd, 'outcome' | 'reason'>>(
+        () => watch.look(),
+        (sight) => {
+          const verdict = judge(ours, sight);
+          if (verdict.kind === 'ended') return { kind: 'done', value: verdict };
+          failing = verdict.failing;
+          if (!failing && isHopeless(ours, sight, { failFastAfter, failures: watch.failures })) {
+            const reason = `${howMany(watch.failures.length)} of this deployment died the same way`;
+            return { kind: 'done', value: { outcome: 'hopeless', reason } };
+          }
+          watch.tell(verdict.state);
+          return { kind: 'pending', state: verdict.state };
+        },
+        {
+          clock: ports.clock,
+          deadline: at,
+          interval: (polls) => ports.reads.pause(polls),
+          what: `the deployment ${ours.id}`,
+          signal: ports.signal,
+        },
+      );
+      await watch.lookOnceMore(end.outcome !== 'succeeded');
+      return watch.end(end.outcome, end.reason);
+    } catch (error) {
+      if (!(error instanceof WaitTimeoutError)) throw error;
+      const extended = at > deadline;
+      // AWS's own way back gets a time of its own, as ours would.
+      if (failing && !extended) return until(deadline + limit);
+      await watch.lookOnceMore(true);
+      return watch.end(extended ? 'failed' : 'timed-out', error.message);
+    }
   };
-  try {
-    return await until(deadline);
-  } catch (error) {
-    if (!(error instanceof WaitTimeoutError)) throw error;
-    // AWS's own way back gets a time of its own, as ours would.
-    if (failing) return untilTimeOut(watch, () => until(deadline + limit));
-    await watch.lookOnceMore(true);
-    return watch.end('timed-out', error.message);
-  }
-}
-
-async function untilTimeOut(watch: Watch, wait: () => Promise<WatchEnd>): Promise<WatchEnd> {
-  try {
-    return await wait();
-  } catch (error) {
-    if (!(error instanceof WaitTimeoutError)) throw error;
-    await watch.lookOnceMore(true);
-    return watch.end('failed', error.message);
-  }
+  return until(deadline);
 }
 
 const howMany = (tasks: number): string => (tasks === 1 ? 'one task' : `${tasks} tasks`);
@@ -126,7 +118,7 @@ export async function findRecord(
   ours: OurDeployment,
   { services, reads }: Pick<WatchPorts, 'services' | 'reads'>,
 ): Promise<string | undefined> {
-  const number = ours.id.slice(ours.id.lastIndexOf('/') + 1);
+  const number = lastPart(ours.id);
   reads.spend();
   const listed = await services.listServiceDeployments(
     ref,
