@@ -5,6 +5,11 @@ export interface Progress {
   info(line: string): void;
   /** A yellow annotation: something to know that fails nothing. */
   warn(line: string): void;
+  /**
+   * How far a long piece of work is; may be called as often as there is news. On a terminal one line is rewritten in place, and the
+   * next `info` takes its place; elsewhere it is a line of the log when nothing was said for a few seconds.
+   */
+  status(line: string): void;
   /** Folds the lines of `body` under a title in the log. */
   group<T>(title: string, body: () => Promise<T>): Promise<T>;
 }
@@ -21,9 +26,50 @@ export function neutralise(text: string): string {
     .join('\n');
 }
 
-export const logProgress: Progress = {
-  info: (line) => core.info(neutralise(line)),
-  // The command's own escaping takes care of warnings and of the group's title.
-  warn: (line) => core.warning(line),
-  group: (title, body) => core.group(title.replace(/[\r\n]+/g, ' '), body),
-};
+/** Where the lines go: `process.stdout`. */
+export interface Screen {
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+  write(text: string): unknown;
+}
+
+/** Between two lines of status, in milliseconds: as fast as an eye follows, and as a log stays readable. */
+const statusEvery = { terminal: 100, log: 5_000 };
+const eraseLine = '\r\u001b[2K';
+
+/** `now`: milliseconds. */
+export function progressOn(screen: Screen, now: () => number): Progress {
+  const isTerminal = screen.isTTY === true;
+  let said = now();
+  let isTransient = false;
+  const settle = (): void => {
+    if (isTransient) screen.write(eraseLine);
+    isTransient = false;
+    said = now();
+  };
+  return {
+    info: (line) => {
+      settle();
+      screen.write(`${neutralise(line)}\n`);
+    },
+    status: (line) => {
+      if (now() - said < (isTerminal ? statusEvery.terminal : statusEvery.log)) return;
+      settle();
+      const text = neutralise(line.replace(/\p{Cc}+/gu, ' '));
+      // A line that wraps could not be erased.
+      screen.write(isTerminal ? text.slice(0, (screen.columns ?? 80) - 1) : `${text}\n`);
+      isTransient = isTerminal;
+    },
+    // The command's own escaping takes care of warnings and of the group's title.
+    warn: (line) => {
+      settle();
+      core.warning(line);
+    },
+    group: (title, body) => {
+      settle();
+      return core.group(title.replace(/[\r\n]+/g, ' '), body);
+    },
+  };
+}
+
+export const logProgress = progressOn(process.stdout, Date.now);

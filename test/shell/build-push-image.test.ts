@@ -177,6 +177,7 @@ function world() {
   const progress: Progress = {
     info: (line) => log.push(line),
     warn: (line) => log.push(`warning: ${line}`),
+    status: () => undefined,
     group: (title, body) => (log.push(title), body()),
   };
   const files: ContextFiles = {

@@ -157,6 +157,7 @@ export function silentProgress(lines: string[] = []): Progress {
   return {
     info: (line) => void lines.push(line),
     warn: (line) => void lines.push(`warning: ${line}`),
+    status: () => undefined,
     group: async (_title, body) => body(),
   };
 }

@@ -112,7 +112,12 @@ describe('asking until it is healthy', () => {
     const answer = await checkHealth('http://a/', {
       ask: async () => ({ status: answers[Math.min(asked++, answers.length - 1)]!, ms: 1, body: '' }),
       clock,
-      progress: { info: (line) => void lines.push(line), warn: () => undefined, group: (_, body) => body() },
+      progress: {
+        info: (line) => void lines.push(line),
+        warn: () => undefined,
+        status: () => undefined,
+        group: (_, body) => body(),
+      },
       signal: new AbortController().signal,
     });
     return { answer, seconds: (clock.now() - at(0).getTime()) / 1000, lines };
