@@ -1,24 +1,20 @@
 import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
-  CopyObjectCommand,
   CreateMultipartUploadCommand,
   DeleteObjectsCommand,
-  GetObjectCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
   S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { ActionError, isAwsError } from '../core/errors.ts';
+import { sha256 } from '../core/hash.ts';
 import { multipartThreshold, partsOf, type Part } from '../core/multipart.ts';
 import { forEachConcurrently } from '../core/pool.ts';
 import type { FileHeaders } from '../core/release.ts';
+import { bare, elementOf, retried, s3Requests, timeLimit, type S3Answer } from './s3-requests.ts';
 import { connect, type SdkConfig } from './sdk-config.ts';
-import { isNoNews } from './wait.ts';
+import { encodeUri } from './sigv4.ts';
 
 export interface StoredObject {
   readonly key: string;
@@ -67,16 +63,17 @@ export interface ObjectStore {
   remove(keys: readonly string[]): Promise<readonly { readonly key: string; readonly reason: string }[]>;
 }
 
-/** Up to this size a body is held in memory, where the SDK can send it again by itself. */
-const bufferLimit = 1024 * 1024;
-const attempts = 10;
 const silent = (): void => undefined;
 const silentLogger = { debug: silent, info: silent, warn: silent, error: silent };
 
+/**
+ * What a publish asks for each object goes through `s3Requests`, which costs a fraction of the SDK's middleware; parts of huge files and
+ * deletions, a thousand keys at a time, go through the SDK.
+ */
 export function objectStore(config: SdkConfig, bucket: string): ObjectStore {
   const client = connect(S3Client, {
     ...config,
-    // Bodies carry the SHA-256 that was planned; the SDK's own CRC32 on top costs CPU and breaks some S3-compatible stores.
+    // The SDK's own CRC32 costs CPU and breaks some S3-compatible stores.
     requestChecksumCalculation: 'WHEN_REQUIRED' as const,
     responseChecksumValidation: 'WHEN_REQUIRED' as const,
     // It would warn of every stream that it cannot send again; that is done here.
@@ -85,22 +82,12 @@ export function objectStore(config: SdkConfig, bucket: string): ObjectStore {
     forcePathStyle: (process.env['AWS_ENDPOINT_URL_S3'] ?? process.env['AWS_ENDPOINT_URL'] ?? '') !== '',
   });
 
+  const request = s3Requests({ client, config, bucket });
+
   async function uploadWhole({ key, file, size, sha256, headers }: Upload): Promise<string> {
-    const send = async (): Promise<string> => {
-      const { ETag } = await client.send(
-        new PutObjectCommand({
-          Bucket: bucket,
-          Key: key,
-          Body: size <= bufferLimit ? await readFile(file) : createReadStream(file),
-          ContentLength: size,
-          ChecksumSHA256: Buffer.from(sha256, 'hex').toString('base64'),
-          ContentType: headers.contentType,
-          CacheControl: headers.cacheControl,
-        }),
-      );
-      return bare(ETag);
-    };
-    return size <= bufferLimit ? send() : retried(send);
+    const body = { content: { file }, size, sha256 };
+    const { etag } = await request({ operation: 'PutObject', method: 'PUT', key, headers: headersOf(headers), body });
+    return etag;
   }
 
   async function uploadParts({ key, file, size, headers }: Upload): Promise<string> {
@@ -116,7 +103,9 @@ export function objectStore(config: SdkConfig, bucket: string): ObjectStore {
     const sendPart = async ({ number, start, end }: Part): Promise<void> => {
       const part = { ...target, UploadId, PartNumber: number, ContentLength: end - start };
       const { ETag } = await retried(() =>
-        client.send(new UploadPartCommand({ ...part, Body: createReadStream(file, { start, end: end - 1 }) })),
+        client.send(new UploadPartCommand({ ...part, Body: createReadStream(file, { start, end: end - 1 }) }), {
+          requestTimeout: timeLimit(config, end - start),
+        }),
       );
       etags.set(number, ETag ?? '');
     };
@@ -136,31 +125,36 @@ export function objectStore(config: SdkConfig, bucket: string): ObjectStore {
 
   return {
     async list(prefix) {
-      const objects: StoredObject[] = [];
-      let token: string | undefined;
-      do {
-        const page = await client.send(
-          new ListObjectsV2Command({
-            Bucket: bucket,
-            Prefix: prefix,
+      const page = (token?: string): Promise<S3Answer> =>
+        request({
+          operation: 'ListObjectsV2',
+          method: 'GET',
+          key: '',
+          query: {
+            'list-type': '2',
             // XML cannot hold every character that a key can.
-            EncodingType: 'url',
-            ...(token === undefined ? {} : { ContinuationToken: token }),
-          }),
-        );
-        const decode = page.EncodingType === 'url' ? decodeKey : (key: string) => key;
-        for (const { Key = '', Size = 0, ETag } of page.Contents ?? []) {
-          objects.push({ key: decode(Key), size: Size, etag: bare(ETag) });
-        }
-        token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
-      } while (token !== undefined);
+            'encoding-type': 'url',
+            prefix,
+            ...(token === undefined ? {} : { 'continuation-token': token }),
+          },
+        });
+      const objects: StoredObject[] = [];
+      let coming: Promise<S3Answer> | undefined = page();
+      while (coming !== undefined) {
+        const answer: S3Answer = await coming;
+        const { text } = answer;
+        const token: string | undefined =
+          elementOf(text, 'IsTruncated') === 'true' ? elementOf(text, 'NextContinuationToken') : undefined;
+        // The next page is on its way while this one is read.
+        coming = token === undefined ? undefined : page(token);
+        readListing(text, objects);
+      }
       return objects;
     },
 
     async read(key) {
       try {
-        const { Body, ETag } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-        return { text: (await Body?.transformToString('utf-8')) ?? '', etag: bare(ETag) };
+        return await request({ operation: 'GetObject', method: 'GET', key });
       } catch (error) {
         if (isAwsError(error, 'NoSuchKey')) return undefined;
         throw error;
@@ -168,22 +162,15 @@ export function objectStore(config: SdkConfig, bucket: string): ObjectStore {
     },
 
     async write({ key, text, contentType, expected }) {
-      const condition = guard(expected);
+      const content = Buffer.from(text);
+      const body = { content, size: content.length, sha256: sha256(content) };
+      const headers = { ...headersOf({ contentType, cacheControl: 'no-store' }), ...guard(expected) };
       try {
-        const { ETag } = await client.send(
-          new PutObjectCommand({
-            Bucket: bucket,
-            Key: key,
-            Body: Buffer.from(text),
-            ContentType: contentType,
-            CacheControl: 'no-store',
-            ...condition,
-          }),
-        );
-        return bare(ETag);
+        const { etag } = await request({ operation: 'PutObject', method: 'PUT', key, headers, body });
+        return etag;
       } catch (error) {
         if (!isAwsError(error, 'PreconditionFailed', 'ConditionalRequestConflict', 'NoSuchKey')) throw error;
-        // An answer that was lost on the way makes the SDK ask again, and then our own write is in the way.
+        // An answer that was lost on the way makes us ask again, and then our own write is in the way.
         const now = await this.read(key);
         if (now?.text === text) return now.etag;
         throw new ActionError('ConcurrentPublish', `another run wrote s3://${bucket}/${key} in the meantime`, {
@@ -196,22 +183,17 @@ export function objectStore(config: SdkConfig, bucket: string): ObjectStore {
     upload: (upload) => (upload.size > multipartThreshold ? uploadParts(upload) : uploadWhole(upload)),
 
     async copy({ from, to, etag, headers }) {
-      const { CopyObjectResult } = await client.send(
-        new CopyObjectCommand({
-          Bucket: bucket,
-          Key: to,
-          CopySource: [bucket, ...from.split('/')].map(encodeURIComponent).join('/'),
-          ...(etag === undefined ? {} : { CopySourceIfMatch: `"${etag}"` }),
-          ...(headers === undefined
-            ? {}
-            : {
-                MetadataDirective: 'REPLACE' as const,
-                ContentType: headers.contentType,
-                CacheControl: headers.cacheControl,
-              }),
-        }),
-      );
-      return bare(CopyObjectResult?.ETag);
+      const { text } = await request({
+        operation: 'CopyObject',
+        method: 'PUT',
+        key: to,
+        headers: {
+          'x-amz-copy-source': [bucket, ...from.split('/')].map(encodeUri).join('/'),
+          ...(etag === undefined ? {} : { 'x-amz-copy-source-if-match': `"${etag}"` }),
+          ...(headers === undefined ? {} : { 'x-amz-metadata-directive': 'REPLACE', ...headersOf(headers) }),
+        },
+      });
+      return bare(elementOf(text, 'ETag'));
     },
 
     async remove(keys) {
@@ -230,29 +212,30 @@ export function objectStore(config: SdkConfig, bucket: string): ObjectStore {
   };
 }
 
-function guard(expected: GuardedWrite['expected']): { readonly IfMatch?: string; readonly IfNoneMatch?: string } {
+function guard(expected: GuardedWrite['expected']): Readonly<Record<string, string>> {
   if (expected === 'anything') return {};
-  return expected === 'nothing' ? { IfNoneMatch: '*' } : { IfMatch: `"${expected.etag}"` };
+  return expected === 'nothing' ? { 'if-none-match': '*' } : { 'if-match': `"${expected.etag}"` };
 }
 
-function bare(etag: string | undefined): string {
-  return (etag ?? '').replaceAll('"', '');
+function headersOf({ contentType, cacheControl }: FileHeaders): Readonly<Record<string, string>> {
+  return { 'content-type': contentType, 'cache-control': cacheControl };
+}
+
+function readListing(xml: string, objects: StoredObject[]): void {
+  if (!xml.includes('<ListBucketResult')) {
+    throw new ActionError('UnreadableListing', `S3 answered a listing with something else: ${xml.slice(0, 200)}`, {
+      hint: 'Is what answers under AWS_ENDPOINT_URL an S3?',
+    });
+  }
+  const isEncoded = elementOf(xml, 'EncodingType') === 'url';
+  for (let at = xml.indexOf('<Contents>'); at >= 0; at = xml.indexOf('<Contents>', at + 1)) {
+    const key = elementOf(xml, 'Key', at) ?? '';
+    const size = Number(elementOf(xml, 'Size', at) ?? '');
+    objects.push({ key: isEncoded ? decodeKey(key) : key, size, etag: bare(elementOf(xml, 'ETag', at)) });
+  }
 }
 
 /** S3 encodes keys as in a form: a space is `+`. */
 function decodeKey(key: string): string {
-  return decodeURIComponent(key.replaceAll('+', '%20'));
-}
-
-/** The SDK cannot send a stream twice; here every attempt opens the file anew. */
-async function retried<T>(send: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await send();
-    } catch (error) {
-      const again = isNoNews(error) || isAwsError(error, 'RequestTimeout');
-      if (!again || attempt === attempts) throw error;
-      await delay(Math.random() * Math.min(20_000, 100 * 2 ** attempt));
-    }
-  }
+  return /[+%]/.test(key) ? decodeURIComponent(key.replaceAll('+', '%20')) : key;
 }

@@ -4,12 +4,17 @@ import type { AwsCredentialIdentity, AwsCredentialIdentityProvider, MiddlewareSt
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { toAwsError, webIdentityOf } from './aws-error.ts';
 
+/** How often a call is made before it counts as failed: the SDK's three give up after half a second of throttling. */
+export const attempts = 10;
+
 /** How every AWS client of the suite is set up. */
 export interface SdkConfig {
   readonly region: string;
   readonly maxAttempts: number;
   readonly retryMode: 'standard';
   readonly requestHandler: NodeHttpHandler;
+  /** Milliseconds until an unanswered request is given up and retried. */
+  readonly requestTimeout: number;
   readonly credentials?: AwsCredentialIdentityProvider;
 }
 
@@ -23,23 +28,25 @@ export interface SdkOptions {
 export interface SdkEnvironment {
   readonly idToken: (audience: string) => Promise<string>;
   readonly mask: (secret: string) => void;
-  /** Milliseconds until an unanswered request is given up and retried. */
+  /** Default: a minute. */
   readonly requestTimeout?: number;
 }
 
 /**
  * One configuration for all clients of a run. `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>` are read by the SDK.
- * Ten attempts: the SDK's three give up after half a second of throttling. Both time-out settings are needed: with either
+ * Both time-out settings are needed: with either
  * missing, a connection that is accepted and never answered hangs for good.
  */
 export function sdkConfig(options: SdkOptions, environment: SdkEnvironment): SdkConfig {
+  const requestTimeout = environment.requestTimeout ?? 60_000;
   const base: SdkConfig = {
     region: options.region,
-    maxAttempts: 10,
+    maxAttempts: attempts,
     retryMode: 'standard',
+    requestTimeout,
     requestHandler: new NodeHttpHandler({
       connectionTimeout: 5_000,
-      requestTimeout: environment.requestTimeout ?? 60_000,
+      requestTimeout,
       throwOnRequestTimeout: true,
       httpAgent: new HttpAgent({ keepAlive: true, maxSockets: 50 }),
       httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: 50 }),

@@ -87,11 +87,15 @@ describe('the object store', () => {
     expect(await store.list('')).toEqual([]);
   });
 
-  test('refuses a file that changed after it was hashed', async () => {
+  test.each([
+    ['shorter', 'x'],
+    ['longer', 'xxxxx'],
+    ['gone', undefined],
+  ])('refuses a file that is %s than when it was hashed', async (_how, now) => {
     const file = join(scratch, 'body');
-    await writeFile(file, 'new');
+    if (now !== undefined) await writeFile(file, now);
     const attempt = store.upload({ key: 'x', file, size: 3, sha256: digest('sha256', 'old'), headers });
-    await expect(attempt).rejects.toThrow('S3 PutObject');
+    await expect(attempt).rejects.toMatchObject({ code: 'SourceChanged', fault: 'user' });
     expect(await store.list('')).toEqual([]);
   });
 

@@ -1,0 +1,250 @@
+import { createReadStream, readFileSync, statSync, type ReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { getEndpointFromInstructions } from '@smithy/core/endpoints';
+import { HttpRequest } from '@smithy/core/protocols';
+import { isAwsError, PreconditionError } from '../core/errors.ts';
+import { toAwsError } from './aws-error.ts';
+import { attempts, type SdkConfig } from './sdk-config.ts';
+import { encodeUri, queryString, signer, type Signer } from './sigv4.ts';
+import { isNoNews } from './wait.ts';
+
+/** One request for a bucket or for one of its objects. */
+export interface S3Request {
+  /** The API's name of it, for errors. */
+  readonly operation: string;
+  readonly method: 'GET' | 'PUT';
+  /** Of the object; empty for the bucket. */
+  readonly key: string;
+  readonly query?: Readonly<Record<string, string>>;
+  /** Names in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Body;
+}
+
+export interface Body {
+  readonly content: Uint8Array | { readonly file: string };
+  /** In bytes. */
+  readonly size: number;
+  /** S3 refuses the body when it is not this one. */
+  readonly sha256: string;
+}
+
+export interface S3Answer {
+  /** Without the quotes; empty when there is none. */
+  readonly etag: string;
+  readonly text: string;
+}
+
+export type S3Requests = (request: S3Request) => Promise<S3Answer>;
+
+/** Up to this size a file is read at once: that costs less than a stream. */
+const wholeLimit = 512 * 1024;
+/** From here on S3 is asked before the body goes out, as the SDK does: a refusal then is an answer, not a broken connection. */
+const expectLimit = 2 * 1024 * 1024;
+/** A connection slower than this is taken for dead. */
+const slowestBytesPerMs = 50;
+
+const emptyHash = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+
+export interface Connection {
+  readonly client: S3Client;
+  /** What the client was made with. */
+  readonly config: SdkConfig;
+  readonly bucket: string;
+}
+
+/** Where the bucket is, and how requests for it are signed. */
+interface Place {
+  readonly url: URL;
+  readonly region: string;
+  readonly sign: Signer;
+}
+
+/**
+ * Sends requests with the client's own endpoint, credentials, connections and time limits, but past its middleware, which takes more
+ * of the CPU than all the rest of an upload. Failures are `AwsError`s, after the suite's usual number of attempts.
+ */
+export function s3Requests({ client, config, bucket }: Connection): S3Requests {
+  let place: Promise<Place> | undefined;
+  /** How far S3's clock is ahead of ours, in milliseconds. */
+  let skew = 0;
+
+  async function once(request: S3Request): Promise<S3Answer> {
+    place ??= locate(client, bucket);
+    const { url, region, sign } = await place;
+    const { method, key, query, headers, body } = request;
+    const path = url.pathname.replace(/\/$/, '') + (key === '' ? '' : `/${key.split('/').map(encodeUri).join('/')}`);
+    const identity = await client.config.credentials();
+    const now = new Date(Date.now() + skew);
+    const payload = body?.sha256 ?? emptyHash;
+    const signed = sign(
+      { method, path: path || '/', query, headers: { ...headers, host: url.host }, payload },
+      identity,
+      now,
+    );
+    const size = body?.size ?? 0;
+    const asked = new HttpRequest({
+      method,
+      protocol: url.protocol,
+      hostname: url.hostname,
+      ...(url.port === '' ? {} : { port: Number(url.port) }),
+      path: `${path || '/'}${query === undefined ? '' : `?${queryString(query)}`}`,
+      headers: {
+        ...signed,
+        ...(method === 'PUT' ? { 'content-length': String(size) } : {}),
+        ...(size >= expectLimit ? { expect: '100-continue' } : {}),
+      },
+    });
+    const answer = await send(config, asked, body);
+    // A copy that fails after S3 began to answer is a 200 with an error in it.
+    if (answer.status < 300 && !(method === 'PUT' && answer.text.includes('<Error>'))) {
+      return { etag: answer.etag, text: answer.text };
+    }
+    const error = refusal(answer, region);
+    if (error.name === 'RequestTimeTooSkewed' && skew === 0 && answer.date !== undefined) {
+      skew = answer.date - Date.now();
+      return once(request);
+    }
+    throw error;
+  }
+
+  return (request) =>
+    retried(async () => {
+      try {
+        return await once(request);
+      } catch (error) {
+        throw toAwsError(error, { service: 'S3', operation: request.operation });
+      }
+    });
+}
+
+/** The SDK cannot send a stream twice; here every attempt opens the file anew. Waits as the SDK's standard mode does. */
+export async function retried<T>(send: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await send();
+    } catch (error) {
+      const again = isNoNews(error) || isAwsError(error, 'RequestTimeout');
+      if (!again || attempt === attempts) throw error;
+      await delay(Math.random() * Math.min(20_000, 100 * 2 ** attempt));
+    }
+  }
+}
+
+/** How long a request with a body of so many bytes may take until it is answered, in milliseconds. */
+export function timeLimit({ requestTimeout }: SdkConfig, size: number): number {
+  return requestTimeout + size / slowestBytesPerMs;
+}
+
+async function locate(client: S3Client, bucket: string): Promise<Place> {
+  const { url, properties } = await getEndpointFromInstructions({ Bucket: bucket }, PutObjectCommand, client.config);
+  const region = await client.config.region();
+  const [scheme] = properties?.authSchemes ?? [];
+  return { url, region, sign: signer(scheme?.signingRegion ?? region, scheme?.signingName ?? 's3') };
+}
+
+interface RawAnswer extends S3Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** By S3's clock, in milliseconds since the epoch. */
+  readonly date: number | undefined;
+}
+
+async function send(config: SdkConfig, request: HttpRequest, body: Body | undefined): Promise<RawAnswer> {
+  const broken = new AbortController();
+  const content = body === undefined ? undefined : contentOf(body);
+  const stream = content instanceof Uint8Array ? undefined : content;
+  stream?.once('error', () => {
+    broken.abort();
+  });
+  request.body = content;
+  try {
+    const { response } = await config.requestHandler.handle(request, {
+      ...(stream === undefined ? {} : { abortSignal: broken.signal }),
+      requestTimeout: timeLimit(config, body?.size ?? 0),
+    });
+    const { headers } = response;
+    const date = Date.parse(headers['date'] ?? '');
+    return {
+      status: response.statusCode,
+      headers,
+      date: Number.isNaN(date) ? undefined : date,
+      etag: bare(headers['etag']),
+      text: await textOf(response.body),
+    };
+  } catch (error) {
+    throw stream?.errored ? changed(stream.path.toString(), stream.errored) : error;
+  } finally {
+    stream?.destroy();
+  }
+}
+
+function contentOf({ content, size }: Body): Uint8Array | ReadStream {
+  if (content instanceof Uint8Array) return content;
+  const { file } = content;
+  try {
+    if (size > wholeLimit) {
+      if (statSync(file).size === size) return createReadStream(file, { highWaterMark: 256 * 1024 });
+    } else {
+      const bytes = readFileSync(file);
+      if (bytes.length === size) return bytes;
+    }
+  } catch (error) {
+    throw changed(file, error);
+  }
+  throw changed(file, undefined);
+}
+
+function changed(file: string, cause: unknown): PreconditionError {
+  return new PreconditionError('SourceChanged', `${file} changed or went away after the publish began`, {
+    cause,
+    hint: 'Let nothing write to the source meanwhile, then run this again: it finishes the rest.',
+  });
+}
+
+async function textOf(body: unknown): Promise<string> {
+  if (!(body instanceof Readable)) return '';
+  const chunks: Buffer[] = [];
+  const coming: AsyncIterable<Buffer> = body;
+  for await (const chunk of coming) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function refusal({ status, headers, text }: RawAnswer, region: string): Error {
+  const code =
+    elementOf(text, 'Code') ?? (status === 404 ? 'NotFound' : status === 403 ? 'Forbidden' : `Http${status}`);
+  const where = headers['x-amz-bucket-region'];
+  const elsewhere =
+    where === undefined || where === region ? '' : ` (the bucket is in ${where}, "aws-region" says ${region})`;
+  const message = `${elementOf(text, 'Message') ?? `S3 answered with status ${status}`}${elsewhere}`;
+  const $metadata = {
+    // A copy that failed half-way comes with status 200.
+    httpStatusCode: status < 300 ? 500 : status,
+    requestId: headers['x-amz-request-id'],
+  };
+  return Object.assign(new Error(message), { name: code, $metadata });
+}
+
+/** The text of the first element of this name in what S3 says. */
+export function elementOf(xml: string, name: string, from = 0): string | undefined {
+  const start = xml.indexOf(`<${name}>`, from);
+  if (start < 0) return undefined;
+  const end = xml.indexOf(`</${name}>`, start);
+  return end < 0 ? undefined : unescapeXml(xml.slice(start + name.length + 2, end));
+}
+
+const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+
+function unescapeXml(text: string): string {
+  if (!text.includes('&')) return text;
+  return text.replace(/&(#x?)?(\w+);/gi, (whole, number: string | undefined, name: string) => {
+    if (number === undefined) return entities[name] ?? whole;
+    return String.fromCodePoint(parseInt(name, number === '#' ? 10 : 16));
+  });
+}
+
+export function bare(etag: string | undefined): string {
+  return (etag ?? '').replaceAll('"', '');
+}
