@@ -114,12 +114,12 @@ describe('the object store', () => {
     const size = multipartThreshold + 1_000_003;
     await writeFile(file, 'start');
     await truncate(file, size);
-    const sha256 = await sourceTree.sha256(file, size);
+    const [sha256 = ''] = await sourceTree.digests('sha256', [{ file, size }]);
     let failed = false;
     proxy.fate = (line) => (!failed && line.includes('partNumber=2') ? ((failed = true), 'unavailable') : 'pass');
     const etag = await store.upload({ key: 'huge', file, size, sha256, headers });
     expect(failed).toBe(true);
-    expect(etag).toBe(await sourceTree.etag(file, size));
+    expect([etag]).toEqual(await sourceTree.digests('etag', [{ file, size }]));
     expect(await store.list('')).toEqual([{ key: 'huge', size, etag }]);
     expect((await head('huge')).CacheControl).toBe('no-cache');
   });

@@ -146,8 +146,7 @@ export function fakeTree(site: Site, disk: Map<string, string>): SourceTree {
         });
       return { kind: 'found', files, links: [], problems: [] };
     },
-    sha256: async (file) => sha256(text(file)),
-    etag: async (file) => md5(text(file)),
+    digests: async (kind, files) => files.map(({ file }) => (kind === 'sha256' ? sha256(text(file)) : md5(text(file)))),
   };
 }
 

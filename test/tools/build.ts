@@ -4,7 +4,7 @@
  * is above the limit without a written reason.
  */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -27,13 +27,15 @@ type Files = ReadonlyMap<string, Buffer>;
 
 async function bundle(action: string, output: string): Promise<void> {
   await rm(output, { recursive: true, force: true });
-  const ncc = join(root, 'node_modules/@vercel/ncc/dist/ncc/cli.js');
-  const source = join('actions', action, 'src/index.ts');
-  await run(
-    process.execPath,
-    [ncc, 'build', source, '-o', output, '--minify', '--transpile-only', '--no-cache', '--quiet'],
-    { cwd: root },
-  );
+  const sources = join('actions', action, 'src');
+  await pack(join(sources, 'index.ts'), output);
+  // A thread starts from a file of its own.
+  for (const worker of (await readdir(join(root, sources))).filter((file) => file.endsWith('-worker.ts'))) {
+    const aside = `${output}-worker`;
+    await pack(join(sources, worker), aside);
+    await copyFile(join(aside, 'index.js'), join(output, worker.replace(/ts$/, 'js')));
+    await rm(aside, { recursive: true });
+  }
   // ncc minifies index.js only, not the chunks that it loads lazily.
   for (const name of (await readdir(output)).filter((file) => /^\d+\.index\.js$/.test(file))) {
     const { code } = await minify(await readFile(join(output, name), 'utf8'), {
@@ -45,6 +47,12 @@ async function bundle(action: string, output: string): Promise<void> {
   }
 }
 
+async function pack(source: string, output: string): Promise<void> {
+  const ncc = join(root, 'node_modules/@vercel/ncc/dist/ncc/cli.js');
+  const options = ['--minify', '--transpile-only', '--no-cache', '--quiet'];
+  await run(process.execPath, [ncc, 'build', source, '-o', output, ...options], { cwd: root });
+}
+
 async function readFiles(directory: string): Promise<Files> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => []);
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
@@ -53,7 +61,7 @@ async function readFiles(directory: string): Promise<Files> {
   );
 }
 
-/** Chunks are loaded as `x.e(123)`; every number that a reachable file names is reachable. */
+/** Chunks are loaded as `x.e(123)`, threads by their file's name; what a reachable file names is reachable. */
 export function strayFiles(files: ReadonlyMap<string, string>): readonly string[] {
   const reachable = new Set(['package.json']);
   const queue = ['index.js'];
@@ -62,6 +70,7 @@ export function strayFiles(files: ReadonlyMap<string, string>): readonly string[
     if (text === undefined || reachable.has(name)) continue;
     reachable.add(name);
     for (const [, chunk] of text.matchAll(/\.e\((\d+)\)/g)) queue.push(`${chunk ?? ''}.index.js`);
+    for (const [, worker] of text.matchAll(/["'`]\.\/([\w-]+-worker\.js)["'`]/g)) queue.push(worker ?? '');
   }
   return [...files.keys()].filter((name) => !reachable.has(name));
 }

@@ -1,4 +1,5 @@
-import { forEachConcurrently } from '../../../shared/core/pool.ts';
+import type { Progress } from '../../../shared/action/progress.ts';
+import { humanBytes } from '../../../shared/core/clock.ts';
 import { isReleasePath, parseState, statePath, type SiteState } from '../../../shared/core/release.ts';
 import type { ObjectStore } from '../../../shared/aws/s3.ts';
 import { needsEtag } from './compare.ts';
@@ -39,28 +40,25 @@ export interface ObservedSources extends Observed {
 export interface Ports {
   readonly store: ObjectStore;
   readonly tree: SourceTree;
+  readonly progress: Progress;
 }
-
-/** Hashing is bound by CPU and disk; more at once only costs memory. */
-const hashing = { limit: 8 };
 
 export async function observePublish(inputs: PublishInputs, ports: Ports): Promise<ObservedPublish> {
   const scan = await ports.tree.scan(inputs.source, { scope: publishScope(inputs), links: 'follow' });
   const files = refuseSource(scan, inputs);
-  const [hashes, bucket] = await Promise.all([hashAll(files, ports.tree), observeBucket(inputs, ports)]);
-  const local: LocalFile[] = [];
-  await forEachConcurrently(files, hashing, async (file) => {
-    const etag = needsEtag(file, bucket) ? await ports.tree.etag(file.file, file.size) : undefined;
-    local.push({ ...file, sha256: hashes.get(file.path) ?? '', etag });
-  });
+  const [hashes, bucket] = await Promise.all([hashAll(files, ports), observeBucket(inputs, ports)]);
+  const unexplained = files.filter((file) => needsEtag(file, bucket));
+  const etags = await ports.tree.digests('etag', unexplained);
+  const etagOf = new Map(unexplained.map(({ path }, index) => [path, etags[index]]));
+  const local = files.map((file, index) => ({ ...file, sha256: hashes[index] ?? '', etag: etagOf.get(file.path) }));
   return { ...bucket, local: local.sort(byPath) };
 }
 
 export async function observeCheck(inputs: CheckInputs, ports: Ports): Promise<ObservedSources> {
   const scan = await ports.tree.scan(inputs.source, { scope: sourceScope(inputs), links: 'name' });
   const files = refuseSource(scan, { ...inputs, requireHtml: false });
-  const [hashes, bucket] = await Promise.all([hashAll(files, ports.tree), observeBucket(inputs, ports)]);
-  const sources = files.map((file) => ({ ...file, sha256: hashes.get(file.path) ?? '' }));
+  const [hashes, bucket] = await Promise.all([hashAll(files, ports), observeBucket(inputs, ports)]);
+  const sources = files.map((file, index) => ({ ...file, sha256: hashes[index] ?? '' }));
   return { ...bucket, sources, links: scan.kind === 'found' ? scan.links : [] };
 }
 
@@ -80,12 +78,14 @@ export async function observeBucket(
   return { files, internal, state, stateEtag: stored?.etag };
 }
 
-async function hashAll(files: readonly FoundFile[], tree: SourceTree): Promise<ReadonlyMap<string, string>> {
-  const hashes = new Map<string, string>();
-  await forEachConcurrently(files, hashing, async ({ path, file, size }) => {
-    hashes.set(path, await tree.sha256(file, size));
+async function hashAll(files: readonly FoundFile[], { tree, progress }: Ports): Promise<readonly string[]> {
+  const total = files.reduce((sum, { size }) => sum + size, 0);
+  const so = { files: 0, bytes: 0 };
+  return tree.digests('sha256', files, (done) => {
+    so.files += done.files;
+    so.bytes += done.bytes;
+    progress.status(`read ${so.files} of ${files.length} files, ${humanBytes(so.bytes)} of ${humanBytes(total)}`);
   });
-  return hashes;
 }
 
 function byPath(a: { readonly path: string }, b: { readonly path: string }): number {

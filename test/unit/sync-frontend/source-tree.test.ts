@@ -134,8 +134,8 @@ describe('hashes', () => {
     const data = Buffer.alloc(size, 'slipway');
     const file = join(scratch, 'data');
     await writeFile(file, data);
-    expect(await sourceTree.sha256(file, size)).toBe(hex('sha256', data));
-    expect(await sourceTree.etag(file, size)).toBe(hex('md5', data));
+    expect(await sourceTree.digests('sha256', [{ file, size }])).toEqual([hex('sha256', data)]);
+    expect(await sourceTree.digests('etag', [{ file, size }])).toEqual([hex('md5', data)]);
   });
 
   test('of a file sent in parts: the ETag S3 makes of the parts', async () => {
@@ -149,7 +149,37 @@ describe('hashes', () => {
         .digest(),
     );
     expect(parts).toHaveLength(3);
-    expect(await sourceTree.etag(file, size)).toBe(`${hex('md5', Buffer.concat(parts))}-3`);
+    expect(await sourceTree.digests('etag', [{ file, size }])).toEqual([`${hex('md5', Buffer.concat(parts))}-3`]);
+  });
+
+  test('of more files than one thread takes, each in its place', async () => {
+    const files = await Promise.all(
+      Array.from({ length: 2_300 }, async (_, index) => {
+        const file = join(scratch, `${index}`);
+        const text = `${index}`.repeat(index % 7);
+        await writeFile(file, text);
+        return { file, size: text.length, sha256: hex('sha256', Buffer.from(text)) };
+      }),
+    );
+    let hashed = 0;
+    const digests = await sourceTree.digests('sha256', files, (done) => (hashed += done.files));
+    expect(digests).toEqual(files.map(({ sha256 }) => sha256));
+    expect(hashed).toBe(files.length);
+    await rm(files[1_234]!.file);
+    await expect(sourceTree.digests('sha256', files)).rejects.toMatchObject({
+      code: 'SourceUnreadable',
+      message: expect.stringContaining('1234 could not be read: ENOENT'),
+    });
+  });
+
+  test('of no file at all', async () => {
+    expect(await sourceTree.digests('sha256', [])).toEqual([]);
+  });
+
+  test('not of a file that became shorter', async () => {
+    const file = join(scratch, 'data');
+    await writeFile(file, 'abc');
+    await expect(sourceTree.digests('sha256', [{ file, size: 4 }])).rejects.toMatchObject({ code: 'SourceUnreadable' });
   });
 
   test('parts are at most 10,000, and cover every byte once', () => {
