@@ -33,9 +33,11 @@ test('a chunk is stray when nothing reachable loads it', () => {
   const files = new Map([
     ['index.js', 'x.e(1).then(y)'],
     ['1.index.js', 'z.e(22)'],
-    ['22.index.js', ''],
+    ['22.index.js', 'new Worker(new URL("./some-worker.js", base))'],
+    ['some-worker.js', ''],
     ['3.index.js', 'q.e(1)'],
+    ['other-worker.js', ''],
     ['package.json', '{}'],
   ]);
-  expect(strayFiles(files)).toEqual(['3.index.js']);
+  expect(strayFiles(files)).toEqual(['3.index.js', 'other-worker.js']);
 });
