@@ -72,7 +72,7 @@ export interface SiteState {
   /** URL paths that a CDN has to forget for the newest release. */
   readonly paths: readonly string[];
   /** Files whose headers a run was about to change: if it was killed, nobody knows whether it did. */
-  readonly uncertain: readonly string[];
+  readonly uncertain: ReadonlySet<string>;
 }
 
 export interface ContentFile {
@@ -105,33 +105,47 @@ type FileRow = readonly [string, string | null, number, string, number, readonly
 
 /** A file that several releases share is written once, with the numbers of the releases that hold it. */
 export function serializeState({ releases, paths, uncertain }: SiteState): string {
-  const headers: string[] = [];
-  const rows = new Map<string, { readonly row: FileRow; readonly holders: number[] }>();
-  for (const [holder, release] of releases.entries()) {
-    for (const file of release.files.values()) {
-      const header = file.headers === undefined ? -1 : indexOf(headers, JSON.stringify(file.headers));
-      const key = JSON.stringify([file.path, file.sha256 ?? null, file.size, file.etag, header]);
-      const known = rows.get(key);
+  const shared = new Map<string, { readonly file: ReleaseFile; readonly holders: number[] }[]>();
+  for (const [holder, { files }] of releases.entries()) {
+    for (const file of files.values()) {
+      const versions = shared.get(file.path);
+      const known = versions?.find((version) => isSameRecord(version.file, file));
       if (known !== undefined) known.holders.push(holder);
-      else {
-        const holders = [holder];
-        rows.set(key, { row: [file.path, file.sha256 ?? null, file.size, file.etag, header, holders], holders });
-      }
+      else if (versions !== undefined) versions.push({ file, holders: [holder] });
+      else shared.set(file.path, [{ file, holders: [holder] }]);
     }
   }
+  const headers = new Map<string, { readonly index: number; readonly value: FileHeaders }>();
+  const numberOf = (value: FileHeaders | undefined): number => {
+    if (value === undefined) return -1;
+    const key = `${value.contentType}\n${value.cacheControl}`;
+    const entry = headers.get(key) ?? { index: headers.size, value };
+    headers.set(key, entry);
+    return entry.index;
+  };
+  const rows = [...shared.values()].flat().map(({ file, holders }): FileRow => {
+    const { path, size, etag } = file;
+    return [path, file.sha256 ?? null, size, etag, numberOf(file.headers), holders];
+  });
   return JSON.stringify({
     format,
     paths,
-    uncertain,
+    uncertain: [...uncertain],
     releases: releases.map((release) => ({ ...release, files: undefined })),
-    headers: headers.map((text): unknown => JSON.parse(text)),
-    files: [...rows.values()].map(({ row }) => row),
+    headers: [...headers.values()].map(({ value }) => value),
+    files: rows,
   });
 }
 
-function indexOf(list: string[], item: string): number {
-  const index = list.indexOf(item);
-  return index >= 0 ? index : list.push(item) - 1;
+function isSameRecord(a: ReleaseFile, b: ReleaseFile): boolean {
+  return (
+    a === b ||
+    (a.sha256 === b.sha256 &&
+      a.size === b.size &&
+      a.etag === b.etag &&
+      a.headers?.contentType === b.headers?.contentType &&
+      a.headers?.cacheControl === b.headers?.cacheControl)
+  );
 }
 
 /** Throws a `PreconditionError` when the text is not ours or of a later version: guessing here could delete a live site. */
@@ -161,7 +175,11 @@ function readState(text: string): SiteState | undefined {
     const file = { path, size, etag, sha256: hash ?? undefined, headers: headers[header] };
     for (const holder of holders) files[holder]?.set(path, file);
   }
-  return { paths, uncertain, releases: heads.map((head, index) => ({ ...head, files: files[index] ?? new Map() })) };
+  return {
+    paths,
+    uncertain: new Set(uncertain),
+    releases: heads.map((head, index) => ({ ...head, files: files[index] ?? new Map() })),
+  };
 }
 
 function json(text: string): unknown {
@@ -218,8 +236,10 @@ function fileRow(value: unknown): FileRow | undefined {
   const row: readonly unknown[] = value;
   const [path, hash, size, etag, header, holders] = row;
   const holderList = listOf(holders, count);
-  if (typeof path !== 'string' || typeof etag !== 'string' || typeof header !== 'number') return undefined;
-  if (typeof size !== 'number' || holderList === undefined) return undefined;
+  // A file of the site, never one of our own: a rollback writes what is named here.
+  if (typeof path !== 'string' || path === '' || isReleasePath(path)) return undefined;
+  if (typeof etag !== 'string' || typeof header !== 'number' || typeof size !== 'number' || holderList === undefined)
+    return undefined;
   if (hash !== null && typeof hash !== 'string') return undefined;
   return [path, hash, size, etag, header, holderList];
 }

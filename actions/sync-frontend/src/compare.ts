@@ -17,18 +17,38 @@ export interface Known {
   readonly headers: FileHeaders | undefined;
 }
 
+/** What the newest release that has the path says of it. */
+export function newestRecord(path: string, state: SiteState | undefined): ReleaseFile | undefined {
+  return state?.releases.find(({ files }) => files.has(path))?.files.get(path);
+}
+
 export function knownAs(path: string, { files, state }: Bucket): Known | undefined {
   const stored = files.get(path);
   if (stored === undefined || state === undefined) return undefined;
-  const records = state.releases.flatMap((release) => release.files.get(path) ?? []);
-  const match = records.find((record) => isSame(record, stored));
-  if (match === undefined) return undefined;
-  const certain = match === records[0] && !state.uncertain.includes(path);
-  return { sha256: match.sha256, headers: certain ? match.headers : undefined };
+  let isNewest = true;
+  for (const release of state.releases) {
+    const record = release.files.get(path);
+    if (record === undefined) continue;
+    if (isSame(record, stored)) {
+      return { sha256: record.sha256, headers: isNewest && !state.uncertain.has(path) ? record.headers : undefined };
+    }
+    isNewest = false;
+  }
+  return undefined;
 }
 
 export function isSame(record: ReleaseFile, stored: Stored | undefined): boolean {
   return stored !== undefined && record.etag === stored.etag && record.size === stored.size;
+}
+
+/** Does the object hold what a release recorded? A copy in place may have changed its ETag (a KMS key, parts), not its content. */
+export function isStoredAs(
+  record: ReleaseFile | undefined,
+  stored: Stored | undefined,
+  known: Known | undefined,
+): boolean {
+  if (record === undefined) return false;
+  return isSame(record, stored) || (known?.sha256 !== undefined && known.sha256 === record.sha256);
 }
 
 /** Only an object of the same size that no record explains has to be compared by its ETag. */
@@ -59,6 +79,6 @@ export function compare(desired: Desired, bucket: Bucket): Difference {
   return desired.headers === undefined || sameHeaders(known?.headers, desired.headers) ? 'none' : 'headers';
 }
 
-function sameHeaders(a: FileHeaders | undefined, b: FileHeaders): boolean {
+export function sameHeaders(a: FileHeaders | undefined, b: FileHeaders): boolean {
   return a?.contentType === b.contentType && a.cacheControl === b.cacheControl;
 }

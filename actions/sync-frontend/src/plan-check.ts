@@ -35,7 +35,9 @@ export function planCheck(inputs: CheckInputs, observed: ObservedSources): Verdi
     served,
   });
   if (current.sourceHash !== sourceHash) return verdict(false, 'the release served now was made from other sources');
-  if (state.uncertain.length > 0) return verdict(false, 'an earlier run was cut off while it changed headers');
+  if ([...state.uncertain].some((path) => current.files.has(path))) {
+    return verdict(false, 'an earlier run was cut off while it changed headers');
+  }
   const damaged = [...current.files.values()].filter((file) => !isSame(file, files.get(file.path)));
   const [first] = damaged;
   if (first !== undefined) {

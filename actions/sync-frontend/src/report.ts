@@ -1,19 +1,24 @@
 import type { ActionReport } from '../../../shared/action/run.ts';
 import { humanBytes, humanDuration } from '../../../shared/core/clock.ts';
-import { code, details, escapeMarkdown, table } from '../../../shared/core/markdown.ts';
+import { code, escapeMarkdown, table } from '../../../shared/core/markdown.ts';
 import type { Result } from './apply.ts';
 import type { CheckInputs, PublishInputs, RollbackInputs } from './inputs.ts';
-import type { Plan, Step } from './plan.ts';
+import type { Plan } from './plan.ts';
 import type { Verdict } from './plan-check.ts';
+import type { Deletion } from './plan-deletions.ts';
+import type { Reason, SendStep, Stage } from './plan-steps.ts';
 
-const shownRows = 50;
+/** The whole summary is to fit on a screen. */
+const shownRows = 15;
 
-const verbs: Readonly<Record<Step['kind'], string>> = {
-  keep: 'kept',
+const verbs: Readonly<Record<SendStep['kind'], string>> = {
   put: 'sent',
   restore: 'restored',
   headers: 'headers set',
 };
+
+const reasons: readonly Reason[] = ['new', 'content', 'headers', 'missing'];
+const pages: ReadonlySet<Stage> = new Set<Stage>(['new-page', 'page', 'index']);
 
 /** `result` undefined: a dry run, whose outputs count nothing as done. */
 export function reportPublish(
@@ -21,9 +26,10 @@ export function reportPublish(
   inputs: PublishInputs | RollbackInputs,
   result: Result | undefined,
 ): ActionReport {
-  const steps = (result?.done ?? plan.steps).filter(({ kind }) => kind !== 'keep');
+  const steps = (result?.done ?? plan.steps).filter((step) => step.kind !== 'keep');
   const bodies = steps.filter(({ kind }) => kind !== 'headers');
-  const deleted = result?.deleted ?? plan.deletions.map(({ path }) => path);
+  const gone = new Set(result?.deleted ?? plan.deletions.map(({ path }) => path));
+  const deleted = plan.deletions.filter(({ path }) => gone.has(path));
   const bytes = steps.reduce((sum, step) => sum + (step.kind === 'put' ? step.size : 0), 0);
   const isPublished = result?.isPublished === true;
   const done = (count: number): string => String(result === undefined ? 0 : count);
@@ -62,9 +68,9 @@ export function reportPublish(
         ],
       ),
       `Bucket ${code(`s3://${inputs.bucket}/${inputs.prefix}`)}${isPublished ? `, publication ${code(plan.publication)}` : ''}`,
-      ...explanation(result),
+      ...explanation(plan, result),
       ...plan.warnings.map((warning) => `⚠️ ${escapeMarkdown(warning)}`),
-      ...changes(steps, plan, deleted),
+      ...changes({ steps, deleted }),
     ].join('\n\n'),
     failure: result?.failure,
   };
@@ -81,33 +87,70 @@ function headline(plan: Plan, result: Result | undefined): string {
   return `✅ ${plan.kind === 'rollback' ? 'Rolled back' : 'Published'}: release ${id} is served`;
 }
 
-function failedHeadline(plan: Plan, result: Result): string {
-  if (result.isPublished) return `❌ Release ${code(plan.releaseId)} is served, but not everything could be tidied up`;
-  const somePages = result.done.some(({ stage }) => stage === 'page' || stage === 'index');
-  return somePages
-    ? '❌ Not finished: some pages are new, some as they were'
-    : '❌ Not published: every page is as it was';
+function failedHeadline(plan: Plan, { done, isPublished, failure }: Result): string {
+  if (isPublished) return `❌ Release ${code(plan.releaseId)} is served, but not everything could be tidied up`;
+  if (failure?.code === 'ConcurrentPublish') return '❌ Two runs published at once: what is served may be of both';
+  if (!done.some(({ stage }) => pages.has(stage))) return '❌ Not published: every page is as it was';
+  return done.length === plan.steps.length
+    ? '❌ Not finished: every page is new, but the release is not on record'
+    : '❌ Not finished: some pages are new, some as they were';
 }
 
-function explanation(result: Result | undefined): readonly string[] {
+function explanation(plan: Plan, result: Result | undefined): readonly string[] {
   if (result?.failure === undefined) return [];
   const { code: name, message, hint } = result.failure;
-  const advice = hint === undefined ? 'Run it again: it finishes what is left.' : hint;
-  return [`**${escapeMarkdown(name)}:** ${escapeMarkdown(message)}`, `**What to do:** ${escapeMarkdown(advice)}`];
+  const steps = plan.steps.length - result.done.length;
+  const deletions = plan.deletions.length - result.deleted.length;
+  const left = [
+    ...(steps > 0 ? [`${steps} of ${plan.steps.length} objects to write`] : []),
+    ...(plan.state !== undefined && !result.isPublished ? ['the record of the release'] : []),
+    ...(deletions > 0 ? [`${deletions} of ${plan.deletions.length} files to delete`] : []),
+  ];
+  return [
+    `**${escapeMarkdown(name)}:** ${escapeMarkdown(message)}`,
+    ...(left.length > 0 ? [`**Left:** ${left.join(', ')}`] : []),
+    `**What to do:** ${escapeMarkdown(whatToDo(hint))}`,
+  ];
 }
 
-function changes(steps: readonly Step[], plan: Plan, deleted: readonly string[]): readonly string[] {
-  const reasons = new Map(plan.deletions.map(({ path, reason }) => [path, reason]));
+function whatToDo(hint: string | undefined): string {
+  if (hint === undefined) return 'Run it again: it finishes what is left.';
+  return /\bagain\b/.test(hint) ? hint : `${hint} Then run it again: it finishes what is left.`;
+}
+
+interface Done {
+  readonly steps: readonly SendStep[];
+  readonly deleted: readonly Deletion[];
+}
+
+/** Totals by reason, then the files, biggest first. */
+function changes({ steps, deleted }: Done): readonly string[] {
   const rows = [
-    ...[...steps]
-      .sort((a, b) => b.size - a.size)
-      .map((step) => [code(step.path), verbs[step.kind], step.reason, humanBytes(step.size)]),
-    ...deleted.map((path) => [code(path), 'deleted', reasons.get(path) ?? '', '']),
-  ];
+    ...steps.map(({ path, kind, reason, size }) => ({ path, size, what: verbs[kind], why: reason })),
+    ...deleted.map(({ path, reason, size }) => ({ path, size, what: 'deleted', why: reason })),
+  ].sort((a, b) => b.size - a.size);
   if (rows.length === 0) return [];
-  const shown = table(['File', 'What', 'Why', 'Size'], rows.slice(0, shownRows));
-  const rest = rows.length > shownRows ? `\n\n… and ${rows.length - shownRows} more` : '';
-  return [details(`What changed (${rows.length})`, shown + rest)];
+  const total = (why: string, files: readonly { readonly size: number }[]): readonly (readonly string[])[] =>
+    files.length === 0 ? [] : [[why, String(files.length), humanBytes(files.reduce((sum, { size }) => sum + size, 0))]];
+  const totals = table(
+    ['Why', 'Files', 'Size'],
+    [
+      ...reasons.flatMap((reason) =>
+        total(
+          reason,
+          steps.filter((step) => step.reason === reason),
+        ),
+      ),
+      ...total('deleted', deleted),
+    ],
+  );
+  const shown = rows.slice(0, shownRows);
+  const files = table(
+    ['File', 'What', 'Why', 'Size'],
+    shown.map(({ path, what, why, size }) => [code(path), what, why, humanBytes(size)]),
+  );
+  const rest = rows.length > shownRows ? [`… and ${rows.length - shownRows} smaller ones`] : [];
+  return [totals, files, ...rest];
 }
 
 export function reportCheck(verdict: Verdict, inputs: CheckInputs): ActionReport {

@@ -6,7 +6,7 @@ export interface Scope {
   readonly directory: PathMatcher;
 }
 
-interface Globs {
+export interface Globs {
   readonly include: readonly string[];
   readonly exclude: readonly string[];
 }
@@ -33,5 +33,6 @@ function scope({ include, exclude }: Globs, never: PathMatcher): Scope {
   const included = include.length === 0 ? () => true : globMatcher(include);
   const excluded = globMatcher(exclude);
   const directory: PathMatcher = (path) => !never(path) && !excluded(path);
-  return { directory, file: (path) => directory(path) && included(path) };
+  // An empty path is the prefix itself, which consoles keep as an empty object.
+  return { directory, file: (path) => path !== '' && directory(path) && included(path) };
 }

@@ -30,7 +30,7 @@ const release = fc.record({
 const state = fc.record({
   releases: fc.array(release, { minLength: 1, maxLength: 4 }),
   paths: fc.array(fc.string()),
-  uncertain: fc.array(fc.string()),
+  uncertain: fc.array(fc.string()).map((paths) => new Set(paths)),
 });
 
 describe('the state in the bucket', () => {
@@ -49,7 +49,7 @@ describe('the state in the bucket', () => {
       rolledBackBy: undefined,
       files,
     };
-    const text = serializeState({ releases: [one, one, one], paths: [], uncertain: [] });
+    const text = serializeState({ releases: [one, one, one], paths: [], uncertain: new Set() });
     expect(text.split('s'.repeat(64))).toHaveLength(2);
   });
 
@@ -86,7 +86,7 @@ describe('publications', () => {
     const site = (paths: readonly string[]): SiteState => ({
       releases: [{ ...one, id: '', origin: 7, sourceHash: undefined, rolledBackBy: undefined, files: new Map() }],
       paths,
-      uncertain: [],
+      uncertain: new Set(),
     });
     const marked = (paths: readonly string[], publication = publicationOf(one)) =>
       new Set([markerPath(publication, paths)]);

@@ -1,0 +1,48 @@
+import { bodiesFolder, bodyPath, markersFolder, type Release } from '../../../shared/core/release.ts';
+import { isStoredAs, knownAs } from './compare.ts';
+import { isImmutable, isPage } from './headers.ts';
+import type { Observed } from './observe.ts';
+import type { KeepStep } from './plan-steps.ts';
+
+/** So many leftovers cost every run one more request to list them: as much as deleting them costs once. */
+const manyLeftovers = 1000;
+
+/**
+ * Content that a retained release names and that is about to be overwritten or deleted goes aside, once. Not what is served as
+ * immutable: its name stands for its content, so that it is not overwritten at all, and a site that does so nevertheless was warned.
+ */
+export function planKeeping(
+  paths: readonly string[],
+  older: readonly Release[],
+  observed: Observed,
+): readonly KeepStep[] {
+  const planned = new Set<string>();
+  const steps: KeepStep[] = [];
+  for (const path of paths) {
+    const stored = observed.files.get(path);
+    const known = knownAs(path, observed);
+    const record = older.map(({ files }) => files.get(path)).find((file) => isStoredAs(file, stored, known));
+    if (record === undefined || stored === undefined) continue;
+    if (isImmutable(record.headers) && !isPage(path, record.headers)) continue;
+    const to = bodyPath(record);
+    if (observed.internal.has(to) || planned.has(to)) continue;
+    planned.add(to);
+    const { size, etag } = stored;
+    steps.push({ kind: 'keep', stage: 'keep', path, to, size, etag, reason: 'for a rollback' });
+  }
+  return steps;
+}
+
+/** Contents and notes below `.releases/` that no retained release needs, when it is worth it. */
+export function planLeftovers(
+  { internal }: Observed,
+  releases: readonly Release[],
+  hasDeletions: boolean,
+): readonly string[] {
+  const candidates = [...internal].filter((path) => path.startsWith(bodiesFolder) || path.startsWith(markersFolder));
+  if (candidates.length === 0 || (!hasDeletions && candidates.length < manyLeftovers)) return [];
+  const needed = new Set<string>();
+  for (const { files } of releases) for (const file of files.values()) needed.add(bodyPath(file));
+  const leftovers = candidates.filter((path) => !needed.has(path));
+  return hasDeletions || leftovers.length >= manyLeftovers ? leftovers : [];
+}

@@ -1,0 +1,30 @@
+import type { Release } from '../../../shared/core/release.ts';
+import { keyToUrlPath, viewerPaths } from '../../../shared/core/url-path.ts';
+import { isImmutable } from './headers.ts';
+import type { Deletion } from './plan-deletions.ts';
+import type { Change } from './plan-steps.ts';
+
+/** Beyond this many, one wildcard says the same. */
+const manyPaths = 1000;
+
+/** URL paths whose content at the viewer becomes another, and those that are carried over. */
+export function planPaths(from: {
+  readonly basePath: string;
+  readonly changes: readonly Change[];
+  readonly deletions: readonly Deletion[];
+  readonly carried: readonly string[];
+  readonly current: Release | undefined;
+}): readonly string[] {
+  const { basePath, changes, deletions, carried, current } = from;
+  const gone = deletions.filter((deletion) => deletion.isSeen);
+  const seen = changes.filter((change) => isSeen(change, current)).map(({ file }) => file);
+  const paths = [...seen, ...gone].flatMap(({ path }) => viewerPaths(basePath, path));
+  const all = [...new Set([...paths, ...carried])].sort();
+  return all.length > manyPaths ? [`/${keyToUrlPath(basePath.slice(1))}*`] : all;
+}
+
+/** A hashed name that is new was never asked for; every other new path may have been answered by the app's fallback page. */
+function isSeen({ file, difference }: Change, current: Release | undefined): boolean {
+  const isFresh = current?.files.has(file.path) !== true && difference !== 'content';
+  return !(isImmutable(file.headers) && isFresh);
+}

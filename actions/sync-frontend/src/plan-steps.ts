@@ -1,0 +1,133 @@
+import { bodyPath, type FileHeaders } from '../../../shared/core/release.ts';
+import { compare, newestRecord, sameHeaders, type Desired, type Difference } from './compare.ts';
+import { isImmutable, isPage } from './headers.ts';
+import type { Observed } from './observe.ts';
+
+/**
+ * The order that keeps every page whole at every instant. First contents that a later rollback needs are put aside; then come assets
+ * under names of their own, then other files, then pages, the root page last. Within each kind what is new comes before what is
+ * overwritten: a file that viewers have already may refer to it from then on.
+ */
+export const stages = ['keep', 'new-asset', 'asset', 'new-file', 'file', 'new-page', 'page', 'index'] as const;
+export type Stage = (typeof stages)[number];
+
+/**
+ * Why a file is sent: the site did not have it; its content is another; its headers alone are another, or nobody knows them; it is
+ * recorded, but gone from the bucket.
+ */
+export type Reason = 'new' | 'content' | 'headers' | 'missing';
+
+interface StepBase {
+  readonly stage: Stage;
+  readonly path: string;
+  readonly size: number;
+}
+
+interface SendBase extends StepBase {
+  readonly reason: Reason;
+}
+
+/** Put the content that is about to go aside under `.releases/`. */
+export interface KeepStep extends StepBase {
+  readonly kind: 'keep';
+  readonly reason: 'for a rollback';
+  readonly to: string;
+  readonly etag: string;
+}
+
+/** What viewers get. */
+export type SendStep =
+  | (SendBase & { readonly kind: 'put'; readonly file: string; readonly sha256: string; readonly headers: FileHeaders })
+  /** Bring back content that was put aside. */
+  | (SendBase & { readonly kind: 'restore'; readonly from: string; readonly headers: FileHeaders | undefined })
+  /** Same content, other headers: no body is sent. */
+  | (SendBase & { readonly kind: 'headers'; readonly etag: string; readonly headers: FileHeaders });
+
+export type Step = KeepStep | SendStep;
+
+type Source = { readonly kind: 'local'; readonly file: string; readonly sha256: string } | { readonly kind: 'kept' };
+
+/** A file as the release is to have it, and where its content is to be had. */
+export interface Wanted extends Desired {
+  readonly source: Source;
+}
+
+export interface Change {
+  readonly file: Wanted;
+  readonly difference: Exclude<Difference, 'none'>;
+  readonly step: SendStep;
+}
+
+/** Up to this size S3 copies an object in one request. */
+const copyLimit = 5_000_000_000;
+
+/** What has to be sent, in any order. */
+export function planChanges(files: readonly Wanted[], observed: Observed): readonly Change[] {
+  const changes: Change[] = [];
+  for (const file of files) {
+    const difference = compare(file, observed);
+    if (difference !== 'none') changes.push({ file, difference, step: stepFor(file, difference, observed) });
+  }
+  return changes;
+}
+
+export function inOrder(steps: readonly Step[]): readonly Step[] {
+  return stages.flatMap((stage) => steps.filter((step) => step.stage === stage));
+}
+
+function stepFor(file: Wanted, difference: Change['difference'], observed: Observed): SendStep {
+  const { path, size, headers, source } = file;
+  const base = { path, size, stage: stageOf(file, difference) };
+  const stored = observed.files.get(path);
+  if (difference === 'headers' && headers !== undefined && stored !== undefined) {
+    if (size <= copyLimit || source.kind === 'kept') {
+      return { ...base, kind: 'headers', etag: stored.etag, headers, reason: 'headers' };
+    }
+  }
+  const isMissing = difference === 'new' && observed.state?.releases[0]?.files.has(path) === true;
+  const reason = isMissing ? 'missing' : difference;
+  if (source.kind === 'local' && headers !== undefined) {
+    return { ...base, kind: 'put', file: source.file, sha256: source.sha256, headers, reason };
+  }
+  return { ...base, kind: 'restore', from: bodyPath({ sha256: file.sha256, etag: file.etag ?? '' }), headers, reason };
+}
+
+function stageOf({ path, headers }: Wanted, difference: Difference): Stage {
+  if (path === 'index.html') return 'index';
+  const isNew = difference === 'new';
+  if (isPage(path, headers)) return isNew ? 'new-page' : 'page';
+  if (isImmutable(headers)) return isNew ? 'new-asset' : 'asset';
+  return isNew ? 'new-file' : 'file';
+}
+
+/**
+ * Headers leave no trace in the listing. Where a run that is cut off leaves an object that looks just as the newest record says, but for
+ * its headers, the record must not be believed: these are the paths.
+ */
+export function uncertainOnce(changes: readonly Change[], { state }: Observed): readonly string[] {
+  return changes
+    .filter(({ file }) => {
+      const record = newestRecord(file.path, state);
+      if (record?.headers === undefined || record.size !== file.size) return false;
+      const isSameContent =
+        record.sha256 === undefined || file.sha256 === undefined
+          ? record.etag === file.etag
+          : record.sha256 === file.sha256;
+      return isSameContent && (file.headers === undefined || !sameHeaders(record.headers, file.headers));
+    })
+    .map(({ file }) => file.path);
+}
+
+export function warnings(changes: readonly Change[], observed: Observed): readonly string[] {
+  const broken = changes.filter(
+    ({ file, step }) =>
+      step.kind === 'put' && step.reason === 'content' && isImmutable(newestRecord(file.path, observed.state)?.headers),
+  );
+  if (broken.length === 0) return [];
+  const names = broken.slice(0, 3).map(({ file }) => file.path);
+  return [
+    `${names.join(', ')}${broken.length > 3 ? ` and ${broken.length - 3} more` : ''}: served as immutable, but changed under the same name; ` +
+      'browsers that have it keep it for a year, and a rollback to a release with the old content will be refused. ' +
+      'Give such files another value in "cache-control".',
+  ];
+}
