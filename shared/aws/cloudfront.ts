@@ -3,10 +3,8 @@ import {
   CreateInvalidationCommand,
   GetInvalidationCommand,
   ListDistributionsCommand,
-  ListInvalidationsCommand,
   type Invalidation as SdkInvalidation,
 } from '@aws-sdk/client-cloudfront';
-import { isAwsError } from '../core/errors.ts';
 import { connect, type SdkConfig } from './sdk-config.ts';
 
 export interface Distribution {
@@ -33,32 +31,21 @@ export interface InvalidationRequest {
 
 export interface Cdn {
   distributions(): Promise<readonly Distribution[]>;
+  /**
+   * Fails with `TooManyInvalidationsInProgress` while the distribution has 3,000 files or 15 wildcards in progress, with
+   * `InvalidationBatchAlreadyExists` when the reference is known with other paths
+   * (https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_CreateInvalidation.html).
+   */
   invalidate(request: InvalidationRequest): Promise<Invalidation>;
   invalidation(distributionId: string, id: string): Promise<Invalidation>;
 }
 
-/** How many invalidations are looked through for one that was asked for before. */
-const lookBack = 100;
+/** Beyond these the caller waits, who can tell about it and knows for how long. */
+const quickAttempts = 3;
 
 export function cdn(config: SdkConfig): Cdn {
   const client = connect(CloudFrontClient, config);
-
-  /** CloudFront knows the reference with other paths: ours, asked for before, is among the recent ones, or the error stands. */
-  async function byReference({
-    distributionId,
-    callerReference,
-  }: InvalidationRequest): Promise<Invalidation | undefined> {
-    const { InvalidationList } = await client.send(
-      new ListInvalidationsCommand({ DistributionId: distributionId, MaxItems: lookBack }),
-    );
-    for (const { Id } of InvalidationList?.Items ?? []) {
-      const { Invalidation: found } = await client.send(
-        new GetInvalidationCommand({ DistributionId: distributionId, Id }),
-      );
-      if (found?.InvalidationBatch?.CallerReference === callerReference) return toInvalidation(found);
-    }
-    return undefined;
-  }
+  const quick = connect(CloudFrontClient, { ...config, maxAttempts: Math.min(quickAttempts, config.maxAttempts) });
 
   return {
     async distributions() {
@@ -76,28 +63,21 @@ export function cdn(config: SdkConfig): Cdn {
       return found;
     },
 
-    async invalidate(request) {
-      const { distributionId, callerReference, paths } = request;
-      try {
-        const { Invalidation: made } = await client.send(
-          new CreateInvalidationCommand({
-            DistributionId: distributionId,
-            InvalidationBatch: {
-              CallerReference: callerReference,
-              Paths: { Quantity: paths.length, Items: [...paths] },
-            },
-          }),
-        );
-        return toInvalidation(made);
-      } catch (error) {
-        const known = isAwsError(error, 'InvalidationBatchAlreadyExists') ? await byReference(request) : undefined;
-        if (known === undefined) throw error;
-        return known;
-      }
+    async invalidate({ distributionId, callerReference, paths }) {
+      const { Invalidation: made } = await quick.send(
+        new CreateInvalidationCommand({
+          DistributionId: distributionId,
+          InvalidationBatch: {
+            CallerReference: callerReference,
+            Paths: { Quantity: paths.length, Items: [...paths] },
+          },
+        }),
+      );
+      return toInvalidation(made);
     },
 
     async invalidation(distributionId, id) {
-      const { Invalidation: found } = await client.send(
+      const { Invalidation: found } = await quick.send(
         new GetInvalidationCommand({ DistributionId: distributionId, Id: id }),
       );
       return toInvalidation(found);

@@ -64,9 +64,10 @@ export const cases: readonly {
   },
   {
     name: 'numbers out of range, all at once',
-    inputs: { ...good, 'max-paths': '0', 'wait-timeout-minutes': '-1', wait: 'no' },
+    inputs: { ...good, 'max-paths': '0', 'wait-timeout-minutes': '-1', wait: 'no', 'query-strings': '?' },
     expect: [
-      'max-paths is "0"; accepted: a whole number from 1 to 3000',
+      'query-strings is "?"',
+      'max-paths is "0"; accepted: a whole number from 1 to 10000',
       'wait-timeout-minutes is "-1"',
       'wait is "no"',
     ],
@@ -81,7 +82,21 @@ export const cases: readonly {
     inputs: { ...good, prefix: 'app' },
     expect: ['bucket is missing', 'with "prefix"'],
   },
-  { name: 'a bucket by URL', inputs: { ...good, bucket: 's3://b' }, expect: ['bucket is "s3://b"', 'without "s3://"'] },
+  {
+    name: 'a bucket for the note of no publication',
+    inputs: { ...good, bucket: 'my-bucket', prefix: '/app//x' },
+    expect: ['publication is missing', 'with "bucket"', 'prefix is "/app//x"'],
+  },
+  {
+    name: 'a path with no room for its wildcard',
+    inputs: { ...good, paths: `/${'a'.repeat(3999)}`, 'query-strings': 'true' },
+    expect: ['paths is "/aaa', 'at most 3,999 characters when encoded'],
+  },
+  {
+    name: 'a bucket by URL',
+    inputs: { ...good, bucket: 's3://b', publication: '3-0123456789abcdef' },
+    expect: ['bucket is "s3://b"', 'without "s3://"'],
+  },
   {
     name: 'a role that is a policy, for too short',
     inputs: { ...good, 'role-to-assume': 'arn:aws:iam::123456789012:policy/x', 'role-duration-seconds': '60' },

@@ -100,7 +100,9 @@ describe.each(Object.entries(contract))('%s', (name, { inputs, outputs, required
       service: 's',
       source: '.',
     };
-    if (name === 'invalidate-cdn') given['distribution-id'] = 'E1ABCDEFGHIJKL';
+    if (name === 'invalidate-cdn') {
+      Object.assign(given, { 'distribution-id': 'E1ABCDEFGHIJKL', publication: '1-0123456789abcdef' });
+    }
     const read = (values: Readonly<Record<string, string>>): unknown =>
       parseInputs(
         new InputReader({

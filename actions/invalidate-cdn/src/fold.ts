@@ -1,88 +1,149 @@
-import { covers } from '../../../shared/core/url-path.ts';
-
 /** CloudFront works on at most this many wildcards of a distribution at a time. */
-const maxWildcards = 15;
+export const wildcardsAtOnce = 15;
 
-/** A path, or the wildcard of a directory, in the tree of directories. */
-interface Directory {
-  readonly prefix: string;
-  readonly depth: number;
-  readonly leaves: string[];
-  readonly children: Map<string, Directory>;
+interface Leaf {
+  readonly path: string;
+  /** Without the `*` at its end. */
+  readonly stem: string;
+  readonly isWildcard: boolean;
 }
 
-/** A way to cover a directory: `entries` paths, of which some are wildcards (the index of the list that holds it). */
-interface Cover {
-  readonly entries: number;
-  readonly paths: () => readonly string[];
+/** Sorted by stem, so that what one wildcard or one directory covers stands side by side. */
+interface Leaves {
+  readonly sorted: readonly Leaf[];
+  readonly wildcards: number;
+  /** How many directories each path is in. */
+  readonly depths: Int32Array;
+  /** How many of them it shares with the path before it. */
+  readonly shared: Int32Array;
+}
+
+/** The paths below one directory: a run of the sorted ones. */
+interface Group {
+  readonly start: number;
+  readonly end: number;
+  readonly wildcards: number;
+}
+
+export interface FoldLimits {
+  /** How many paths there may be. */
+  readonly max: number;
+  /** How many wildcards folding may lead to; where more are given, that many. */
+  readonly maxWildcards?: number;
 }
 
 /**
- * The paths as they are when they are at most `max`. Beyond that, directories fold into wildcards (`/blog/*`) until they are: no
- * wildcard higher up than it must be, then as few wildcards as possible, then as few paths.
+ * The paths as they are when they are at most `max`, without those that a wildcard covers already. Beyond that, directories fold into
+ * wildcards (`/blog/*`) until they are: no wildcard higher up than it must be, then as few wildcards as possible, then as few paths.
  */
-export function foldPaths(given: readonly string[], max: number): readonly string[] {
-  const wildcards = given.filter((path) => path.endsWith('*'));
-  const unique = [...new Set(given)].filter(
-    (path) => !wildcards.some((wildcard) => wildcard !== path && covers(wildcard, path)),
-  );
-  if (unique.length <= max && unique.filter((path) => path.endsWith('*')).length <= maxWildcards) return unique.sort();
-  const root = treeOf(unique);
-  for (let depth = deepest(root); depth >= 0; depth -= 1) {
-    const best = coversOf(root, depth).find((cover) => cover !== undefined && cover.entries <= max);
-    if (best !== undefined) return [...best.paths()].sort();
+export function foldPaths(
+  given: readonly string[],
+  { max, maxWildcards = wildcardsAtOnce }: FoldLimits,
+): readonly string[] {
+  const sorted = uncovered(given);
+  if (sorted.length <= max) return sorted.map(({ path }) => path).sort();
+  const leaves = measure(sorted);
+  const limits = { max, maxWildcards: Math.max(maxWildcards, leaves.wildcards) };
+  const deepest = leaves.depths.reduce((a, b) => Math.max(a, b), 0);
+  for (let depth = deepest; depth > 0; depth -= 1) {
+    const folded = foldAt(leaves, depth, limits);
+    if (folded !== undefined) return [...folded].sort();
   }
   return ['/*'];
 }
 
-function treeOf(paths: readonly string[]): Directory {
-  const root: Directory = { prefix: '/', depth: 0, leaves: [], children: new Map() };
-  for (const path of paths) {
-    let directory = root;
-    const names = path.slice(1).split('/').slice(0, -1);
-    for (const name of names) {
-      const child = directory.children.get(name) ?? {
-        prefix: `${directory.prefix}${name}/`,
-        depth: directory.depth + 1,
-        leaves: [],
-        children: new Map<string, Directory>(),
-      };
-      directory.children.set(name, child);
-      directory = child;
+function uncovered(given: readonly string[]): readonly Leaf[] {
+  const sorted = [...new Set(given)].map((path): Leaf => {
+    const isWildcard = path.endsWith('*');
+    return { path, isWildcard, stem: isWildcard ? path.slice(0, -1) : path };
+  });
+  sorted.sort((a, b) => (a.stem < b.stem ? -1 : a.stem > b.stem ? 1 : Number(b.isWildcard) - Number(a.isWildcard)));
+  const kept: Leaf[] = [];
+  let cover: string | undefined;
+  for (const leaf of sorted) {
+    if (cover !== undefined && leaf.stem.startsWith(cover)) continue;
+    kept.push(leaf);
+    if (leaf.isWildcard) cover = leaf.stem;
+  }
+  return kept;
+}
+
+function measure(sorted: readonly Leaf[]): Leaves {
+  const depths = new Int32Array(sorted.length);
+  const shared = new Int32Array(sorted.length);
+  let wildcards = 0;
+  let before = '';
+  for (const [index, { stem, isWildcard }] of sorted.entries()) {
+    let slashes = 0;
+    let common = 0;
+    let isSame = true;
+    for (let at = 0; at < stem.length; at += 1) {
+      const code = stem.charCodeAt(at);
+      isSame &&= code === before.charCodeAt(at);
+      if (code !== slash) continue;
+      slashes += 1;
+      if (isSame) common += 1;
     }
-    directory.leaves.push(path);
+    depths[index] = slashes - 1;
+    shared[index] = Math.max(0, common - 1);
+    if (isWildcard) wildcards += 1;
+    before = stem;
   }
-  return root;
+  return { sorted, wildcards, depths, shared };
 }
 
-function deepest({ depth, children }: Directory): number {
-  return Math.max(depth, ...[...children.values()].map(deepest));
+const slash = 47;
+
+/**
+ * The best there is with wildcards of directories at `depth`, undefined when that is not enough. A deeper one is never better: the
+ * directory at `depth` that holds it makes no more wildcards and no more paths.
+ */
+function foldAt(leaves: Leaves, depth: number, limits: Required<FoldLimits>): readonly string[] | undefined {
+  const { sorted } = leaves;
+  const groups = groupsAt(leaves, depth);
+  let paths = sorted.length;
+  let { wildcards } = leaves;
+  const chosen: Group[] = [];
+  const choose = (group: Group): void => {
+    chosen.push(group);
+    paths -= group.end - group.start - 1;
+    wildcards += 1 - group.wildcards;
+  };
+  // Where a wildcard is already, one for all makes no more of them.
+  for (const group of groups) if (group.wildcards > 0) choose(group);
+  const plain = groups.filter((group) => group.wildcards === 0);
+  plain.sort((a, b) => b.end - b.start - (a.end - a.start));
+  for (const group of plain) {
+    if (paths <= limits.max) break;
+    choose(group);
+  }
+  if (paths > limits.max || wildcards > limits.maxWildcards) return undefined;
+  const folded = chosen.map(({ start }) => `${directory(sorted[start]?.stem ?? '/', depth)}*`);
+  chosen.sort((a, b) => a.start - b.start);
+  let next = 0;
+  for (const { start, end } of [...chosen, { start: sorted.length, end: sorted.length }]) {
+    for (; next < start; next += 1) folded.push(sorted[next]?.path ?? '/*');
+    next = end;
+  }
+  return folded;
 }
 
-/** By number of wildcards, the cover with the fewest paths; wildcards of directories above `minDepth` are not allowed. */
-function coversOf(directory: Directory, minDepth: number): readonly (Cover | undefined)[] {
-  const ownWildcards = directory.leaves.filter((path) => path.endsWith('*')).length;
-  let best: (Cover | undefined)[] = [];
-  if (ownWildcards <= maxWildcards) {
-    best[ownWildcards] = { entries: directory.leaves.length, paths: () => directory.leaves };
+/** The directories at `depth` that hold more than one path. */
+function groupsAt({ sorted, depths, shared }: Leaves, depth: number): readonly Group[] {
+  const groups: Group[] = [];
+  for (let start = 0, end = 0; start < sorted.length; start = end) {
+    let wildcards = 0;
+    do {
+      if (sorted[end]?.isWildcard === true) wildcards += 1;
+      end += 1;
+    } while (end < sorted.length && (shared[end] ?? 0) >= depth);
+    if (end - start > 1 && (depths[start] ?? 0) >= depth) groups.push({ start, end, wildcards });
   }
-  for (const child of directory.children.values()) best = combine(best, coversOf(child, minDepth));
-  if (directory.depth >= minDepth && (best[1] === undefined || best[1].entries > 1)) {
-    best[1] = { entries: 1, paths: () => [`${directory.prefix}*`] };
-  }
-  return best;
+  return groups;
 }
 
-function combine(a: readonly (Cover | undefined)[], b: readonly (Cover | undefined)[]): (Cover | undefined)[] {
-  const both: (Cover | undefined)[] = [];
-  for (const [i, left] of a.entries()) {
-    for (const [j, right] of b.entries()) {
-      if (left === undefined || right === undefined || i + j > maxWildcards) continue;
-      const entries = left.entries + right.entries;
-      if (entries < (both[i + j]?.entries ?? Infinity)) {
-        both[i + j] = { entries, paths: () => [...left.paths(), ...right.paths()] };
-      }
-    }
-  }
-  return both;
+function directory(path: string, depth: number): string {
+  let end = 0;
+  for (let level = 0; level < depth; level += 1) end = path.indexOf('/', end + 1);
+  return path.slice(0, end + 1);
 }

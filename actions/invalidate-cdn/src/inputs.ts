@@ -9,6 +9,8 @@ export interface Inputs extends CommonInputs {
   /** Encoded as CloudFront expects; empty: nothing changed. */
   readonly paths: readonly string[];
   readonly maxPaths: number;
+  /** The distribution's cache key holds query strings. */
+  readonly queryStrings: boolean;
   /** sync-frontend's name for what viewers get now. */
   readonly publication: string | undefined;
   /** Where to note that it was done: the publication's own bucket. */
@@ -25,15 +27,17 @@ const domainName = matching(
   'a domain name of the distribution such as "www.example.com"',
 );
 
-const urlPath: Parser<string> = {
-  accepted:
-    'a URL path that starts with "/", with "*" only as its last character, at most 4,000 characters when encoded',
-  parse: (text) => {
-    if (!text.startsWith('/') || text.slice(0, -1).includes('*') || /\p{Cc}|\p{Cs}/u.test(text)) return undefined;
-    const encoded = encodeUrlPath(text);
-    return encoded.length <= 4000 ? encoded : undefined;
-  },
-};
+/** CloudFront takes 4,000 characters, with the "*" that may be added. */
+function urlPath(maxLength: number): Parser<string> {
+  return {
+    accepted: `a URL path that starts with "/", with "*" only as its last character, at most ${maxLength.toLocaleString('en')} characters when encoded`,
+    parse: (text) => {
+      if (!text.startsWith('/') || text.slice(0, -1).includes('*') || /\p{Cc}|\p{Cs}/u.test(text)) return undefined;
+      const encoded = encodeUrlPath(text);
+      return encoded.length <= maxLength ? encoded : undefined;
+    },
+  };
+}
 
 const publication = matching(/^\d{1,15}-[0-9a-f]{16}$/, 'the publication output of sync-frontend');
 
@@ -48,18 +52,23 @@ export function parseInputs(read: InputReader, context: RunContext): Inputs {
   } else if (givenId !== undefined && givenAlias !== undefined) {
     read.problem('alias', givenAlias, 'nothing beside "distribution-id": give one of the two');
   }
-  const paths = read.text('paths') === undefined ? ['/*'] : read.list('paths', urlPath);
+  const queryStrings = read.boolean('query-strings', false);
+  const paths = read.text('paths') === undefined ? ['/*'] : read.list('paths', urlPath(queryStrings ? 3999 : 4000));
   const bucket = read.optional('bucket', bucketName);
   const prefix = read.withDefault('prefix', keyPrefix, '');
   const published = read.optional('publication', publication);
   if (prefix !== '' && read.text('bucket') === undefined) {
     read.problem('bucket', undefined, `with "prefix": ${bucketName.accepted}`);
   }
+  if (bucket !== undefined && read.text('publication') === undefined) {
+    read.problem('publication', undefined, `with "bucket", which keeps the note of it: ${publication.accepted}`);
+  }
   return read.finish({
     ...common,
     distribution: id === undefined ? { alias: (alias ?? '').toLowerCase() } : { id },
     paths: [...new Set(paths)],
-    maxPaths: read.integer('max-paths', { min: 1, max: 3000, fallback: 15 }),
+    maxPaths: read.integer('max-paths', { min: 1, max: 10_000, fallback: 15 }),
+    queryStrings,
     publication: published,
     record: bucket === undefined ? undefined : { bucket, prefix },
     wait: read.boolean('wait', true),

@@ -31,7 +31,8 @@ async function readMarker(inputs: Inputs, store: ObjectStore | undefined): Promi
   try {
     for (const marker of markerPaths(publication, paths)) {
       const found = await store.read(record.prefix + marker);
-      if (found !== undefined) return found.text.trim();
+      // Whatever it says, its being there is the note.
+      if (found !== undefined) return /^[\w,]{1,1000}$/.test(found.text.trim()) ? found.text.trim() : '';
     }
   } catch (error) {
     // S3 also denies a look at what is not there, without s3:ListBucket. Not knowing costs nothing: CloudFront knows the reference.

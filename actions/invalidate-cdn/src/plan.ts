@@ -2,23 +2,34 @@ import type { Distribution } from '../../../shared/aws/cloudfront.ts';
 import { PreconditionError } from '../../../shared/core/errors.ts';
 import { fingerprint } from '../../../shared/core/hash.ts';
 import { markerPath } from '../../../shared/core/release.ts';
-import { foldPaths } from './fold.ts';
 import type { Inputs } from './inputs.ts';
 import type { Observed } from './observe.ts';
+import { planPaths } from './plan-paths.ts';
 
 export type Plan =
   | { readonly kind: 'nothing'; readonly reason: string; readonly invalidationId: string }
   | {
       readonly kind: 'invalidate';
       readonly distributionId: string;
-      readonly callerReference: string;
-      readonly paths: readonly string[];
-      /** How many paths were asked for, before folding. */
+      /** In the order in which they are asked for; never empty. */
+      readonly batches: readonly Batch[];
+      /** How many paths were given. */
       readonly asked: number;
-      readonly wait: { readonly timeoutMs: number } | undefined;
+      /** What was done to the given paths, and why. */
+      readonly notes: readonly string[];
+      /** For CloudFront to take all batches and, with `wait`, to complete them. */
+      readonly timeoutMs: number;
+      readonly wait: boolean;
       /** The key under which the bucket notes that it was done. */
       readonly marker: string | undefined;
     };
+
+/** What one CreateInvalidation asks for. */
+export interface Batch {
+  /** The same paths of the same publication have the same reference in every run. */
+  readonly callerReference: string;
+  readonly paths: readonly string[];
+}
 
 /** What only the composition knows: which step of the job this is, and when it runs. */
 export interface Occasion {
@@ -33,14 +44,15 @@ export function planInvalidation(inputs: Inputs, observed: Observed, occasion: O
     return { kind: 'nothing', reason: 'this publication was invalidated before', invalidationId };
   }
   const { publication, record, distribution } = inputs;
-  const paths = foldPaths(inputs.paths, inputs.maxPaths);
+  const { batches, notes } = planPaths(inputs);
   return {
     kind: 'invalidate',
     distributionId: 'id' in distribution ? distribution.id : idOf(distribution.alias, observed.distributions),
-    callerReference: callerReference(inputs, paths, occasion),
-    paths,
+    batches: batches.map((paths) => ({ paths, callerReference: callerReference(inputs, paths, occasion) })),
     asked: inputs.paths.length,
-    wait: inputs.wait ? { timeoutMs: inputs.waitTimeoutMinutes * 60_000 } : undefined,
+    notes,
+    timeoutMs: inputs.waitTimeoutMinutes * 60_000,
+    wait: inputs.wait,
     marker:
       publication === undefined || record === undefined
         ? undefined
@@ -58,27 +70,44 @@ function callerReference({ publication, run }: Inputs, paths: readonly string[],
   return `slipway-${fingerprint({ ...occasion, paths }).slice(0, 40)}`;
 }
 
+/**
+ * By one of its domain names, else by the wildcard name that stands for it. CloudFront serves a name by the most specific one too
+ * (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/CNAMEs.html#alternate-domain-names-wildcard).
+ */
 function idOf(alias: string, distributions: readonly Distribution[]): string {
-  const matches = distributions.filter(({ aliases, domainName }) =>
-    [...aliases, domainName].some((name) => name.toLowerCase() === alias),
-  );
-  const [only] = matches;
-  if (only !== undefined && matches.length === 1) return only.id;
-  if (matches.length > 1) {
-    throw new PreconditionError(
-      'AmbiguousAlias',
-      `${matches.length} distributions answer to ${alias}: ${matches.map(({ id }) => id).join(', ')}`,
-      {
-        hint: 'Give "distribution-id" instead.',
-      },
-    );
+  for (const name of namesThatServe(alias)) {
+    const matches = distributions.filter((distribution) => namesOf(distribution).includes(name));
+    const [only] = matches;
+    if (only !== undefined && matches.length === 1) return only.id;
+    if (matches.length > 1) {
+      throw new PreconditionError(
+        'AmbiguousAlias',
+        `${matches.length} distributions answer to ${name}: ${shown(matches.map(describe))}`,
+        { hint: 'Give "distribution-id" instead.' },
+      );
+    }
   }
-  const names = distributions.flatMap(({ id, aliases, domainName }) => `${[...aliases, domainName][0] ?? ''} (${id})`);
   const known =
-    names.length === 0
-      ? 'the account has none'
-      : `the account has ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', …' : ''}`;
+    distributions.length === 0 ? 'the account has none' : `the account has ${shown(distributions.map(describe))}`;
   throw new PreconditionError('NoSuchDistribution', `no distribution answers to ${alias}; ${known}`, {
     hint: 'Check the spelling and the account, or give "distribution-id".',
   });
+}
+
+/** `a.b.example.com`, `*.b.example.com`, `*.example.com`, `*.com`. */
+function namesThatServe(alias: string): readonly string[] {
+  const labels = alias.split('.');
+  return [alias, ...labels.slice(1).map((_, index) => `*.${labels.slice(index + 1).join('.')}`)];
+}
+
+function namesOf({ aliases, domainName }: Distribution): readonly string[] {
+  return [...aliases, domainName].map((name) => name.toLowerCase());
+}
+
+function describe(distribution: Distribution): string {
+  return `${distribution.id} (${shown(namesOf(distribution), 3)})`;
+}
+
+function shown(items: readonly string[], most = 20): string {
+  return `${items.slice(0, most).join(', ')}${items.length > most ? `, … and ${items.length - most} more` : ''}`;
 }

@@ -13,6 +13,7 @@ export function connectPorts(inputs: Inputs, io: ActionIo): ApplyPorts {
     cdn: cdn(config),
     store: record === undefined ? undefined : objectStore(config, record.bucket),
     clock: systemClock,
+    random: Math.random,
     progress: io.progress,
     signal: io.signal,
   };

@@ -41,6 +41,8 @@ test.each([
   ['[]', []],
   ['/a\n\n /b \r\n/a', ['/a', '/b']],
   ['["/a b", "/é*"]', ['/a%20b', '/%C3%A9*']],
+  ['/a?x=1&y=a b', ['/a?x=1&y=a%20b']],
+  [`/${'a'.repeat(3999)}`, [`/${'a'.repeat(3999)}`]],
 ])('the paths %j are %j', (paths, expected) => expect(parse({ ...good, paths }).paths).toEqual(expected));
 
 test('an alias in any case, the run that asks, and where it is noted', () => {
@@ -57,6 +59,7 @@ test('an alias in any case, the run that asks, and where it is noted', () => {
     record: { bucket: 'my-bucket', prefix: 'app/' },
     publication: '3-0123456789abcdef',
     maxPaths: 15,
+    queryStrings: false,
     wait: true,
     waitTimeoutMinutes: 15,
   });
