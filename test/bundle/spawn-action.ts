@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,12 +19,14 @@ export interface SpawnOptions {
   readonly cwd?: string;
   /** Cancels as the runner does, with SIGINT, when the output first matches. */
   readonly cancelAt?: RegExp;
+  /** For a test that ends the process itself. */
+  readonly onStart?: (child: ChildProcess) => void;
 }
 
 /** Runs an action's committed bundle as the runner does: inputs, files for outputs and summary, nothing else of our environment. */
 export async function spawnAction(
   action: string,
-  { inputs, env = {}, cwd, cancelAt }: SpawnOptions,
+  { inputs, env = {}, cwd, cancelAt, onStart }: SpawnOptions,
 ): Promise<ActionRun> {
   const scratch = await mkdtemp(join(tmpdir(), 'slipway-bundle-'));
   try {
@@ -51,6 +53,7 @@ export async function spawnAction(
         ...env,
       },
     });
+    onStart?.(child);
     let output = '';
     let cancelled: number | undefined;
     for (const stream of [child.stdout, child.stderr]) {

@@ -97,6 +97,7 @@ export class S3Stub {
   readonly #signatures: SignatureCheck | undefined;
   readonly #store: Store;
   #index = 0;
+  #underWay = 0;
 
   private constructor(options: StubOptions) {
     this.#options = options;
@@ -184,8 +185,15 @@ export class S3Stub {
     this.#index = 0;
   }
 
+  /** When no request is under way: after a client died, what it had sent is carried out or given up. */
+  async idle(): Promise<void> {
+    do await delay(5);
+    while (this.#underWay > 0);
+  }
+
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const context = this.#open(request);
+    this.#underWay += 1;
     let outcome: Outcome;
     try {
       outcome = await this.#answer(context);
@@ -195,6 +203,7 @@ export class S3Stub {
         context,
       );
     }
+    this.#underWay -= 1;
     if (outcome === dropped) {
       request.socket.destroy();
       return;
