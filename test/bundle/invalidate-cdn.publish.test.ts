@@ -133,6 +133,37 @@ test('a later publish carries over what was never invalidated', async () => {
   expect((await view('/', '/docs/', '/about.html')).join('|')).toMatch(/^home 2 .*\|docs 2\|about 3$/);
 });
 
+test('done, and the note of it denied: red, with the statement; the rerun only notes it', async () => {
+  const published = await publish(version('1'));
+  const end = {
+    status: 403,
+    code: 'AccessDenied',
+    message: `User: arn:aws:sts::123456789012:assumed-role/deploy/slipway is not authorized to perform: s3:PutObject on resource: "arn:aws:s3:::${bucket}/.releases/invalidated/x" because no identity-based policy allows the s3:PutObject action`,
+  };
+  s3.fault = ({ operation }) => (operation === 'PutObject' ? { at: 'before', end } : undefined);
+  const failed = await invalidate(published);
+  expect(failed).toMatchObject({ exitCode: 1, outputs: { changed: 'true' } });
+  expect(failed.summary).toContain('Invalidated, but not noted in the bucket');
+  expect(failed.output).toContain('s3:PutObject');
+  expect(failed.output).toContain(`arn:aws:s3:::${bucket}/.releases/invalidated/`);
+
+  s3.fault = () => undefined;
+  cloudFront.age(60_000);
+  const { outputs } = green(await invalidate(published));
+  expect(outputs).toMatchObject({ changed: 'false', 'invalidation-id': failed.outputs['invalidation-id'] });
+  expect(cloudFront.invalidations).toHaveLength(1);
+  cloudFront.calls.length = 0;
+  green(await invalidate(published));
+  expect(cloudFront.calls).toEqual([]);
+});
+
+test('a bucket that there is not is red before anything is asked for', async () => {
+  const failed = await invalidate(await publish(version('1')), { bucket: 'no-such-bucket' });
+  expect(failed).toMatchObject({ exitCode: 1, outputs: { changed: 'false' } });
+  expect(failed.output).toContain('NoSuchBucket');
+  expect(cloudFront.calls).toEqual([]);
+});
+
 test('an answer lost on the way makes no second invalidation, in the same run and in the next one', async () => {
   const published = await publish(version('1'));
   cloudFront.breakNext('CreateInvalidation', { drop: 'after' });

@@ -152,6 +152,12 @@ describe('waiting for completion', () => {
     expect(here.store.keys).toHaveLength(1);
   });
 
+  test('without a publication a rerun asks anew, and the summary says so', async () => {
+    here.stub.completeAfter = { ms: 90_000, looks: 0 };
+    const { summary } = await here.run({ waitTimeoutMinutes: 1, publication: undefined, record: undefined });
+    expect(summary).toContain('asks for everything anew');
+  });
+
   test('tells the state when it changes, and every half minute that it is still there', async () => {
     here.stub.completeAfter = { ms: 100_000, looks: 0 };
     await here.run();
@@ -410,12 +416,12 @@ describe('what is sent', () => {
   });
 
   test('a query string exactly; with query-strings any', async () => {
-    const paths = ['/a?x=1&y=%7E', '/b', '/c/*'];
+    const paths = ['/a?x=1&y=%7E', '/b', '/c/*', '/d?x=1'];
     await here.run({ paths });
     await here.run({ paths, queryStrings: true, publication: '4-aaaaaaaaaaaaaaaa' });
     expect(here.sent).toEqual([
-      ['/a?x=1&y=*', '/b', '/c/*'],
-      ['/a?x=1&y=*', '/b*', '/c/*'],
+      ['/a?x=1&y=*', '/b', '/c/*', '/d?x=1'],
+      ['/a?x=1&y=*', '/b*', '/c/*', '/d?x=1'],
     ]);
   });
 

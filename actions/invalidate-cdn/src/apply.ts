@@ -51,7 +51,9 @@ export async function apply(plan: Extract<Plan, { kind: 'invalidate' }>, ports: 
       const isKnown = invalidation.createdAt < started - clockSkewMs;
       accepted.push({ ...invalidation, paths, isKnown });
       const known = isKnown ? ', asked for before' : '';
-      progress.info(`invalidation ${invalidation.id} of ${paths.length} paths: ${invalidation.status}${known}`);
+      progress.info(
+        `invalidation ${invalidation.id} of ${paths.length} paths on ${plan.distributionId}: ${invalidation.status}${known}`,
+      );
     }
     progress.info(describeUsage(pathsUsed(accepted)));
     if (plan.wait) {

@@ -34,7 +34,7 @@ export function planPaths({ paths, queryStrings, maxPaths }: Inputs): PathPlan {
   if (queryStrings) notes.push('each path with any query string, as "path*"');
   const sent = foldPaths(full, { max: maxPaths });
   const wildcards = sent.filter(isWildcard).length;
-  const needed = foldPaths(full, { max: Infinity }).length;
+  const needed = full.length > maxPaths ? foldPaths(full, { max: Infinity }).length : full.length;
   if (needed > maxPaths) {
     notes.push(
       `${needed} paths are more than max-paths (${maxPaths}): folded into ${sent.length}, wildcards: ${wildcards}`,

@@ -20,6 +20,8 @@ export type Plan =
       /** For CloudFront to take all batches and, with `wait`, to complete them. */
       readonly timeoutMs: number;
       readonly wait: boolean;
+      /** Another run asks with the same references. */
+      readonly isRepeatable: boolean;
       /** The key under which the bucket notes that it was done. */
       readonly marker: string | undefined;
     };
@@ -53,6 +55,7 @@ export function planInvalidation(inputs: Inputs, observed: Observed, occasion: O
     notes,
     timeoutMs: inputs.waitTimeoutMinutes * 60_000,
     wait: inputs.wait,
+    isRepeatable: publication !== undefined,
     marker:
       publication === undefined || record === undefined
         ? undefined

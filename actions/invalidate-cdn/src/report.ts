@@ -44,7 +44,7 @@ export function reportInvalidation(plan: Plan, result: Result | undefined): Acti
           ],
         ],
       ),
-      ...(result?.failure === undefined ? [] : [explanation(result.failure)]),
+      ...(result?.failure === undefined ? [] : [explanation(result.failure, plan)]),
       ...(plan.batches.length === 1 ? [] : [batchTable(plan, accepted)]),
       ...plan.notes.map((note) => `- ${escapeMarkdown(note)}`),
       ...(result === undefined ? [] : [`- ${escapeMarkdown(describeUsage(pathsUsed(accepted)))}`]),
@@ -71,14 +71,16 @@ function headline(plan: Invalidate, result: Result | undefined): string {
   return `${isComplete ? '✅ Invalidated' : '✅ Invalidation started'}${before}`;
 }
 
-function explanation(failure: ActionError): string {
-  return `**${escapeMarkdown(failure.code)}:** ${escapeMarkdown(failure.message)}\n\n**What to do:** ${escapeMarkdown(hintOf(failure))}`;
+function explanation(failure: ActionError, plan: Invalidate): string {
+  return `**${escapeMarkdown(failure.code)}:** ${escapeMarkdown(failure.message)}\n\n**What to do:** ${escapeMarkdown(hintOf(failure, plan))}`;
 }
 
-function hintOf(failure: ActionError): string {
+function hintOf(failure: ActionError, { isRepeatable }: Invalidate): string {
   if (failure.hint !== undefined) return failure.hint;
   if (isAwsError(failure, 'NoSuchDistribution')) return 'Check "distribution-id" and the account of the credentials.';
-  const again = 'Run it again: what CloudFront took is found again, not made twice.';
+  const again = isRepeatable
+    ? 'Run it again: what CloudFront took is found again, not made twice.'
+    : 'Run it again. Without "publication" that asks for everything anew.';
   return failure instanceof WaitTimeoutError ? `${again} Or give it more "wait-timeout-minutes".` : again;
 }
 

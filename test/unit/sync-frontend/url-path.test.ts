@@ -9,6 +9,7 @@ test.each([
   ['/100%zz', '/100%25zz'],
   ['/~me/[x]{y}|z^`"<>#\\', '/%7Eme/%5Bx%5D%7By%7D%7Cz%5E%60%22%3C%3E%23%5C'],
   ['/é😀', '/%C3%A9%F0%9F%98%80'],
+  ['/a\u007fb\u0001', '/a%7Fb%01'],
   ["/plain-_.!$&'()+,;=:@/x?y=1&z=2*", "/plain-_.!$&'()+,;=:@/x?y=1&z=2*"],
 ])('%s is sent as %s', (path, encoded) => expect(encodeUrlPath(path)).toBe(encoded));
 
