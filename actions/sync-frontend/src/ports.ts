@@ -1,3 +1,4 @@
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 import type { ActionIo } from '../../../shared/action/run.ts';
 import { systemClock } from '../../../shared/action/system-clock.ts';
 import { objectStore } from '../../../shared/aws/s3.ts';
@@ -7,6 +8,7 @@ import { sourceTree } from './source-tree.ts';
 import type { AllPorts } from './sync.ts';
 
 export function connectPorts(inputs: Inputs, io: ActionIo): AllPorts {
+  boundYoungGeneration();
   return {
     store: objectStore(sdkConfig(inputs, io), inputs.bucket),
     tree: sourceTree,
@@ -14,4 +16,16 @@ export function connectPorts(inputs: Inputs, io: ActionIo): AllPorts {
     progress: io.progress,
     signal: io.signal,
   };
+}
+
+const youngGenerationBytes = 16 * 1024 * 1024;
+
+/** With tens of thousands of files V8 would double its young generation up to 128 MB, for nothing: it is not faster with it. */
+function boundYoungGeneration(): void {
+  const timer = setInterval(() => {
+    const young = getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space');
+    if (young !== undefined && young.space_size < youngGenerationBytes) return;
+    setFlagsFromString('--semi-space-growth-factor=1');
+    clearInterval(timer);
+  }, 20).unref();
 }
