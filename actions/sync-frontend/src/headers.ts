@@ -157,9 +157,9 @@ export function isImmutable(headers: FileHeaders | undefined): boolean {
   return headers !== undefined && /\bimmutable\b/i.test(headers.cacheControl);
 }
 
-/** A page: what a viewer opens, and what refers to everything else. */
+/** A page: what a viewer opens, and what refers to everything else. By its name, when its headers are not known. */
 export function isPage(path: string, headers: FileHeaders | undefined): boolean {
-  return headers === undefined
-    ? /\.(?:html?|xhtml)$/i.test(path)
-    : /^(?:text\/html|application\/xhtml\+xml)\b/i.test(headers.contentType);
+  if (headers !== undefined) return /^(?:text\/html|application\/xhtml\+xml)\b/i.test(headers.contentType);
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  return /\.(?:html?|xhtml)$/i.test(name) || !name.includes('.');
 }

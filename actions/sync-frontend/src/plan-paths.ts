@@ -4,7 +4,7 @@ import { isImmutable } from './headers.ts';
 import type { Deletion } from './plan-deletions.ts';
 import type { Change } from './plan-steps.ts';
 
-/** Beyond this many, one wildcard says the same. */
+/** Beyond this many, a wildcard says the same. */
 const manyPaths = 1000;
 
 /** URL paths whose content at the viewer becomes another, and those that are carried over. */
@@ -20,7 +20,14 @@ export function planPaths(from: {
   const seen = changes.filter((change) => isSeen(change, current)).map(({ file }) => file);
   const paths = [...seen, ...gone].flatMap(({ path }) => viewerPaths(basePath, path));
   const all = [...new Set([...paths, ...carried])].sort();
-  return all.length > manyPaths ? [`/${keyToUrlPath(basePath.slice(1))}*`] : all;
+  const everything = wholeSite(basePath);
+  return all.length > manyPaths || everything.every((path) => all.includes(path)) ? everything : all;
+}
+
+/** `/*`; of a folder `/app/*`, which does not stand for `/app`, and that. */
+export function wholeSite(basePath: string): readonly string[] {
+  const folder = `/${keyToUrlPath(basePath.slice(1))}`;
+  return folder === '/' ? ['/*'] : [folder.slice(0, -1), `${folder}*`];
 }
 
 /** A hashed name that is new was never asked for; every other new path may have been answered by the app's fallback page. */

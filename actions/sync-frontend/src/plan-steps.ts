@@ -1,4 +1,4 @@
-import { bodyPath, type FileHeaders } from '../../../shared/core/release.ts';
+import { bodyPath, type FileHeaders, type ReleaseFile } from '../../../shared/core/release.ts';
 import { compare, newestRecord, sameHeaders, type Desired, type Difference } from './compare.ts';
 import { isImmutable, isPage } from './headers.ts';
 import type { Observed } from './observe.ts';
@@ -101,21 +101,35 @@ function stageOf({ path, headers }: Wanted, difference: Difference): Stage {
 }
 
 /**
- * Headers leave no trace in the listing. Where a run that is cut off leaves an object that looks just as the newest record says, but for
- * its headers, the record must not be believed: these are the paths.
+ * What would leave no trace if the run were cut off right after it. `headers`: the object has the recorded content, but other headers,
+ * which no listing shows. `reverted`: it has the recorded content again, and that viewers got something else in between is forgotten.
  */
-export function uncertainOnce(changes: readonly Change[], { state }: Observed): readonly string[] {
-  return changes
-    .filter(({ file }) => {
-      const record = newestRecord(file.path, state);
-      if (record?.headers === undefined || record.size !== file.size) return false;
-      const isSameContent =
-        record.sha256 === undefined || file.sha256 === undefined
-          ? record.etag === file.etag
-          : record.sha256 === file.sha256;
-      return isSameContent && (file.headers === undefined || !sameHeaders(record.headers, file.headers));
-    })
-    .map(({ file }) => file.path);
+export interface Untraceable {
+  readonly headers: readonly Change[];
+  readonly reverted: readonly Change[];
+}
+
+export function untraceable(changes: readonly Change[], { state }: Observed): Untraceable {
+  const traceless = changes.flatMap((change) => {
+    const record = newestRecord(change.file.path, state);
+    return record !== undefined && isSameContent(record, change.file) ? [{ change, record }] : [];
+  });
+  return {
+    headers: traceless
+      .filter(({ change: { file }, record }) => {
+        if (record.headers === undefined) return false;
+        return file.headers === undefined || !sameHeaders(record.headers, file.headers);
+      })
+      .map(({ change }) => change),
+    reverted: traceless.map(({ change }) => change).filter(({ difference }) => difference !== 'headers'),
+  };
+}
+
+function isSameContent(record: ReleaseFile, file: Wanted): boolean {
+  if (record.size !== file.size) return false;
+  return record.sha256 === undefined || file.sha256 === undefined
+    ? record.etag === file.etag
+    : record.sha256 === file.sha256;
 }
 
 export function warnings(changes: readonly Change[], observed: Observed): readonly string[] {

@@ -8,6 +8,7 @@ import {
   type SiteState,
 } from '../../../shared/core/release.ts';
 import type { PathMatcher } from '../../../shared/core/glob.ts';
+import { isSame } from './compare.ts';
 import { headersFor } from './headers.ts';
 import type { PublishInputs, RollbackInputs } from './inputs.ts';
 import type { Observed, ObservedPublish } from './observe.ts';
@@ -20,9 +21,9 @@ import {
   type Deletion,
 } from './plan-deletions.ts';
 import { planKeeping, planLeftovers } from './plan-keeping.ts';
-import { planPaths } from './plan-paths.ts';
+import { planPaths, wholeSite } from './plan-paths.ts';
 import { refuseIncomplete, rollbackTarget } from './plan-rollback.ts';
-import { inOrder, planChanges, uncertainOnce, warnings, type Change, type Step, type Wanted } from './plan-steps.ts';
+import { inOrder, planChanges, untraceable, warnings, type Change, type Step, type Wanted } from './plan-steps.ts';
 
 export interface Plan {
   readonly kind: 'publish' | 'rollback';
@@ -50,6 +51,15 @@ interface Candidate extends Pick<Release, 'id' | 'content' | 'sourceHash' | 'rol
   readonly origin: number | undefined;
   /** The headers that the rules of this run give a file; a rollback has none. */
   readonly headers: (path: string) => FileHeaders | undefined;
+}
+
+interface Marking {
+  readonly basePath: string;
+  readonly observed: Observed;
+  readonly older: readonly Release[];
+  readonly changes: readonly Change[];
+  readonly carried: readonly string[];
+  readonly current: Release | undefined;
 }
 
 /** What was there before the first publish of this kind counts as a release, so that open tabs and a rollback find it. */
@@ -96,10 +106,14 @@ function planRelease(candidate: Candidate, inputs: PublishInputs | RollbackInput
   refuseNested(candidate.files, nested);
 
   const isSameContent = current?.content === candidate.content;
-  const before = state?.releases ?? adopted(observed, isInScope);
-  const older = before.filter(({ content }) => content !== candidate.content).slice(0, inputs.retainReleases - 1);
-
   const changes = planChanges(candidate.files, observed);
+  const before = (state?.releases ?? adopted(observed, isInScope)).filter(
+    ({ content }) => content !== candidate.content,
+  );
+  const older = before
+    .slice(0, inputs.retainReleases - 1)
+    .map((release) => withHashes(release, candidate, { changes, observed }));
+
   const wanted = new Set(candidate.files.map(({ path }) => path));
   const deletions = inputs.delete
     ? planDeletions({ observed, older, wanted, isInScope, guess: candidate.headers })
@@ -117,7 +131,9 @@ function planRelease(candidate: Candidate, inputs: PublishInputs | RollbackInput
     return { ...rest, ...unchanged(state, current, candidate.sourceHash) };
   }
 
-  const carried = state === undefined || isInvalidated(state, observed.internal) ? [] : state.paths;
+  const unconfirmed = state === undefined || isInvalidated(state, observed.internal) ? [] : state.paths;
+  // Of what nobody recorded nobody knows what a run that was cut off has brought back already.
+  const carried = candidate.id === adoptedId ? wholeSite(inputs.basePath) : unconfirmed;
   const changedPaths = planPaths({ basePath: inputs.basePath, changes, deletions, carried, current });
   const release = nextRelease(candidate, current, observed);
   const overwritten = changes.filter(({ difference }) => difference === 'content').map(({ file }) => file);
@@ -132,7 +148,7 @@ function planRelease(candidate: Candidate, inputs: PublishInputs | RollbackInput
     releaseId: release.id,
     publication: publicationOf(release),
     changedPaths,
-    mark: planMark(changes, older, observed),
+    mark: planMark({ basePath: inputs.basePath, observed, older, changes, carried, current }),
     steps: inOrder([...keeping, ...changes.map(({ step }) => step)]),
     state: { releases, paths: changedPaths, uncertain: stillUncertain(state, older, wanted) },
     deletions,
@@ -179,12 +195,18 @@ function nextRelease(candidate: Candidate, current: Release | undefined, observe
   };
 }
 
-function planMark(changes: readonly Change[], older: readonly Release[], observed: Observed): SiteState | undefined {
+function planMark({ observed, older, changes, carried, ...rest }: Marking): SiteState | undefined {
   const { state } = observed;
-  // Taking a bucket over: what was there is on record before any of it is overwritten.
-  if (state === undefined) return older.length === 0 ? undefined : { releases: older, paths: [], uncertain: new Set() };
-  const added = uncertainOnce(changes, observed).filter((path) => !state.uncertain.has(path));
-  return added.length === 0 ? undefined : { ...state, uncertain: new Set([...state.uncertain, ...added]) };
+  if (state === undefined) {
+    // Taking a bucket over: what was there is on record before any of it is overwritten. What viewers have of it nobody knows.
+    const paths = wholeSite(rest.basePath);
+    return older.length === 0 ? undefined : { releases: older, paths, uncertain: new Set() };
+  }
+  const { headers, reverted } = untraceable(changes, observed);
+  const uncertain = new Set([...state.uncertain, ...headers.map(({ file }) => file.path)]);
+  const paths = planPaths({ ...rest, changes: reverted, deletions: [], carried });
+  const isNews = uncertain.size > state.uncertain.size || paths.some((path) => !carried.includes(path));
+  return isNews ? { ...state, uncertain, paths } : undefined;
 }
 
 /** What this release sets is certain again; what only older releases name stays as it was. */
@@ -195,6 +217,26 @@ function stillUncertain(
 ): ReadonlySet<string> {
   const uncertain = [...(state?.uncertain ?? [])];
   return new Set(uncertain.filter((path) => !wanted.has(path) && older.some(({ files }) => files.has(path))));
+}
+
+/**
+ * What was there before the first release was never read. Where it turns out to hold what is published now, its hash is known: setting
+ * its headers may give it another ETag, by which a rollback would not know it again.
+ */
+function withHashes(
+  release: Release,
+  { files }: Candidate,
+  { changes, observed }: { readonly changes: readonly Change[]; readonly observed: Observed },
+): Release {
+  if (release.id !== adoptedId) return release;
+  const others = new Set(changes.filter(({ difference }) => difference !== 'headers').map(({ file }) => file.path));
+  const known = new Map(release.files);
+  for (const { path, sha256 } of files) {
+    const record = known.get(path);
+    if (record === undefined || record.sha256 !== undefined || others.has(path)) continue;
+    if (isSame(record, observed.files.get(path))) known.set(path, { ...record, sha256 });
+  }
+  return { ...release, files: known };
 }
 
 function adopted({ files }: Observed, isInScope: PathMatcher): readonly Release[] {

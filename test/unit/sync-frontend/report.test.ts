@@ -59,7 +59,7 @@ describe('the summary', () => {
   test('fits on a screen: the biggest files, and totals of all by reason', () => {
     const some: readonly Reason[] = ['new', 'content', 'missing', 'content'];
     const steps = Array.from({ length: 60 }, (_, n) => ({ ...put(`f${n}`, n * 1000), reason: some[n % 4] }) as Step);
-    const headersOnly: Step = { ...put('h', 5), kind: 'headers', reason: 'headers', etag: '', headers } as Step;
+    const headersOnly: Step = { ...put('h', 5), kind: 'headers', reason: 'headers', etag: '', headers };
     const all = [...steps, headersOnly];
     const { summary } = reportPublish({ ...plan, steps: all }, inputs, { ...whole, done: all });
     expect(summary.split('\n').length).toBeLessThan(45);
