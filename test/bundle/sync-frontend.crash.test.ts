@@ -188,12 +188,17 @@ describe.each(shapes)('$name', (shape) => {
     judge: (one: Break, result: ActionRun, stub: S3Stub) => Promise<void>,
   ): Promise<void> {
     const left = [...breaks];
-    await Promise.all(
-      stubs.map(async (stub) => {
+    const work = stubs.map(async (stub) => {
+      try {
         for (let one = left.shift(); one !== undefined; one = left.shift())
           await judge(one, await broken(stub, one), stub);
-      }),
-    );
+      } finally {
+        // One failure is enough, and no process may go on beside the next test.
+        left.length = 0;
+      }
+    });
+    await Promise.allSettled(work);
+    await Promise.all(work);
   }
 
   const named = ({ index, fault }: Break): string => {

@@ -243,10 +243,6 @@ export class S3Stub {
     this.#signatures?.check(request, Date.now());
     if (key === '\0') throw new S3Error('InvalidURI', 400, "Couldn't parse the specified URI.");
     if (Buffer.byteLength(key) > 1024) throw new S3Error('KeyTooLongError', 400, 'Your key is too long');
-    const carryOut = operations[operation];
-    if (carryOut === undefined) {
-      throw new S3Error('NotImplemented', 501, `${context.method} ${entry.query} is not played here.`);
-    }
     const body = withBody.has(operation) ? await this.#body(context) : noBody;
     if (body === dropped || 'status' in body) return body;
     entry.bytes = body.size;
@@ -259,8 +255,21 @@ export class S3Stub {
     }
     const { latencyMs = 0 } = this.#options;
     if (latencyMs > 0) await delay(latencyMs);
-    const reply = carryOut(this.#store, context, body);
+    const reply = this.#carryOut(context, body);
     return (fault?.at === 'after' ? await strike(fault, context) : undefined) ?? reply;
+  }
+
+  /** A refusal is an answer, too: it may be lost. */
+  #carryOut(context: Context, body: Body): Reply {
+    const operation = operations[context.operation];
+    const said = `${context.method} ${context.entry.query} is not played here.`;
+    try {
+      if (operation === undefined) throw new S3Error('NotImplemented', 501, said);
+      return operation(this.#store, context, body);
+    } catch (error) {
+      if (error instanceof S3Error) return errorReply(error, context);
+      throw error;
+    }
   }
 
   async #body(context: Context): Promise<Body | Outcome> {
