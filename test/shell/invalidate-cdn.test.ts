@@ -309,6 +309,10 @@ describe('batches', () => {
     expect(summary).toContain('| 3 | `I0000000000003` | Completed | 1040 | 10 |');
     expect(here.stub.invalidations.every(({ status }) => status === 'Completed')).toBe(true);
     expect(here.store.content(here.store.keys[0]!)).toBe('I0000000000001,I0000000000002,I0000000000003\n');
+    expect(here.lines[0]).toBe(
+      '3 batches: CloudFront works on 3000 paths and 15 wildcards of a distribution at a time',
+    );
+    expect(here.lines.join('\n')).toContain('batch 2 of 3 waits its turn');
   });
 
   test('more than 15 wildcards within max-paths are not folded', async () => {
@@ -413,6 +417,26 @@ describe('what is sent', () => {
     expect(here.lines.join('\n')).toContain(told);
     expect(summary).toContain('the wildcard of what stands before it');
     expect(summary).toContain('3 (from 5)');
+  });
+
+  test('says when paths were folded, and how many were left once what a wildcard covers was taken out', async () => {
+    const covered = numbered(5, (n) => `/docs/${n}`);
+    await here.run({ paths: [...numbered(11, (n) => `/blog/${n}`), '/docs/*', ...covered] });
+    expect(here.lines.join('\n')).not.toContain('folded');
+    const paths = [...numbered(20, (n) => `/blog/${n}`), '/docs/*', ...covered];
+    await here.run({ paths, publication: '4-aaaaaaaaaaaaaaaa' });
+    expect(here.sent.at(-1)).toEqual(['/blog/*', '/docs/*']);
+    expect(here.lines).toContain('21 paths are more than max-paths (15): folded into 2, wildcards: 2');
+  });
+
+  test('is noted under the given paths, whatever became of them: the rerun asks nothing', async () => {
+    const paths = ['/a%7Eb.html', ...numbered(20, (n) => `/blog/${n}`)];
+    await here.run({ paths });
+    expect(here.sent).toEqual([['/a*', '/blog/*']]);
+    expect(here.store.keys).toEqual([`app/${markerPath(publication, paths)}`]);
+    here.asked();
+    await here.run({ paths: [...paths].reverse(), queryStrings: true, maxPaths: 5 });
+    expect(here.asked()).toEqual([]);
   });
 
   test('a query string exactly; with query-strings any', async () => {
