@@ -1,0 +1,94 @@
+/** Folders in which a framework puts nothing but files whose names stand for their content. */
+const hashedFolders = /(?:^|\/)(?:_next\/static|_app\/immutable|_astro|static\/[0-9a-f]{32})\//;
+/** Folders that bundlers write to, but people too. */
+const buildFolders = /(?:^|\/)(?:assets|static|chunks|js|css|media|_nuxt)\//;
+/** What a bundler writes for sure; an image or a document in the same folder may be somebody's own. */
+const code = /\.(?:m?js|css|wasm)(?:\.map|\.LICENSE\.txt)?$/;
+const data = /\.(?:json|xml|txt|html?|pdf|zip)$/;
+
+/**
+ * Does the name hold a hash of the content, as bundlers write it? A miss costs a revalidation, a false hit a year of stale content, so in
+ * doubt it is none: `icon-homepage.png`, `shot-1920x1080.png`, `menu-cafe2024.pdf` and `report-20250131.pdf` are not.
+ */
+export function isHashedName(path: string): boolean {
+  if (hashedFolders.test(path)) return true;
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  const stems = name.split('.');
+  stems.pop();
+  if (stems.length === 0) return false;
+  const place: Place = { isBuilt: buildFolders.test(path), isCode: code.test(name), isData: data.test(name) };
+  return stems.some((stem, index) => hasHexPart(stem, place) || hasToken(stem, index, place)) || isNuxt2(path);
+}
+
+interface Place {
+  readonly isBuilt: boolean;
+  readonly isCode: boolean;
+  readonly isData: boolean;
+}
+
+/** Nuxt 2 writes seven digits and nothing else. */
+function isNuxt2(path: string): boolean {
+  return /(?:^|\/)_nuxt\/(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7}\.m?js$/.test(path);
+}
+
+/** webpack, Parcel, Vue CLI, CRA, Gatsby: hexadecimal, eight digits or more, between dots or dashes. */
+function hasHexPart(stem: string, { isBuilt, isCode, isData }: Place): boolean {
+  if (stem.length < 8) return false;
+  return stem.split(/[-_]/).some((part, index, parts) => {
+    if (!/^[0-9a-f]{8,64}$/.test(part)) return false;
+    if (/^(?:19|20)\d{6}[a-f]{0,2}$/.test(part)) return false;
+    // One in fifty hashes of eight digits has no letter. A number may be anything; in a bundler's folder it is the hash of its code.
+    if (!/[a-f]/.test(part)) return isBuilt && !isData && part.length === 8 && index === parts.length - 1;
+    if (!/\d/.test(part)) return false;
+    // `cafe2024`, `2024cafe`.
+    return part.length >= 12 || (isBuilt && isCode) || !/^(?:[a-f]+\d+|\d+[a-f]+)$/.test(part);
+  });
+}
+
+/** Vite, Rollup and esbuild: `index-DiwrgTda.js`, `entry.client-DiwrgTda.js`, `entry.DiwrgTda.css`: eight characters, "-" and "_" too. */
+function hasToken(stem: string, index: number, { isBuilt, isCode, isData }: Place): boolean {
+  if (stem.length < 8 || (stem.length > 8 && stem.at(-9) !== '-')) return false;
+  // The name itself is no hash, unless it is all there is, as in Nuxt's folder.
+  const token = stem.slice(-8);
+  if (!/^[\w-]{8}$/.test(token)) return false;
+  if (/^[A-Z2-7]{8}$/.test(token)) {
+    // esbuild and Angular: base 32. Words of eight capitals and `FORM2024` are what people write.
+    if (/^[A-Z]{8}$/.test(token))
+      return isCode && (isBuilt || /^(?:main|polyfills|styles|scripts|chunk|worker)-/.test(stem));
+    return isCode ? !/^[A-Z]+\d+$/.test(token) : isBuilt && !isData && !/^(?:[A-Z]+\d+|\d+[A-Z]+)$/.test(token);
+  }
+  if (/\d/.test(token)) {
+    if (isData && !(/[a-z]/.test(token) && /[A-Z]/.test(token))) return false;
+    return !readsAsWords(token, isBuilt && isCode ? 3 : 2) && (isBuilt || stem.length > 8 || index > 0);
+  }
+  return isBuilt && !isData && !areWords(token) && (hasMixedCase(token) || hasOddParts(token));
+}
+
+/**
+ * With one number at most and no word shorter than `shortest`, but perhaps a letter at the beginning: `gpt4mini`, `iPadPro2`, `Web3Home`.
+ * Without capitals any two letters count as a word: `webgl2fx`.
+ */
+function readsAsWords(token: string, shortest: number): boolean {
+  if (/^\d+x\d+$|^v?\d+(?:[-_]\w+)?$/.test(token)) return true;
+  const runs = token.match(/[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[-_]/g) ?? [];
+  const numbers = runs.filter((run) => /\d/.test(run)).length;
+  const words = runs.filter((run) => /[A-Za-z]/.test(run));
+  const length = /[A-Z]/.test(token) ? shortest : 2;
+  return numbers <= 1 && words.every((word, index) => word.length >= length || (index === 0 && /^[a-z]$/.test(word)));
+}
+
+function hasMixedCase(token: string): boolean {
+  const turns = [...token.matchAll(/[a-z](?=[A-Z])|[A-Z](?=[a-z])/g)].length;
+  return turns >= 2 && !/^[a-z]{3,}[A-Z][a-z]+$/.test(token) && !/^(?:[A-Z][a-z]{2,}){2}$/.test(token);
+}
+
+/** `My-Photo`, `Our_Team`: parts that people write. */
+function areWords(token: string): boolean {
+  const parts = token.split(/[-_]/);
+  return parts.length > 1 && parts.every((part) => /^(?:[A-Z]?[a-z]+|[A-Z]{2,})$/.test(part));
+}
+
+/** base64url such as `Db-_YT-E`. */
+function hasOddParts(token: string): boolean {
+  return /[-_]/.test(token) && /[A-Z]/.test(token) && /[a-z]/.test(token);
+}
