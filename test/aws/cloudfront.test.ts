@@ -1,32 +1,12 @@
-import { request } from 'node:http';
 import { CloudFrontClient, CreateDistributionCommand, ListInvalidationsCommand } from '@aws-sdk/client-cloudfront';
-import { CreateBucketCommand, PutBucketPolicyCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { apply } from '../../actions/invalidate-cdn/src/apply.ts';
-import { parseInputs } from '../../actions/invalidate-cdn/src/inputs.ts';
-import { observe } from '../../actions/invalidate-cdn/src/observe.ts';
-import { planInvalidation } from '../../actions/invalidate-cdn/src/plan.ts';
-import { reportInvalidation } from '../../actions/invalidate-cdn/src/report.ts';
-import { syncFrontend } from '../../actions/sync-frontend/src/sync.ts';
-import { InputReader } from '../../shared/action/input-reader.ts';
-import { systemClock } from '../../shared/action/system-clock.ts';
 import { cdn } from '../../shared/aws/cloudfront.ts';
-import { objectStore, type ObjectStore } from '../../shared/aws/s3.ts';
 import { sdkConfig } from '../../shared/aws/sdk-config.ts';
-import {
-  checkInputs,
-  fakeTree,
-  publishInputs,
-  silentProgress,
-  stillClock,
-  type Site,
-} from '../shell/sync-frontend.fakes.ts';
+import { CloudFrontStub } from '../kit/cloudfront-stub.ts';
 
-// The emulator's own account: viewers, who have no key, only reach distributions in that one.
-process.env['AWS_ACCESS_KEY_ID'] = 'test';
+process.env['AWS_ACCESS_KEY_ID'] = '555555555555';
 process.env['AWS_SECRET_ACCESS_KEY'] = 'test';
 
-const bucket = 'viewed-site';
 const alias = 'www.slipway-viewers.example';
 const config = sdkConfig(
   { region: 'us-east-1', roleSessionName: 'slipway', roleDurationSeconds: 3600 },
@@ -34,36 +14,20 @@ const config = sdkConfig(
 );
 const sdk = new CloudFrontClient({ region: 'us-east-1' });
 const port = cdn(config);
-let store: ObjectStore;
 let distributionId = '';
-let hostLabel = '';
 
 beforeAll(async () => {
-  const s3 = new S3Client({ region: 'us-east-1', forcePathStyle: true });
-  await s3.send(new CreateBucketCommand({ Bucket: bucket }));
-  const Policy = JSON.stringify({
-    Version: '2012-10-17',
-    Statement: [{ Effect: 'Allow', Principal: '*', Action: 's3:GetObject', Resource: `arn:aws:s3:::${bucket}/*` }],
-  });
-  await s3.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }));
-  s3.destroy();
-  store = objectStore(config, bucket);
   const { Distribution } = await sdk.send(
     new CreateDistributionCommand({
       DistributionConfig: {
         CallerReference: 'test',
         Comment: '',
         Enabled: true,
-        DefaultRootObject: 'index.html',
         Aliases: { Quantity: 1, Items: [alias] },
         Origins: {
           Quantity: 1,
           Items: [
-            {
-              Id: 's3',
-              DomainName: `${bucket}.s3.us-east-1.amazonaws.com`,
-              S3OriginConfig: { OriginAccessIdentity: '' },
-            },
+            { Id: 's3', DomainName: 'site.s3.us-east-1.amazonaws.com', S3OriginConfig: { OriginAccessIdentity: '' } },
           ],
         },
         DefaultCacheBehavior: {
@@ -75,26 +39,8 @@ beforeAll(async () => {
     }),
   );
   distributionId = Distribution?.Id ?? '';
-  hostLabel = Distribution?.DomainName?.split('.')[0] ?? '';
 });
 afterAll(() => sdk.destroy());
-
-/** As a viewer asks: by the distribution's host name. */
-function view(
-  path: string,
-): Promise<{ readonly status: number | undefined; readonly body: string; readonly type: string | undefined }> {
-  const { hostname, port: number } = new URL(process.env['AWS_ENDPOINT_URL'] ?? '');
-  const headers = { host: `${hostLabel}.cloudfront.localhost:${number}` };
-  return new Promise((resolve, reject) => {
-    request({ hostname, port: number, path, headers }, (answer) => {
-      let body = '';
-      answer.on('data', (data: Buffer) => (body += data.toString()));
-      answer.on('end', () => resolve({ status: answer.statusCode, body, type: answer.headers['content-type'] }));
-    })
-      .on('error', reject)
-      .end();
-  });
-}
 
 const made = async () =>
   (await sdk.send(new ListInvalidationsCommand({ DistributionId: distributionId }))).InvalidationList?.Items ?? [];
@@ -121,78 +67,19 @@ test('the port: finds distributions, makes an invalidation once, reads it, says 
   });
 });
 
-const context = {
-  repository: '',
-  sha: '',
-  ref: '',
-  runId: '7',
-  runAttempt: 1,
-  runUrl: '',
-  step: undefined,
-  workspace: '',
-  tempDirectory: '',
-};
-
-async function invalidate(given: Readonly<Record<string, string>>) {
-  const values: Readonly<Record<string, string>> = { 'aws-region': 'us-east-1', bucket, alias, ...given };
-  const inputs = parseInputs(
-    new InputReader({ get: (name) => values[name] ?? '', env: {}, mask: () => undefined }),
-    context,
-  );
-  const ports = { cdn: port, store, clock: systemClock, random: Math.random, progress: silentProgress() };
-  const plan = planInvalidation(inputs, await observe(inputs, ports), { step: 's', now: 0 });
-  return reportInvalidation(plan, plan.kind === 'nothing' ? undefined : await apply(plan, ports));
-}
-
-test('a site is published, viewed, invalidated once, and then known to be published', async () => {
-  const disk = new Map<string, string>();
-  const ports = (site: Site) => ({
-    store: uploadsFrom(disk),
-    tree: fakeTree(site, disk),
-    clock: stillClock,
-    progress: silentProgress(),
-  });
-  const v1: Site = { 'index.html': 'one', 'docs/index.html': 'docs', 'assets/app-aaaa1111.js': 'app' };
-  const sources: Site = { 'src/main.ts': 'main' };
-  const check = async () => (await syncFrontend(checkInputs({ bucket }), ports(sources))).outputs;
-  const before = (await made()).length;
-
-  const { 'source-hash': sourceHash } = await check();
-  await syncFrontend(publishInputs({ bucket, sourceHash }), ports(v1));
-  expect(await view('/')).toMatchObject({ status: 200, body: 'one', type: 'text/html; charset=utf-8' });
-  expect(await view('/assets/app-aaaa1111.js')).toMatchObject({ body: 'app' });
-
-  const v2 = { ...v1, 'index.html': 'two' };
-  const { outputs } = await syncFrontend(publishInputs({ bucket, sourceHash }), ports(v2));
-  const given = { paths: outputs['changed-paths']!, publication: outputs['publication']! };
-  expect(await check()).toMatchObject({ published: 'false' });
-  const first = await invalidate(given);
-  expect(first.failure).toBeUndefined();
-  expect(first.outputs).toMatchObject({ changed: 'true', 'path-count': '5' });
-  expect(await invalidate(given)).toMatchObject({
-    outputs: { changed: 'false', 'invalidation-id': first.outputs['invalidation-id'] },
-  });
-  expect(await made()).toHaveLength(before + 1);
-  expect(await view('/')).toMatchObject({ body: 'two' });
-  expect(await check()).toMatchObject({ published: 'true', publication: outputs['publication'] });
-
-  // Confirmed, so only what changes now.
-  const { outputs: third } = await syncFrontend(
-    publishInputs({ bucket }),
-    ports({ ...v2, 'docs/index.html': 'docs 2' }),
-  );
-  expect(JSON.parse(third['changed-paths']!)).toEqual(['/docs', '/docs/', '/docs/index.html']);
-  expect(await invalidate({ paths: '[]', publication: third['publication']! })).toMatchObject({
-    outputs: { 'invalidation-id': '' },
-  });
-  expect(await made()).toHaveLength(before + 1);
+test('tries an invalidation three times by itself, and looks for a distribution for longer: there nobody else waits', async () => {
+  const stub = await CloudFrontStub.start();
+  try {
+    const patient = { ...config, endpoint: stub.endpoint };
+    stub.add({ id: 'E1' });
+    const unavailable = { error: 'ServiceUnavailable', status: 503 };
+    stub.breakAll('CreateInvalidation', unavailable);
+    const asked = { distributionId: 'E1', callerReference: 'r', paths: ['/'] };
+    await expect(cdn(patient).invalidate(asked)).rejects.toMatchObject({ httpStatus: 503 });
+    expect(stub.calls).toHaveLength(3);
+    stub.breakNext('ListDistributions', unavailable, unavailable, unavailable, unavailable);
+    expect(await cdn(patient).distributions()).toMatchObject([{ id: 'E1' }]);
+  } finally {
+    stub.stop();
+  }
 });
-
-/** The real store, whose files come from memory. */
-function uploadsFrom(disk: ReadonlyMap<string, string>): ObjectStore {
-  return {
-    ...store,
-    upload: ({ key, file, headers }) =>
-      store.write({ key, text: disk.get(file) ?? '', contentType: headers.contentType, expected: 'anything' }),
-  };
-}

@@ -30,6 +30,8 @@ let hostLabel: string;
 
 beforeAll(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'slipway-frontend-'));
+  await mkdir(join(scratch, 'sources'));
+  await writeFile(join(scratch, 'sources/main.ts'), 'main');
   const s3 = new S3Client({ endpoint, region, credentials, forcePathStyle: true });
   await s3.send(new CreateBucketCommand({ Bucket: bucket }));
   const Principal = { Service: 'cloudfront.amazonaws.com' };
@@ -94,8 +96,11 @@ async function publish(site: Readonly<Record<string, string>>): Promise<ActionRu
     await mkdir(dirname(join(scratch, 'site', path)), { recursive: true });
     await writeFile(join(scratch, 'site', path), content);
   }
-  return run('sync-frontend', { source: 'site', bucket });
+  return run('sync-frontend', { source: 'site', bucket, 'source-hash': (await check()).outputs['source-hash']! });
 }
+
+/** Is what is served made from these sources, and did CloudFront forget what was before? */
+const check = () => run('sync-frontend', { mode: 'check', source: 'sources', bucket });
 
 const invalidate = ({ outputs }: ActionRun) =>
   run('invalidate-cdn', {
@@ -152,7 +157,9 @@ test('after sync and invalidate a viewer gets the new page, and CloudFront was t
     'help/a b.html': 'help two',
   };
   const second = await publish(fresh);
+  expect((await check()).outputs['published']).toBe('false');
   const told = await invalidate(second);
+  expect((await check()).outputs).toMatchObject({ published: 'true', publication: second.outputs['publication'] });
   expect(await view('/')).toEqual({ status: 200, body: fresh['index.html'] });
   expect(await view('/help/a%20b.html')).toEqual({ status: 200, body: 'help two' });
   // Open tabs still find what the page of before needs; what the publisher keeps for itself nobody finds.
