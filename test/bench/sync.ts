@@ -17,6 +17,7 @@ import {
   type Scenario,
   type Scene,
 } from './sync-report.ts';
+import { measureBig } from './sync-big.ts';
 import {
   minio,
   removeStale,
@@ -35,13 +36,15 @@ const runs = Number(process.env['SLIPWAY_BENCH_RUNS'] ?? 5);
 /** Seconds that one run of a tool may take. */
 const limitSeconds = 180;
 
-/** What may be named after `npm run bench sync`: sites, servers, scenarios and tools; of what is not named, all. */
-export const syncWords: readonly string[] = [...siteNames, ...serverNames, ...scenarios, ...toolNames];
+/** What may be named after `npm run bench sync`: sites, servers, scenarios and tools (of what is not named, all), or `big`, one large file. */
+export const syncWords: readonly string[] = [...siteNames, ...serverNames, ...scenarios, ...toolNames, 'big'];
 
 interface Choice {
   readonly scenes: readonly { readonly server: ServerName; readonly site: SiteName }[];
   readonly scenarios: readonly Scenario[];
   readonly tools: readonly ToolName[];
+  /** One file of 5 GB as well. */
+  readonly big: boolean;
 }
 
 function choose(words: readonly string[]): Choice {
@@ -51,13 +54,16 @@ function choose(words: readonly string[]): Choice {
   };
   const sites = named(siteNames);
   const servers = named(serverNames);
+  const onlyBig = syncWords.every((word) => words.includes(word) === (word === 'big'));
+  const asked = onlyBig ? [] : (servers ?? serverNames);
   return {
-    scenes: (servers ?? serverNames)
+    scenes: asked
       .flatMap((server) => (sites ?? siteNames).map((site) => ({ server, site })))
       // Latency is all the same whatever the size, and this one takes longest.
       .filter(({ server, site }) => servers !== undefined || server !== 'stub25' || site === 'small'),
     scenarios: named(scenarios) ?? scenarios,
     tools: named(toolNames) ?? toolNames,
+    big: words.includes('big') || !syncWords.some((word) => words.includes(word)),
   };
 }
 
@@ -108,6 +114,9 @@ async function measureAll(choice: Choice): Promise<void> {
     scenes.push(scene);
     console.log(`\n${table(scene)}\n\n${verdictTable(judge(scene).map((verdict) => ({ ...verdict, where: '' })))}`);
   }
+  const own = tools.find(({ name }) => name === 'slipway');
+  if (choice.big && own !== undefined) console.log(`\n${await measureBig(own)}`);
+  if (scenes.length === 0) return;
   console.log(`\n${closing(scenes, tools, (performance.now() - begun) / 60_000)}`);
   writeFileSync(join(benchRoot, 'sync-results.json'), JSON.stringify(scenes, undefined, 1));
 }
