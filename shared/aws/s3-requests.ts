@@ -204,12 +204,15 @@ function changed(file: string, cause: unknown): PreconditionError {
   });
 }
 
+/** Without an iterator: there is one answer for every object, and most are empty. */
 async function textOf(body: unknown): Promise<string> {
   if (!(body instanceof Readable)) return '';
-  const chunks: Buffer[] = [];
-  const coming: AsyncIterable<Buffer> = body;
-  for await (const chunk of coming) chunks.push(chunk);
-  return Buffer.concat(chunks).toString('utf8');
+  let text = '';
+  body.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+  await new Promise<void>((resolve, reject) => {
+    body.on('end', resolve).on('error', reject);
+  });
+  return text;
 }
 
 function refusal({ status, headers, text }: RawAnswer, region: string): Error {

@@ -1,0 +1,300 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { S3Client } from '@aws-sdk/client-s3';
+import { HttpRequest } from '@smithy/core/protocols';
+import { SignatureV4 } from '@smithy/signature-v4';
+import fc from 'fast-check';
+import { objectStore, type ObjectStore } from '../../shared/aws/s3.ts';
+import { sdkConfig } from '../../shared/aws/sdk-config.ts';
+import { encodeUri, signer } from '../../shared/aws/sigv4.ts';
+import { S3Stub } from '../kit/s3-stub.ts';
+
+const credentials = { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'a/secret+key', sessionToken: 'a//session+token==' };
+const hex = (data: string | Uint8Array) => createHash('sha256').update(data).digest('hex');
+const headers = { contentType: 'text/plain; charset=utf-8', cacheControl: 'no-cache' };
+const before = { ...process.env };
+
+let scratch = '';
+const servers: { close: () => void }[] = [];
+beforeEach(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'slipway-s3-requests-'));
+  process.env['AWS_ACCESS_KEY_ID'] = credentials.accessKeyId;
+  process.env['AWS_SECRET_ACCESS_KEY'] = credentials.secretAccessKey;
+  process.env['AWS_SESSION_TOKEN'] = credentials.sessionToken;
+});
+afterEach(async () => {
+  for (const server of servers.splice(0)) server.close();
+  process.env = { ...before };
+  await rm(scratch, { recursive: true });
+});
+
+function storeAt(endpoint: string, requestTimeout = 5_000): ObjectStore {
+  process.env['AWS_ENDPOINT_URL'] = endpoint;
+  const options = { region: 'us-east-1', roleSessionName: 'slipway', roleDurationSeconds: 3600 };
+  const unused = { idToken: () => Promise.reject(new Error('unused')), mask: () => undefined, requestTimeout };
+  return objectStore(sdkConfig(options, unused), 'site');
+}
+
+async function startStub(): Promise<S3Stub> {
+  const stub = await S3Stub.start({ buckets: ['site'], credentials });
+  servers.push({ close: () => stub.stop() });
+  return stub;
+}
+
+interface Seen {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingMessage['headers'];
+}
+
+/** A server whose answers a test gives, one a request; the last one stays. */
+async function scripted(
+  ...answers: readonly ((response: ServerResponse, request: IncomingMessage) => void)[]
+): Promise<{ readonly endpoint: string; readonly seen: readonly Seen[]; readonly server: Server }> {
+  const seen: Seen[] = [];
+  const server = createServer((request, response) => {
+    const answer = answers[Math.min(seen.length, answers.length - 1)]!;
+    seen.push({ method: request.method ?? '', url: request.url ?? '', headers: request.headers });
+    request.resume().on('end', () => answer(response, request));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  servers.push({
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  });
+  return { endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen, server };
+}
+
+const refuse =
+  (status: number, code: string, more: Record<string, string> = {}) =>
+  (response: ServerResponse): void => {
+    response
+      .writeHead(status, { 'x-amz-request-id': 'REQ1', ...more })
+      .end(
+        `<?xml version="1.0"?><Error><Code>${code}</Code><Message>said &lt;so&gt; &amp; &#39;more&#39;</Message></Error>`,
+      );
+  };
+const accept = (response: ServerResponse): void => void response.writeHead(200, { etag: '"e"' }).end();
+
+async function upload(store: ObjectStore, data: string | Uint8Array, key = 'x'): Promise<string> {
+  const file = join(scratch, 'body');
+  await writeFile(file, data);
+  return store.upload({ key, file, size: Buffer.byteLength(data), sha256: hex(data), headers });
+}
+
+describe('the signature', () => {
+  const text = fc.string({ unit: fc.constantFrom(...Array.from('abAZ09-_.~/ +%&=?#:é😀*()\'"!')), maxLength: 30 });
+  const name = fc.stringMatching(/^[a-z][a-z-]{0,12}$/);
+  const value = fc.stringMatching(/^[!-~]([ -~]{0,20}[!-~])?$/).map((one) => one.replace(/ +/g, ' '));
+  const request = fc.record({
+    method: fc.constantFrom('GET', 'PUT'),
+    key: text,
+    query: fc.dictionary(name, text, { maxKeys: 4 }),
+    // The SDK leaves these out, or adds them itself.
+    headers: fc.dictionary(
+      name.filter(
+        (one) =>
+          !/^(?:host|date|authorization|connection|expect|from|user-agent|te|trailer|upgrade|proxy-.*|sec-.*|keep-alive|transfer-encoding|cache-control|pragma|referer)$/.test(
+            one,
+          ),
+      ),
+      value,
+      { maxKeys: 4 },
+    ),
+    body: fc.string(),
+    session: fc.option(
+      value.map((one) => one.replaceAll(' ', '')),
+      { nil: undefined },
+    ),
+    at: fc.date({ min: new Date('2001-01-01'), max: new Date('2099-12-31'), noInvalidDate: true }),
+  });
+
+  test('is the SDK’s own', async () => {
+    const { sha256 } = new S3Client({ region: 'eu-west-1' }).config;
+    const sign = signer('eu-west-1', 's3');
+    await fc.assert(
+      fc.asyncProperty(request, async ({ method, key, query, headers: given, body, session, at }) => {
+        const identity = {
+          accessKeyId: 'AKIA',
+          secretAccessKey: 'secret',
+          ...(session === undefined ? {} : { sessionToken: session }),
+        };
+        const path = `/bucket/${key.split('/').map(encodeUri).join('/')}`;
+        const all = { ...given, host: 'bucket.example.com' };
+        const theirs = new SignatureV4({
+          region: 'eu-west-1',
+          service: 's3',
+          sha256,
+          uriEscapePath: false,
+          credentials: identity,
+        });
+        const payload = hex(body);
+        const asked = new HttpRequest({
+          method,
+          hostname: 'bucket.example.com',
+          path,
+          query,
+          headers: { ...all, 'x-amz-content-sha256': payload },
+        });
+        const signed = await theirs.sign(asked, { signingDate: at });
+        const ours = sign({ method, path, query, headers: all, payload }, identity, at);
+        expect(ours['authorization']).toBe(signed.headers['authorization']);
+        expect(ours['x-amz-date']).toBe(signed.headers['x-amz-date']);
+        expect(ours['x-amz-security-token']).toBe(session);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('is what a strict S3 takes, for odd names, listings and copies', async () => {
+    const stub = await startStub();
+    const store = storeAt(stub.endpoint);
+    const odd = "app/a+b c~é%25/😀 &<x>?#*()'!.txt";
+    expect(await upload(store, 'odd', odd)).toBe(createHash('md5').update('odd').digest('hex'));
+    await store.copy({ from: odd, to: `${odd}2` });
+    const listed = await store.list('app/a+b c~é');
+    expect(listed.map(({ key }) => key).sort()).toEqual([odd, `${odd}2`].sort());
+    expect((await store.read(odd))?.text).toBe('odd');
+    expect(await store.remove([odd])).toEqual([]);
+  });
+
+  test('made with another secret is refused, with advice', async () => {
+    const stub = await startStub();
+    process.env['AWS_SECRET_ACCESS_KEY'] = 'another';
+    await expect(storeAt(stub.endpoint).list('')).rejects.toMatchObject({
+      code: 'SignatureDoesNotMatch',
+      httpStatus: 403,
+    });
+  });
+
+  test('by a clock that is off is made anew by S3’s', async () => {
+    const theirs = Date.now() + 3 * 3_600_000;
+    const { endpoint, seen } = await scripted(
+      refuse(403, 'RequestTimeTooSkewed', { date: new Date(theirs).toUTCString() }),
+      accept,
+    );
+    const store = storeAt(endpoint);
+    await upload(store, 'x');
+    await upload(store, 'y');
+    const times = seen.map(({ headers: { 'x-amz-date': date = '' } }) =>
+      Date.parse(String(date).replace(/^(....)(..)(..)T(..)(..)(..)Z$/, '$1-$2-$3T$4:$5:$6Z')),
+    );
+    expect(seen).toHaveLength(3);
+    expect(Math.abs(times[0]! - Date.now())).toBeLessThan(60_000);
+    for (const time of times.slice(1)) expect(Math.abs(time - theirs)).toBeLessThan(60_000);
+  });
+
+  test('for ever too late is an error', async () => {
+    const { endpoint } = await scripted(refuse(403, 'RequestTimeTooSkewed', { date: new Date(0).toUTCString() }));
+    await expect(storeAt(endpoint).list('')).rejects.toMatchObject({ code: 'RequestTimeTooSkewed' });
+  });
+});
+
+describe('what S3 says', () => {
+  test('a body other than planned is refused, once', async () => {
+    const stub = await startStub();
+    const file = join(scratch, 'body');
+    await writeFile(file, 'new');
+    const attempt = storeAt(stub.endpoint).upload({ key: 'x', file, size: 3, sha256: hex('old'), headers });
+    await expect(attempt).rejects.toMatchObject({
+      code: 'XAmzContentSHA256Mismatch',
+      service: 'S3',
+      operation: 'PutObject',
+    });
+    expect(stub.log).toHaveLength(1);
+    expect(stub.objects('site').size).toBe(0);
+  });
+
+  test('an error with its name, message, request and status', async () => {
+    const { endpoint, seen } = await scripted(refuse(409, 'BucketBusy'));
+    await expect(storeAt(endpoint).list('')).rejects.toMatchObject({
+      code: 'BucketBusy',
+      message: "S3 ListObjectsV2: BucketBusy: said <so> & 'more' (request REQ1)",
+      httpStatus: 409,
+      requestId: 'REQ1',
+    });
+    expect(seen).toHaveLength(1);
+  });
+
+  test('a bucket of another region by its name', async () => {
+    const { endpoint } = await scripted(refuse(301, 'PermanentRedirect', { 'x-amz-bucket-region': 'eu-west-1' }));
+    await expect(storeAt(endpoint).list('')).rejects.toThrow(
+      '(the bucket is in eu-west-1, "aws-region" says us-east-1)',
+    );
+  });
+
+  test('a denial with the statement that is missing', async () => {
+    const { endpoint } = await scripted(refuse(403, 'AccessDenied'));
+    await expect(upload(storeAt(endpoint), 'x')).rejects.toMatchObject({
+      code: 'AccessDenied',
+      fault: 'user',
+      hint: expect.stringContaining('s3:PutObject'),
+    });
+  });
+
+  test('a large body is not sent to one who refuses it', async () => {
+    const { endpoint, server, seen } = await scripted(accept);
+    let received = 0;
+    server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+      request.on('data', (data: Buffer) => (received += data.length));
+      refuse(403, 'AccessDenied', { connection: 'close' })(response);
+    });
+    await expect(upload(storeAt(endpoint), Buffer.alloc(5_000_000))).rejects.toMatchObject({ code: 'AccessDenied' });
+    // What was under way when the answer came, but not the rest.
+    expect(received).toBeLessThan(2_000_000);
+    expect(seen).toHaveLength(0);
+  });
+
+  test('a copy that fails after it began to answer was no copy, and is made again', async () => {
+    const { endpoint, seen } = await scripted(refuse(200, 'InternalError'), (response) => {
+      response.writeHead(200).end('<CopyObjectResult><ETag>&quot;abc&quot;</ETag></CopyObjectResult>');
+    });
+    expect(await storeAt(endpoint).copy({ from: 'a', to: 'b' })).toBe('abc');
+    expect(seen).toHaveLength(2);
+  });
+
+  test('a listing that is none is not an empty site', async () => {
+    const { endpoint } = await scripted((response) => void response.writeHead(200).end('<html>hello</html>'));
+    await expect(storeAt(endpoint).list('')).rejects.toMatchObject({ code: 'UnreadableListing' });
+  });
+
+  test.each([
+    ['busy', refuse(503, 'SlowDown')],
+    ['broken', (response: ServerResponse) => void response.destroy()],
+    ['mute', () => undefined],
+    ['slow to read', refuse(400, 'RequestTimeout')],
+  ])('nothing, when it is %s: asked again', async (_state, first) => {
+    const { endpoint, seen } = await scripted(first, accept);
+    expect(await upload(storeAt(endpoint, 300), 'x')).toBe('e');
+    expect(seen).toHaveLength(2);
+  });
+
+  test('a mute S3 gets more time for a large body', async () => {
+    const size = 600 * 1024;
+    // 600 KiB have twelve seconds more.
+    const { endpoint, seen } = await scripted((response) => void setTimeout(() => accept(response), 900));
+    expect(await upload(storeAt(endpoint, 300), Buffer.alloc(size))).toBe('e');
+    expect(seen).toHaveLength(1);
+  });
+});
+
+test('without credentials it says how to get some', async () => {
+  const { endpoint } = await scripted(accept);
+  process.env = {
+    AWS_EC2_METADATA_DISABLED: 'true',
+    HOME: scratch,
+    AWS_CONFIG_FILE: '/nowhere',
+    AWS_SHARED_CREDENTIALS_FILE: '/nowhere',
+  };
+  await expect(storeAt(endpoint).list('')).rejects.toMatchObject({
+    code: 'CredentialsProviderError',
+    hint: expect.stringContaining('role-to-assume'),
+  });
+});
