@@ -57,24 +57,31 @@ function hasToken(stem: string, index: number, { isBuilt, isCode, isData }: Plac
       return isCode && (isBuilt || /^(?:main|polyfills|styles|scripts|chunk|worker)-/.test(stem));
     return isCode ? !/^[A-Z]+\d+$/.test(token) : isBuilt && !isData && !/^(?:[A-Z]+\d+|\d+[A-Z]+)$/.test(token);
   }
+  const hasCases = /[a-z]/.test(token) && /[A-Z]/.test(token);
+  const isSure = isBuilt && isCode;
   if (/\d/.test(token)) {
-    if (isData && !(/[a-z]/.test(token) && /[A-Z]/.test(token))) return false;
-    return !readsAsWords(token, isBuilt && isCode ? 3 : 2) && (isBuilt || stem.length > 8 || index > 0);
+    return (!isData || hasCases) && !readsAsWords(token, isSure) && (isBuilt || stem.length > 8 || index > 0);
   }
-  return isBuilt && !isData && !areWords(token) && (hasMixedCase(token) || hasOddParts(token));
+  if (isSure) return hasCases && !readsAsWords(token, isSure);
+  return isBuilt && !isData && !areWords(token) && (hasMixedCase(token) || (hasCases && /[-_]/.test(token)));
 }
 
 /**
- * With one number at most and no word shorter than `shortest`, but perhaps a letter at the beginning: `gpt4mini`, `iPadPro2`, `Web3Home`.
- * Without capitals any two letters count as a word: `webgl2fx`.
+ * One number at most, and words, but perhaps a letter at the beginning: `gpt4mini`, `iPadPro2`, `Web3Home`. What only a bundler would write
+ * there is looked at more closely: a word can be spoken, and is no shorter than three letters beside capitals.
  */
-function readsAsWords(token: string, shortest: number): boolean {
-  if (/^\d+x\d+$|^v?\d+(?:[-_]\w+)?$/.test(token)) return true;
+function readsAsWords(token: string, isSure: boolean): boolean {
+  if (/^(?:[A-Za-z]?[a-z]+[-_]?\d*|\d+x\d+|v?\d+(?:[-_][a-z]+)?)$/.test(token)) return true;
   const runs = token.match(/[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[-_]/g) ?? [];
   const numbers = runs.filter((run) => /\d/.test(run)).length;
   const words = runs.filter((run) => /[A-Za-z]/.test(run));
-  const length = /[A-Z]/.test(token) ? shortest : 2;
-  return numbers <= 1 && words.every((word, index) => word.length >= length || (index === 0 && /^[a-z]$/.test(word)));
+  const shortest = isSure && /[A-Z]/.test(token) ? 3 : 2;
+  const isWord = (word: string): boolean =>
+    !isSure || word.length <= 3 || (/[aeiouy]/i.test(word) && !/[^aeiouy]{4}/i.test(word));
+  return (
+    numbers <= 1 &&
+    words.every((word, index) => (word.length >= shortest && isWord(word)) || (index === 0 && /^[a-z]$/.test(word)))
+  );
 }
 
 function hasMixedCase(token: string): boolean {
@@ -86,9 +93,4 @@ function hasMixedCase(token: string): boolean {
 function areWords(token: string): boolean {
   const parts = token.split(/[-_]/);
   return parts.length > 1 && parts.every((part) => /^(?:[A-Z]?[a-z]+|[A-Z]{2,})$/.test(part));
-}
-
-/** base64url such as `Db-_YT-E`. */
-function hasOddParts(token: string): boolean {
-  return /[-_]/.test(token) && /[A-Z]/.test(token) && /[a-z]/.test(token);
 }
