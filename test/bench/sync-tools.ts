@@ -196,11 +196,12 @@ export async function minioProgram(): Promise<{ readonly binary: string; readonl
   return { binary, version: await moduleVersion(binary) };
 }
 
-/** What Go wrote into the program; of a build from a checkout the commit. */
+/** What Go wrote into the program; of a build from a checkout without a tag the commit. */
 async function moduleVersion(binary: string): Promise<string> {
   const info = await must('go', ['version', '-m', binary]).catch(() => '');
+  const module = /^\s+mod\s+\S+\s+(\S+)/m.exec(info)?.[1];
   const commit = /\bvcs\.revision=([\da-f]{7})/.exec(info)?.[1];
-  const version = commit ?? /^\s+mod\s+\S+\s+(\S+)/m.exec(info)?.[1] ?? 'of unknown version';
+  const version = (module === '(devel)' ? commit : module) ?? 'of unknown version';
   // The time stamp of an untagged version says more than its hash.
   return /^v0\.0\.0-(\d{8})/.exec(version)?.[1]?.replace(/^(....)(..)(..)$/, '$1-$2-$3') ?? version;
 }
