@@ -165,7 +165,9 @@ describe('waiting for completion', () => {
     expect(told.length).toBeGreaterThanOrEqual(3);
     expect(told.length).toBeLessThanOrEqual(4);
     expect(told.at(-1)).toMatch(/^invalidation I0000000000001: InProgress \(1 min \d+ s\)$/);
-    expect(here.lines).toContainEqual(expect.stringMatching(/^completed after 1 min 4\d s$/));
+    expect(here.lines).toContainEqual(
+      expect.stringMatching(/^invalidation I0000000000001: Completed \(1 min 4\d s\)$/),
+    );
   });
 
   test('a throttled or broken look is no news, and is told', async () => {
@@ -336,6 +338,7 @@ describe('batches', () => {
     expect(first.summary).toContain('❌ Only 1 of 3 batches were taken');
     expect(first.summary).toContain('| 2 | – | not taken | 15 | 15 |');
     expect(first.summary).toContain('this run used 15 of the 1,000');
+    expect(here.lines.at(-1)).toContain('this run used 15 of the 1,000');
     expect(here.store.keys).toEqual([]);
 
     await here.clock.sleep(60_000);

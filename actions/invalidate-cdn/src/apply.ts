@@ -55,10 +55,8 @@ export async function apply(plan: Extract<Plan, { kind: 'invalidate' }>, ports: 
         `invalidation ${invalidation.id} of ${paths.length} paths on ${plan.distributionId}: ${invalidation.status}${known}`,
       );
     }
-    progress.info(describeUsage(pathsUsed(accepted)));
     if (plan.wait) {
       for (const [index, one] of accepted.entries()) accepted[index] = { ...one, ...(await run.completed(one)) };
-      progress.info(`completed after ${humanDuration(clock.now() - started)}`);
     }
     if (plan.marker !== undefined && store !== undefined) {
       // An accepted invalidation cannot be cancelled, so with "wait: false" this is known too.
@@ -71,6 +69,7 @@ export async function apply(plan: Extract<Plan, { kind: 'invalidate' }>, ports: 
     if (!(error instanceof ActionError)) throw error;
     failure = error;
   }
+  progress.info(describeUsage(pathsUsed(accepted)));
   return { accepted, isConfirmed, failure, durationMs: clock.now() - started };
 }
 
@@ -108,13 +107,15 @@ class Run {
     if (invalidation.status === 'Completed') return invalidation;
     const { distributionId } = this.#plan;
     const { id } = invalidation;
-    return this.#wait({
+    const seen = await this.#wait({
       what: `invalidation ${id} of distribution ${distributionId}`,
       look: () => this.#ports.cdn.invalidation(distributionId, id),
       isDone: ({ status }) => status === 'Completed',
       state: (look) => `invalidation ${id}: ${'busy' in look ? look.busy : look.seen.status}`,
       pause: (polls) => Math.min(10_000, 2_000 + polls * 1_000),
     });
+    this.#tell(`invalidation ${id}: ${seen.status}`);
+    return seen;
   }
 
   #wait(wait: {
