@@ -1,0 +1,262 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { PublishInputs } from '../../actions/sync-frontend/src/inputs.ts';
+import type { Scan } from '../../actions/sync-frontend/src/source-tree.ts';
+import { syncFrontend } from '../../actions/sync-frontend/src/sync.ts';
+import type { ObjectStore } from '../../shared/aws/s3.ts';
+import { parseState, statePath } from '../../shared/core/release.ts';
+import { FakeBucket, portsOn, publishInputs, rollbackInputs, type Site } from './sync-frontend.fakes.ts';
+
+const publish = (bucket: FakeBucket, site: Site, changes: Partial<PublishInputs> = {}) =>
+  syncFrontend(publishInputs(changes), portsOn(bucket, site));
+
+async function published(...sites: readonly Site[]): Promise<FakeBucket> {
+  const bucket = new FakeBucket();
+  for (const [index, site] of sites.entries()) await publish(bucket, site, { releaseId: `r${index + 1}` });
+  bucket.log.length = 0;
+  return bucket;
+}
+
+const requests = (bucket: FakeBucket): readonly string[] =>
+  bucket.log.map((line) => line.replace(/(bodies|invalidated)\/[\w.-]+/g, '$1/…'));
+
+const v1: Site = {
+  'index.html': '<a href="/old.html">',
+  'old.html': 'old',
+  'docs/index.html': 'docs 1',
+  'assets/app-aaaa1111.js': 'app 1',
+  'assets/gone-bbbb2222.js': 'gone',
+  'sw.js': 'sw 1',
+  'robots.txt': 'robots',
+};
+
+describe('the order of a publish', () => {
+  const v2: Site = {
+    'index.html': '<a href="/about">',
+    about: 'a page by its type',
+    '404.html': 'new',
+    'docs/index.html': '<a href="/docs/new.html">',
+    'docs/new.html': 'new',
+    'assets/app-cccc3333.js': 'app 2',
+    '_next/static/chunks/main.js': 'changes under its name',
+    'sw.js': 'sw 2',
+    'precache.js': 'new, and named by sw.js',
+    'robots.txt': 'robots',
+    '.well-known/security.txt': 'new',
+  };
+
+  test('new before overwritten, assets before files before pages before the root page, pages gone before what they named', async () => {
+    const bucket = await published({ ...v1, '_next/static/chunks/main.js': 'as it was' });
+    await publish(bucket, v2, { retainReleases: 1, contentTypes: new Map([['about', 'text/html']]) });
+    expect(requests(bucket)).toEqual([
+      'list ',
+      'read .releases/state.json',
+      'upload assets/app-cccc3333.js',
+      'upload _next/static/chunks/main.js',
+      'upload .well-known/security.txt',
+      'upload precache.js',
+      'upload sw.js',
+      'upload 404.html',
+      'upload about',
+      'upload docs/new.html',
+      'upload docs/index.html',
+      'upload index.html',
+      'write .releases/state.json',
+      'remove old.html',
+      'remove assets/app-aaaa1111.js assets/gone-bbbb2222.js',
+    ]);
+  });
+
+  test('without a root page, and below a prefix', async () => {
+    const bucket = await published();
+    await publish(bucket, { 'a/index.html': '', 'a.css': '' }, { prefix: 'app/', basePath: '/' });
+    await publish(bucket, { 'index.html': '', 'b.html': '', 'a.css': '', 'a/index.html': '' }, { prefix: 'app/' });
+    expect(bucket.writes.filter((line) => line.startsWith('upload'))).toEqual([
+      'upload app/a.css',
+      'upload app/a/index.html',
+      'upload app/b.html',
+      'upload app/index.html',
+    ]);
+  });
+});
+
+describe('requests', () => {
+  test('a changed page costs two, another file that is overwritten two, an asset one; two for the record, no more', async () => {
+    const bucket = await published(v1);
+    await publish(bucket, { ...v1, 'docs/index.html': 'docs 2', 'sw.js': 'sw 2', 'assets/new-dddd4444.js': 'new' });
+    expect(requests(bucket)).toEqual([
+      'list ',
+      'read .releases/state.json',
+      'copy docs/index.html .releases/bodies/…',
+      'copy sw.js .releases/bodies/…',
+      'upload assets/new-dddd4444.js',
+      'upload sw.js',
+      'upload docs/index.html',
+      'write .releases/state.json',
+    ]);
+  });
+
+  test('content that was put aside before, and what an immutable name stands for, is not put aside', async () => {
+    const bucket = await published(v1, { ...v1, 'sw.js': 'sw 2' }, v1);
+    const { summary } = await publish(bucket, { ...v1, 'sw.js': 'sw 2', 'assets/app-aaaa1111.js': 'not its content' });
+    expect(requests(bucket).filter((line) => line.startsWith('copy'))).toEqual([]);
+    expect(summary).toContain('served as immutable, but changed under the same name');
+    await expect(syncFrontend(rollbackInputs('previous'), portsOn(bucket, {}))).rejects.toMatchObject({
+      code: 'ReleaseIncomplete',
+      message: expect.stringContaining('assets/app-aaaa1111.js'),
+      hint: expect.stringContaining('nothing was touched'),
+    });
+  });
+
+  test('a page is put aside even if it is served as immutable', async () => {
+    const cacheControl = new Map([['*.html', 'immutable, max-age=5']]);
+    const bucket = new FakeBucket();
+    await publish(bucket, v1, { cacheControl });
+    await publish(bucket, { ...v1, 'docs/index.html': 'docs 2' }, { cacheControl });
+    expect(requests(bucket)).toContain('copy docs/index.html .releases/bodies/…');
+  });
+
+  test('leftovers go with other deletions, or when they cost a listing', async () => {
+    const sites = [1, 2, 3, 4, 5].map((n) => ({ ...v1, 'sw.js': `sw ${n}` }));
+    const bucket = await published(...sites);
+    const bodies = (): readonly string[] => bucket.keys.filter((key) => key.includes('/bodies/'));
+    expect(bodies()).toHaveLength(4);
+    await publish(bucket, { ...v1, 'sw.js': 'sw 6', 'old.html': 'changed' });
+    expect(requests(bucket).some((line) => line.startsWith('remove'))).toBe(false);
+    for (let n = 0; n < 1000; n += 1) bucket.place(`.releases/bodies/${n}`, '');
+    await publish(bucket, { ...v1, 'sw.js': 'sw 7' });
+    // Of the kept releases: two of sw.js, two of old.html.
+    expect(bodies()).toHaveLength(4);
+    expect(requests(bucket).filter((line) => line.startsWith('remove'))).toHaveLength(1);
+    const less = Object.fromEntries(Object.entries(v1).filter(([path]) => path !== 'old.html'));
+    bucket.place('.releases/bodies/stray', '');
+    await publish(bucket, { ...less, 'sw.js': 'sw 7' });
+    expect(bodies()).not.toContain('.releases/bodies/stray');
+    expect(parseState(bucket.content(statePath)!).releases).toHaveLength(3);
+  });
+
+  test('taking a bucket over: what was there is on record before anything is overwritten', async () => {
+    const bucket = new FakeBucket();
+    bucket.place('index.html', 'by another tool');
+    bucket.before = (request) => {
+      if (request === 'upload index.html') throw new Error('killed');
+    };
+    await expect(publish(bucket, { 'index.html': 'ours', 'b.html': 'new' })).rejects.toThrow('killed');
+    expect(requests(bucket).filter((line) => /^(?:write|copy|upload)/.test(line))).toEqual([
+      'write .releases/state.json',
+      'copy index.html .releases/bodies/…',
+      'upload b.html',
+    ]);
+    bucket.before = () => undefined;
+    await syncFrontend(rollbackInputs('before-slipway'), portsOn(bucket, {}));
+    expect(bucket.content('index.html')).toBe('by another tool');
+    expect(bucket.keys).not.toContain('b.html');
+  });
+});
+
+describe('refused, with the override named and nothing written', () => {
+  const attempt = (bucket: FakeBucket, scan: Scan) => {
+    const ports = portsOn(bucket, {});
+    return syncFrontend(publishInputs(), { ...ports, tree: { ...ports.tree, scan: async () => scan } });
+  };
+  const found = (paths: readonly string[], problems: readonly string[] = []): Scan => ({
+    kind: 'found',
+    files: paths.map((path) => ({ path, file: path, size: 0, executable: false })),
+    links: [],
+    problems,
+  });
+
+  test.each<readonly [string, Scan, readonly [string, RegExp]]>([
+    ['a missing source', { kind: 'missing' }, ['SourceMissing', /Did the build run/]],
+    ['a file for a source', { kind: 'no-directory' }, ['SourceMissing', /directory/]],
+    ['an empty source', found([]), ['SourceEmpty', /"include" and "exclude"/]],
+    ['no page', found(['a.js']), ['NoHtml', /require-html: false/]],
+    [
+      'a link out of the source',
+      found(['a.html'], ['out: a symbolic link out of the source']),
+      ['SourceUnreadable', /"exclude"/],
+    ],
+    [
+      'two files for one key',
+      found(['a.html', 'é.html'.normalize('NFC'), 'é.html'.normalize('NFD')]),
+      ['BadKeys', /"exclude"/],
+    ],
+    ['a name that is too long', found(['a.html', 'é'.repeat(513)]), ['BadKeys', /"exclude"/]],
+    ['control characters', found(['a.html', 'b\n.html']), ['BadKeys', /"exclude"/]],
+  ])('%s', async (_name, scan, [code, hint]) => {
+    const bucket = await published(v1);
+    await expect(attempt(bucket, scan)).rejects.toMatchObject({ code, hint: expect.stringMatching(hint) });
+    expect(bucket.log).toEqual([]);
+  });
+
+  test('a folder with a site of its own; too many deletions', async () => {
+    const bucket = await published(v1);
+    bucket.place('app/.releases/state.json', '{}');
+    await expect(publish(bucket, { ...v1, 'app/x.txt': '' })).rejects.toMatchObject({
+      code: 'NestedSite',
+      hint: expect.stringContaining('exclude: app/**'),
+    });
+    const { 'index.html': index = '' } = v1;
+    await expect(
+      publish(bucket, { 'index.html': index }, { retainReleases: 1, maxDeletePercent: 85 }),
+    ).rejects.toMatchObject({
+      code: 'TooManyDeletions',
+      hint: expect.stringMatching(/max-delete-percent: 86.*delete: false/),
+    });
+    expect(bucket.writes).toEqual([]);
+  });
+
+  test('neither the prefix’s own empty object nor a neighbour is a file of the site', async () => {
+    const bucket = new FakeBucket();
+    for (const key of ['app/', 'app', 'app-2/x.html']) bucket.place(key, '');
+    for (let n = 0; n < 2; n += 1)
+      await publish(bucket, { 'index.html': `${n}` }, { prefix: 'app/', retainReleases: 1 });
+    expect(bucket.keys).toEqual(['app', 'app-2/x.html', 'app/', 'app/.releases/state.json', 'app/index.html']);
+  });
+
+  test('a state that names our own files, or none', async () => {
+    const bucket = await published(v1);
+    const text = bucket.content(statePath)!;
+    for (const bad of ['.releases/state.json', '']) {
+      bucket.place(statePath, text.replace('"robots.txt"', JSON.stringify(bad)));
+      await expect(publish(bucket, v1)).rejects.toMatchObject({ code: 'UnreadableState' });
+    }
+  });
+});
+
+test('two runs at once: at most one is green in the end without the other’s, and once more makes the site whole', async () => {
+  const v2: Site = {
+    'index.html': '<script src="/assets/v2-cccc3333.js">',
+    'assets/v2-cccc3333.js': '2',
+    'z.html': '2',
+  };
+  const v3: Site = {
+    'index.html': '<script src="/assets/v3-dddd4444.js">',
+    'assets/v3-dddd4444.js': '3',
+    'y.html': '3',
+  };
+  await fc.assert(
+    fc.asyncProperty(fc.scheduler(), async (scheduler) => {
+      const bucket = await published(v1);
+      const turns: ObjectStore = {
+        list: scheduler.scheduleFunction((prefix) => bucket.list(prefix)),
+        read: scheduler.scheduleFunction((key) => bucket.read(key)),
+        write: scheduler.scheduleFunction((write) => bucket.write(write)),
+        upload: scheduler.scheduleFunction((upload) => bucket.upload(upload)),
+        copy: scheduler.scheduleFunction((copy) => bucket.copy(copy)),
+        remove: scheduler.scheduleFunction((keys) => bucket.remove(keys)),
+      };
+      const run = (site: Site, releaseId: string) =>
+        syncFrontend(publishInputs({ releaseId, retainReleases: 1 }), { ...portsOn(bucket, site), store: turns });
+      const both = Promise.all([run(v2, 'r2'), run(v3, 'r3')]);
+      await scheduler.waitFor(both);
+      const failures = (await both).flatMap(({ failure }) => failure?.code ?? []);
+      // One that copies what the other replaced in the meantime is refused by S3, the rest by the record.
+      expect([[], ['ConcurrentPublish'], ['PreconditionFailed']]).toContainEqual(failures);
+      await publish(bucket, v3, { releaseId: 'r3', retainReleases: 1 });
+      const site = bucket.keys.filter((key) => !key.startsWith('.releases/'));
+      expect(Object.fromEntries(site.map((key) => [key, bucket.content(key)]))).toEqual(v3);
+    }),
+    { numRuns: 50 },
+  );
+});
