@@ -20,7 +20,11 @@ const filesAtOnce = 3000;
  */
 const unmatched = /~|%7E|%2A/i;
 
-export function planPaths({ paths, queryStrings, maxPaths }: Inputs): PathPlan {
+export function planPaths({
+  paths,
+  queryStrings,
+  maxPaths,
+}: Pick<Inputs, 'paths' | 'queryStrings' | 'maxPaths'>): PathPlan {
   const notes: string[] = [];
   const cut = paths.map(beforeUnmatched);
   const example = paths.findIndex((path, index) => path !== cut[index]);
