@@ -231,8 +231,17 @@ function readListing(xml: string, objects: StoredObject[]): void {
   for (let at = xml.indexOf('<Contents>'); at >= 0; at = xml.indexOf('<Contents>', at + 1)) {
     const key = elementOf(xml, 'Key', at) ?? '';
     const size = Number(elementOf(xml, 'Size', at) ?? '');
-    objects.push({ key: isEncoded ? decodeKey(key) : key, size, etag: bare(elementOf(xml, 'ETag', at)) });
+    objects.push({
+      key: detached(isEncoded ? decodeKey(key) : key),
+      size,
+      etag: detached(bare(elementOf(xml, 'ETag', at))),
+    });
   }
+}
+
+/** V8 keeps all of a text for as long as any slice of it lives; here that would be every page of the listing. */
+function detached(text: string): string {
+  return Buffer.from(text).toString();
 }
 
 /** S3 encodes keys as in a form: a space is `+`. */

@@ -1,5 +1,5 @@
 import { lstatSync, readdirSync, readlinkSync, realpathSync, statSync, type Dirent, type Stats } from 'node:fs';
-import { join, relative, sep } from 'node:path';
+import { relative, sep } from 'node:path';
 import { messageOf } from '../../../shared/core/errors.ts';
 import { digestAll, type Digests } from './digests.ts';
 import type { Scope } from './scope.ts';
@@ -80,24 +80,23 @@ class Scanner {
   walk(folder: Folder): void {
     const { scope } = this.#options;
     const below = [...folder.above, folder.real];
-    // Names as bytes: one that is not UTF-8 would otherwise come back as another file's.
     for (const entry of this.#entries(folder)) {
-      const name = entry.name.toString('utf8');
+      const { name } = entry;
       const path = folder.path === '' ? name : `${folder.path}/${name}`;
       if (!scope.directory(path)) continue;
-      if (name.includes('\ufffd') && !Buffer.from(name, 'utf8').equals(entry.name)) {
+      if (name.includes('\ufffd') && !namesOf(folder.real).includes(name)) {
         this.problems.push(`${path}: the name is not UTF-8`);
       } else if (entry.isSymbolicLink()) this.#link(path, below);
-      else if (entry.isDirectory()) this.walk({ path, real: join(folder.real, name), above: below });
+      else if (entry.isDirectory()) this.walk({ path, real: `${folder.real}${sep}${name}`, above: below });
       else if (!scope.file(path)) continue;
-      else if (entry.isFile()) this.#file(path, lstatSync(join(folder.real, name)));
+      else if (entry.isFile()) this.#file(path, lstatSync(`${folder.real}${sep}${name}`));
       else this.problems.push(`${path}: neither a file nor a directory`);
     }
   }
 
-  #entries({ path, real: directory }: Folder): readonly Dirent<Buffer>[] {
+  #entries({ path, real: directory }: Folder): readonly Dirent[] {
     try {
-      return readdirSync(directory, { encoding: 'buffer', withFileTypes: true });
+      return readdirSync(directory, { withFileTypes: true });
     } catch (error) {
       this.problems.push(`${path}: cannot be read: ${messageOf(error)}`);
       return [];
@@ -105,7 +104,7 @@ class Scanner {
   }
 
   #link(path: string, above: readonly string[]): void {
-    const link = join(this.#root, path);
+    const link = `${this.#root}${sep}${path}`;
     if (this.#options.links === 'name') {
       this.links.push({ path, target: readlinkSync(link) });
       return;
@@ -123,8 +122,16 @@ class Scanner {
   }
 
   #file(path: string, { size, mode }: Stats): void {
-    this.files.push({ path, file: join(this.#root, path), size, executable: (mode & 0o100) !== 0 });
+    this.files.push({ path, file: `${this.#root}${sep}${path}`, size, executable: (mode & 0o100) !== 0 });
   }
+}
+
+/** The names that are UTF-8: what is not comes back as another file's. */
+function namesOf(directory: string): readonly string[] {
+  return readdirSync(directory, 'buffer').flatMap((bytes) => {
+    const name = bytes.toString('utf8');
+    return Buffer.from(name, 'utf8').equals(bytes) ? [name] : [];
+  });
 }
 
 function real(path: string): string | undefined {
