@@ -6,6 +6,8 @@ import type { Change } from './plan-steps.ts';
 
 /** Beyond this many, a wildcard says the same. */
 const manyPaths = 1000;
+/** An input reaches an action as one environment variable, for which Linux has 128 KiB. */
+const manyCharacters = 100_000;
 
 /** URL paths whose content at the viewer becomes another, and those that are carried over. */
 export function planPaths(from: {
@@ -21,7 +23,8 @@ export function planPaths(from: {
   const paths = [...seen, ...gone].flatMap(({ path }) => viewerPaths(basePath, path));
   const all = [...new Set([...paths, ...carried])].sort();
   const everything = wholeSite(basePath);
-  return all.length > manyPaths || everything.every((path) => all.includes(path)) ? everything : all;
+  const isMuch = all.length > manyPaths || JSON.stringify(all).length > manyCharacters;
+  return isMuch || everything.every((path) => all.includes(path)) ? everything : all;
 }
 
 /** `/*`; of a folder `/app/*`, which does not stand for `/app`, and that. */
