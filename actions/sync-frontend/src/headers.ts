@@ -111,5 +111,5 @@ export function isImmutable(headers: FileHeaders | undefined): boolean {
 export function isPage(path: string, headers: FileHeaders | undefined): boolean {
   if (headers !== undefined) return /^(?:text\/html|application\/xhtml\+xml)\b/i.test(headers.contentType);
   const name = path.slice(path.lastIndexOf('/') + 1);
-  return /\.(?:html?|xhtml)$/i.test(name) || !name.includes('.');
+  return /\.(?:html?|xhtml)$/i.test(name) || !(name.includes('.') || path.startsWith('.well-known/'));
 }

@@ -259,4 +259,5 @@ test('pages are told by their type, or where that is not known by their name', (
   expect(isPage('v1.2/about', undefined)).toBe(true);
   expect(isPage('a.HTM', undefined)).toBe(true);
   expect(isPage('a.css', undefined)).toBe(false);
+  expect(isPage('.well-known/apple-app-site-association', undefined)).toBe(false);
 });
