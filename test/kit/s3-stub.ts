@@ -73,6 +73,7 @@ export type Snapshot = ReadonlyMap<string, Bucket>;
 
 interface Context extends Call {
   readonly request: IncomingMessage;
+  readonly response: ServerResponse;
   readonly entry: StubLogEntry;
   readonly fault: StubFault | undefined;
   readonly id: string;
@@ -105,6 +106,11 @@ export class S3Stub {
     const buckets = new Map((options.buckets ?? []).map((name) => [name, new Bucket()]));
     this.#store = { buckets, opaqueEtags: options.opaqueEtags === true, undeletable: () => false, count: 0 };
     this.#server = createServer((request, response) => void this.#serve(request, response));
+    // As S3 does: whoever asks first whether to send a body may be told no.
+    this.#server.on(
+      'checkContinue',
+      (request: IncomingMessage, response: ServerResponse) => void this.#serve(request, response),
+    );
     // A client that keeps connections alive is not to meet one that is being closed.
     this.#server.keepAliveTimeout = 120_000;
     this.#server.requestTimeout = 0;
@@ -192,7 +198,7 @@ export class S3Stub {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const context = this.#open(request);
+    const context = this.#open(request, response);
     this.#underWay += 1;
     let outcome: Outcome;
     try {
@@ -209,12 +215,13 @@ export class S3Stub {
       return;
     }
     context.entry.status = outcome.status;
-    // What is left of a body that was refused by its head.
-    if (!request.complete) request.resume();
-    send(outcome, context, response);
+    // Refused by its head: what is on its way of the body is dropped, and S3 closes the connection.
+    const isWhole = request.complete || isBodyless(request);
+    if (!isWhole) request.resume();
+    send(outcome, context, isWhole ? {} : { connection: 'close' });
   }
 
-  #open(request: IncomingMessage): Context {
+  #open(request: IncomingMessage, response: ServerResponse): Context {
     const { url = '/', method = 'GET', headers } = request;
     const mark = url.indexOf('?');
     const path = mark < 0 ? url : url.slice(0, mark);
@@ -231,7 +238,7 @@ export class S3Stub {
     };
     this.log.push(entry);
     const id = `STUB${index.toString().padStart(12, '0')}`;
-    return { operation, method, bucket, key, query, headers, request, entry, fault: this.fault(entry), id };
+    return { operation, method, bucket, key, query, headers, request, response, entry, fault: this.fault(entry), id };
   }
 
   async #answer(context: Context): Promise<Outcome> {
@@ -273,9 +280,10 @@ export class S3Stub {
   }
 
   async #body(context: Context): Promise<Body | Outcome> {
-    const { request, operation, fault } = context;
+    const { request, response, operation, fault } = context;
     const { verifyBodies = true, keepBodies = true, opaqueEtags = false } = this.#options;
     let end: Outcome | undefined;
+    if (request.headers.expect !== undefined) response.writeContinue();
     const body = await readBody(request, {
       md5: operation === 'UploadPart' || (operation === 'PutObject' && !opaqueEtags),
       verify: verifyBodies,
@@ -306,12 +314,17 @@ function errorReply(error: S3Error, { method, bucket, key, id }: Context): Reply
   };
 }
 
-function send({ status, headers, body }: Reply, { id, method }: Context, response: ServerResponse): void {
+function isBodyless({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
+}
+
+function send({ status, headers, body }: Reply, { id, method, response }: Context, more: Reply['headers']): void {
   const all: Record<string, string> = {
     'x-amz-request-id': id,
     'x-amz-id-2': `${id}/stub`,
     server: 'AmazonS3',
     ...headers,
+    ...more,
   };
   if (typeof body === 'string') all['content-length'] = String(Buffer.byteLength(body));
   else if (body === undefined && method !== 'HEAD' && status !== 204 && status !== 304) all['content-length'] = '0';
