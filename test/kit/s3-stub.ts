@@ -299,8 +299,8 @@ export class S3Stub {
 
 /** Undefined: the request goes on. */
 async function strike({ delayMs, run, end }: StubFault, context: Context): Promise<Outcome | undefined> {
-  if (delayMs !== undefined) await delay(delayMs);
   await run?.();
+  if (delayMs !== undefined) await delay(delayMs);
   if (end === undefined || end === 'drop') return end === undefined ? undefined : dropped;
   return errorReply(new S3Error(end.code, end.status, end.message ?? `scripted ${end.code}`), context);
 }
