@@ -4,8 +4,8 @@ import type { PublishInputs } from '../../actions/sync-frontend/src/inputs.ts';
 import type { Scan } from '../../actions/sync-frontend/src/source-tree.ts';
 import { syncFrontend } from '../../actions/sync-frontend/src/sync.ts';
 import type { ObjectStore } from '../../shared/aws/s3.ts';
-import { parseState, statePath } from '../../shared/core/release.ts';
-import { FakeBucket, portsOn, publishInputs, rollbackInputs, type Site } from './sync-frontend.fakes.ts';
+import { markerPath, parseState, statePath } from '../../shared/core/release.ts';
+import { FakeBucket, portsOn, publishInputs, refused, rollbackInputs, type Site } from './sync-frontend.fakes.ts';
 
 const publish = (bucket: FakeBucket, site: Site, changes: Partial<PublishInputs> = {}) =>
   syncFrontend(publishInputs(changes), portsOn(bucket, site));
@@ -70,11 +70,11 @@ describe('the order of a publish', () => {
   test('without a root page, and below a prefix', async () => {
     const bucket = await published();
     await publish(bucket, { 'a/index.html': '', 'a.css': '' }, { prefix: 'app/', basePath: '/' });
-    await publish(bucket, { 'index.html': '', 'b.html': '', 'a.css': '', 'a/index.html': '' }, { prefix: 'app/' });
+    await publish(bucket, { 'index.html': '', 'z.html': '', 'a.css': '', 'a/index.html': '' }, { prefix: 'app/' });
     expect(bucket.writes.filter((line) => line.startsWith('upload'))).toEqual([
       'upload app/a.css',
       'upload app/a/index.html',
-      'upload app/b.html',
+      'upload app/z.html',
       'upload app/index.html',
     ]);
   });
@@ -152,6 +152,111 @@ describe('requests', () => {
     expect(bucket.content('index.html')).toBe('by another tool');
     expect(bucket.keys).not.toContain('b.html');
   });
+});
+
+describe('what a run that was cut off leaves', () => {
+  type Attempt = readonly [site: Site, changes?: Partial<PublishInputs>];
+  const killedAfter = async (bucket: FakeBucket, request: string, [site, changes]: Attempt) => {
+    bucket.after = (done) => {
+      if (done === request) throw new Error('killed');
+    };
+    await expect(publish(bucket, site, changes)).rejects.toThrow('killed');
+    bucket.after = () => undefined;
+  };
+
+  test('content that was there in between is forgotten by the CDN, too, when the next run is cut off as well', async () => {
+    const bucket = new FakeBucket();
+    const { outputs } = await publish(bucket, v1);
+    const paths = JSON.parse(outputs['changed-paths']!) as readonly string[];
+    bucket.place(markerPath(outputs['publication']!, paths), 'I1');
+    await killedAfter(bucket, 'upload robots.txt', [{ ...v1, 'robots.txt': 'other' }]);
+    await killedAfter(bucket, 'upload robots.txt', [v1]);
+    const last = await publish(bucket, v1);
+    expect(JSON.parse(last.outputs['changed-paths']!)).toEqual(['/robots.txt']);
+    expect(last.outputs).toMatchObject({ uploaded: '0', 'release-id': 'r1' });
+  });
+
+  test('headers that came with content which is taken back are not believed', async () => {
+    const bucket = await published(v1);
+    const other = new Map([['robots.txt', 'max-age=5']]);
+    await killedAfter(bucket, 'upload robots.txt', [{ ...v1, 'robots.txt': 'other' }]);
+    await killedAfter(bucket, 'upload robots.txt', [v1, { cacheControl: other }]);
+    await publish(bucket, v1);
+    expect(bucket.objects.get('robots.txt')?.headers?.cacheControl).toBe('no-cache');
+  });
+
+  test('headers stay uncertain for a release that has the file, past one that has not', async () => {
+    const bucket = await published(v1);
+    await killedAfter(bucket, 'copy robots.txt robots.txt', [
+      v1,
+      { cacheControl: new Map([['robots.txt', 'max-age=5']]) },
+    ]);
+    const less = Object.fromEntries(Object.entries(v1).filter(([path]) => path !== 'robots.txt'));
+    await publish(bucket, less, { releaseId: 'r2' });
+    await syncFrontend(rollbackInputs('r1'), portsOn(bucket, {}));
+    expect(bucket.objects.get('robots.txt')?.headers?.cacheControl).toBe('no-cache');
+  });
+
+  test('a file that a later commit no longer has does not stay with content of no release', async () => {
+    const bucket = await published(v1);
+    await killedAfter(bucket, 'upload robots.txt', [{ ...v1, 'robots.txt': 'other' }]);
+    const less = Object.fromEntries(Object.entries(v1).filter(([path]) => path !== 'robots.txt'));
+    const { outputs } = await publish(bucket, less, { releaseId: 'r2' });
+    expect(bucket.keys).not.toContain('robots.txt');
+    expect(JSON.parse(outputs['changed-paths']!)).toContain('/robots.txt');
+    await syncFrontend(rollbackInputs('r1'), portsOn(bucket, {}));
+    expect(bucket.content('robots.txt')).toBe('robots');
+  });
+
+  test('a page by its type that no release records goes before what it names', async () => {
+    const bucket = await published(v1);
+    const contentTypes = new Map([
+      ['about', 'text/html'],
+      ['about.x', 'text/html'],
+    ]);
+    const more = { ...v1, 'about.x': 'refers to', 'assets/more-dddd4444.js': 'this' };
+    await killedAfter(bucket, 'upload about.x', [more, { contentTypes }]);
+    bucket.log.length = 0;
+    await publish(bucket, v1, { contentTypes });
+    expect(requests(bucket).filter((line) => line.startsWith('remove'))).toEqual([
+      'remove about.x',
+      'remove assets/more-dddd4444.js',
+    ]);
+  });
+});
+
+test('says why: missing from the bucket, another content, new, headers', async () => {
+  const bucket = await published(v1);
+  bucket.objects.delete('sw.js');
+  bucket.place('old.html', 'by hand');
+  const site = { ...v1, 'more.html': 'new' };
+  const { summary } = await publish(bucket, site, { cacheControl: new Map([['robots.txt', 'max-age=5']]) });
+  for (const [path, why] of Object.entries({ 'sw.js': 'missing', 'old.html': 'content', 'more.html': 'new' })) {
+    expect(summary).toContain(`| \`${path}\` | sent | ${why} |`);
+  }
+  expect(summary).toContain('| `robots.txt` | headers set | headers |');
+});
+
+test('says how far it is, and how it ended, also after a failure', async () => {
+  const bucket = new FakeBucket();
+  const said: string[] = [];
+  let time = 0;
+  const clock = { now: () => (time += 250), sleep: async () => undefined };
+  const progress = {
+    info: (line: string) => said.push(line),
+    warn: (line: string) => said.push(line),
+    status: (line: string) => said.push(`… ${line}`),
+    group: async <T>(_title: string, body: () => Promise<T>) => body(),
+  };
+  const site = Object.fromEntries(
+    Array.from({ length: 12 }, (_, n) => [`assets/x-aaaa${1000 + n}.js`, 'x'.repeat(200_000)]),
+  );
+  bucket.before = (request) => {
+    if (request === 'upload assets/x-aaaa1010.js') throw refused('AccessDenied', 403);
+  };
+  await syncFrontend(publishInputs(), { ...portsOn(bucket, { ...site, 'index.html': '' }), clock, progress });
+  expect(said).toContain('… new assets: 4 of 12 files, 800.0 kB of 2.4 MB, 800.0 kB/s, about 2 s left');
+  expect(said.at(-1)).toBe('new assets: 10 of 12 done, 2.0 MB sent in 2.8 s');
 });
 
 describe('refused, with the override named and nothing written', () => {
