@@ -108,6 +108,14 @@ describe('requests', () => {
     });
   });
 
+  test('what somebody put in a file’s place is not put aside as that file', async () => {
+    const bucket = await published(v1);
+    bucket.place('sw.js', 'by hand');
+    await publish(bucket, { ...v1, 'sw.js': 'sw 2' }, { releaseId: 'r2' });
+    expect(requests(bucket).filter((line) => line.startsWith('copy'))).toEqual([]);
+    await expect(syncFrontend(rollbackInputs('r1'), portsOn(bucket, {}))).rejects.toThrow('release r1 are no longer');
+  });
+
   test('a page is put aside even if it is served as immutable', async () => {
     const cacheControl = new Map([['*.html', 'immutable, max-age=5']]);
     const bucket = new FakeBucket();
@@ -257,6 +265,15 @@ test('says how far it is, and how it ended, also after a failure', async () => {
   await syncFrontend(publishInputs(), { ...portsOn(bucket, { ...site, 'index.html': '' }), clock, progress });
   expect(said).toContain('… new assets: 4 of 12 files, 800.0 kB of 2.4 MB, 800.0 kB/s, about 2 s left');
   expect(said.at(-1)).toBe('new assets: 10 of 12 done, 2.0 MB sent in 2.8 s');
+});
+
+test('what was there before is known again although setting its headers gave it another ETag', async () => {
+  const bucket = new FakeBucket();
+  for (const [key, content] of Object.entries(v1)) bucket.place(key, content);
+  bucket.opaqueEtags = true;
+  await publish(bucket, { ...v1, 'old.html': 'changed' });
+  await syncFrontend(rollbackInputs('previous'), portsOn(bucket, {}));
+  expect(Object.fromEntries(Object.keys(v1).map((path) => [path, bucket.content(path)]))).toEqual(v1);
 });
 
 describe('refused, with the override named and nothing written', () => {
