@@ -193,6 +193,14 @@ describe('what a run that was cut off leaves', () => {
     expect(bucket.objects.get('robots.txt')?.headers?.cacheControl).toBe('no-cache');
   });
 
+  test('headers of an older release with the same content are not believed either', async () => {
+    const bucket = await published(v1, { ...v1, 'robots.txt': 'other' });
+    const cacheControl = new Map([['robots.txt', 'max-age=5']]);
+    await killedAfter(bucket, 'upload robots.txt', [v1, { cacheControl }]);
+    await publish(bucket, v1);
+    expect(bucket.objects.get('robots.txt')?.headers?.cacheControl).toBe('no-cache');
+  });
+
   test('headers stay uncertain for a release that has the file, past one that has not', async () => {
     const bucket = await published(v1);
     await killedAfter(bucket, 'copy robots.txt robots.txt', [
@@ -265,6 +273,14 @@ test('says how far it is, and how it ended, also after a failure', async () => {
   await syncFrontend(publishInputs(), { ...portsOn(bucket, { ...site, 'index.html': '' }), clock, progress });
   expect(said).toContain('… new assets: 4 of 12 files, 800.0 kB of 2.4 MB, 800.0 kB/s, about 2 s left');
   expect(said.at(-1)).toBe('new assets: 10 of 12 done, 2.0 MB sent in 2.8 s');
+});
+
+test('a rollback brings the headers back that the release had, not those its content had last', async () => {
+  const bucket = await published(v1);
+  await publish(bucket, v1, { releaseId: 'r2', cacheControl: new Map([['robots.txt', 'max-age=5']]) });
+  await publish(bucket, { ...v1, 'robots.txt': 'other' }, { releaseId: 'r3' });
+  await syncFrontend(rollbackInputs('r1'), portsOn(bucket, {}));
+  expect(bucket.objects.get('robots.txt')).toMatchObject({ content: 'robots', headers: { cacheControl: 'no-cache' } });
 });
 
 test('what was there before is known again although setting its headers gave it another ETag', async () => {

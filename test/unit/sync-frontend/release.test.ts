@@ -53,6 +53,23 @@ describe('the state in the bucket', () => {
     expect(text.split('s'.repeat(64))).toHaveLength(2);
   });
 
+  test('tells apart files that releases do not share, whatever the difference', () => {
+    const base = { path: 'a', size: 1, etag: 'e', sha256: 's', headers: { contentType: 't', cacheControl: 'c' } };
+    const versions = [
+      base,
+      { ...base, size: 2 },
+      { ...base, etag: 'f' },
+      { ...base, sha256: undefined },
+      { ...base, headers: undefined },
+      { ...base, headers: { contentType: 'u', cacheControl: 'c' } },
+      { ...base, headers: { contentType: 't', cacheControl: 'd' } },
+    ];
+    const head = { id: 'x', sequence: 1, origin: 1, content: 'c', sourceHash: undefined, rolledBackBy: undefined };
+    const releases = versions.map((file): Release => ({ ...head, files: new Map([['a', file]]) }));
+    const given: SiteState = { releases, paths: [], uncertain: new Set(['a']) };
+    expect(parseState(serializeState(given))).toEqual(given);
+  });
+
   test.each([
     ['', 'empty'],
     ['null', 'null'],
