@@ -40,7 +40,6 @@ export function planLeftovers(
   hasDeletions: boolean,
 ): readonly string[] {
   const candidates = [...internal].filter((path) => path.startsWith(bodiesFolder) || path.startsWith(markersFolder));
-  if (candidates.length === 0 || (!hasDeletions && candidates.length < manyLeftovers)) return [];
   const needed = new Set<string>();
   for (const { files } of releases) for (const file of files.values()) needed.add(bodyPath(file));
   const leftovers = candidates.filter((path) => !needed.has(path));
