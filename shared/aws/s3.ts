@@ -31,6 +31,8 @@ export interface Upload {
   /** S3 refuses the body when it is not this one: the file changed since it was hashed. */
   readonly sha256: string;
   readonly headers: FileHeaders;
+  /** Called after each part of a file that goes in parts, with the part's bytes. */
+  readonly onPart?: (bytes: number) => void;
 }
 
 export interface Copy {
@@ -90,7 +92,7 @@ export function objectStore(config: SdkConfig, bucket: string): ObjectStore {
     return etag;
   }
 
-  async function uploadParts({ key, file, size, headers }: Upload): Promise<string> {
+  async function uploadParts({ key, file, size, headers, onPart }: Upload): Promise<string> {
     const target = { Bucket: bucket, Key: key };
     const { UploadId } = await client.send(
       new CreateMultipartUploadCommand({
@@ -108,6 +110,7 @@ export function objectStore(config: SdkConfig, bucket: string): ObjectStore {
         }),
       );
       etags.set(number, ETag ?? '');
+      onPart?.(end - start);
     };
     try {
       await forEachConcurrently(partsOf(size), { limit: 4 }, sendPart);

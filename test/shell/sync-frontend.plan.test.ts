@@ -30,6 +30,21 @@ const v1: Site = {
   'robots.txt': 'robots',
 };
 
+/** The bucket with something around each of its requests. */
+function turnsOf(
+  bucket: FakeBucket,
+  around: <A extends unknown[], T>(work: (...given: A) => Promise<T>) => (...given: A) => Promise<T>,
+): ObjectStore {
+  return {
+    list: around((prefix: string) => bucket.list(prefix)),
+    read: around((key: string) => bucket.read(key)),
+    write: around((write: Parameters<ObjectStore['write']>[0]) => bucket.write(write)),
+    upload: around((upload: Parameters<ObjectStore['upload']>[0]) => bucket.upload(upload)),
+    copy: around((copy: Parameters<ObjectStore['copy']>[0]) => bucket.copy(copy)),
+    remove: around((keys: readonly string[]) => bucket.remove(keys)),
+  };
+}
+
 describe('the order of a publish', () => {
   const v2: Site = {
     'index.html': '<a href="/about">',
@@ -292,6 +307,29 @@ test('what was there before is known again although setting its headers gave it 
   expect(Object.fromEntries(Object.keys(v1).map((path) => [path, bucket.content(path)]))).toEqual(v1);
 });
 
+test('says how far it is while one large file goes in parts, each byte counted once', async () => {
+  const said: string[] = [];
+  let time = 0;
+  const clock = { now: () => (time += 1000), sleep: async () => undefined };
+  const bucket = new FakeBucket();
+  const ports = portsOn(bucket, { 'index.html': '', 'film.mp4': 'x'.repeat(2_000_000) });
+  const store: ObjectStore = {
+    ...turnsOf(bucket, (work) => work),
+    upload: async (upload) => {
+      if (upload.size > 0) for (let part = 0; part < 4; part += 1) upload.onPart?.(500_000);
+      return bucket.upload(upload);
+    },
+  };
+  const progress = {
+    ...ports.progress,
+    status: (line: string) => said.push(line),
+    info: (line: string) => said.push(line),
+  };
+  await syncFrontend(publishInputs(), { ...ports, clock, progress, store });
+  expect(said).toContain('new files: 0 of 1 files, 1.5 MB of 2.0 MB, 500.0 kB/s, about 1 s left');
+  expect(said).toContain('new files: 1 done, 2.0 MB sent in 6.0 s');
+});
+
 describe('refused, with the override named and nothing written', () => {
   const attempt = (bucket: FakeBucket, scan: Scan) => {
     const ports = portsOn(bucket, {});
@@ -376,14 +414,7 @@ test('two runs at once: at most one is green in the end without the other’s, a
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), async (scheduler) => {
       const bucket = await published(v1);
-      const turns: ObjectStore = {
-        list: scheduler.scheduleFunction((prefix) => bucket.list(prefix)),
-        read: scheduler.scheduleFunction((key) => bucket.read(key)),
-        write: scheduler.scheduleFunction((write) => bucket.write(write)),
-        upload: scheduler.scheduleFunction((upload) => bucket.upload(upload)),
-        copy: scheduler.scheduleFunction((copy) => bucket.copy(copy)),
-        remove: scheduler.scheduleFunction((keys) => bucket.remove(keys)),
-      };
+      const turns = turnsOf(bucket, (work) => scheduler.scheduleFunction(work));
       const run = (site: Site, releaseId: string) =>
         syncFrontend(publishInputs({ releaseId, retainReleases: 1 }), { ...portsOn(bucket, site), store: turns });
       const both = Promise.all([run(v2, 'r2'), run(v3, 'r3')]);

@@ -108,18 +108,26 @@ class Run {
     let shown = started;
     let count = 0;
     let bytes = 0;
+    const show = (): void => {
+      const now = clock.now();
+      if (now - shown < statusEveryMs) return;
+      shown = now;
+      progress.status(progressLine({ what, done: count, total, bytes, totalBytes, elapsedMs: now - started }));
+    };
     try {
       await forEachConcurrently(steps, { limit: this.#options.concurrency, signal }, async (step) => {
-        const etag = await this.#send(step);
+        let inParts = 0;
+        const etag = await this.#send(step, (part) => {
+          inParts += part;
+          bytes += part;
+          show();
+        });
         if (step.kind !== 'keep') this.#etags.set(step.path, etag);
         this.done.push(step);
         count += 1;
-        bytes += bytesOf([step]);
+        bytes += bytesOf([step]) - inParts;
         if (total <= shownPerStage) progress.info(`  ${step.path} (${step.reason})`);
-        const now = clock.now();
-        if (now - shown < statusEveryMs) return;
-        shown = now;
-        progress.status(progressLine({ what, done: count, total, bytes, totalBytes, elapsedMs: now - started }));
+        show();
       });
     } finally {
       // In any case: a line of status must not stay as the last word.
@@ -129,7 +137,7 @@ class Run {
     }
   }
 
-  async #send(step: Step): Promise<string> {
+  async #send(step: Step, onPart: (bytes: number) => void): Promise<string> {
     const { store } = this.#ports;
     const { prefix } = this.#options;
     const key = prefix + step.path;
@@ -137,7 +145,14 @@ class Run {
       case 'keep':
         return store.copy({ from: key, to: prefix + step.to, etag: step.etag });
       case 'put':
-        return store.upload({ key, file: step.file, size: step.size, sha256: step.sha256, headers: step.headers });
+        return store.upload({
+          key,
+          file: step.file,
+          size: step.size,
+          sha256: step.sha256,
+          headers: step.headers,
+          onPart,
+        });
       case 'restore':
         return store.copy({ from: prefix + step.from, to: key, headers: step.headers });
       case 'headers':
