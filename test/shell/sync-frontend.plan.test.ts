@@ -192,9 +192,12 @@ describe('what a run that was cut off leaves', () => {
     const { outputs } = await publish(bucket, v1);
     const paths = JSON.parse(outputs['changed-paths']!) as readonly string[];
     bucket.place(markerPath(outputs['publication']!, paths), 'I1');
+    // Everything was invalidated by hand, too: that was before.
+    bucket.place(markerPath(outputs['publication']!, ['/*']), 'I2');
     await killedAfter(bucket, 'upload robots.txt', [{ ...v1, 'robots.txt': 'other' }]);
     await killedAfter(bucket, 'upload robots.txt', [v1]);
     const last = await publish(bucket, v1);
+    expect(last.outputs['publication']).not.toBe(outputs['publication']);
     expect(JSON.parse(last.outputs['changed-paths']!)).toEqual(['/robots.txt']);
     expect(last.outputs).toMatchObject({ uploaded: '0', 'release-id': 'r1' });
   });

@@ -205,8 +205,13 @@ function planMark({ observed, older, changes, carried, ...rest }: Marking): Site
   const { headers, reverted } = untraceable(changes, observed);
   const uncertain = new Set([...state.uncertain, ...headers.map(({ file }) => file.path)]);
   const paths = planPaths({ ...rest, changes: reverted, deletions: [], carried });
-  const isNews = uncertain.size > state.uncertain.size || paths.some((path) => !carried.includes(path));
-  return isNews ? { ...state, uncertain, paths } : undefined;
+  const [current, ...before] = state.releases;
+  if (current !== undefined && paths.some((path) => !carried.includes(path))) {
+    // What viewers got in between counts as a publication: a note that this one's invalidation was done says nothing of it.
+    const next = { ...current, sequence: current.sequence + 1 };
+    return { releases: [next, ...before], uncertain, paths };
+  }
+  return uncertain.size > state.uncertain.size ? { ...state, uncertain, paths } : undefined;
 }
 
 /** What this release sets is certain again; what only older releases name stays as it was. */
