@@ -57,6 +57,7 @@ describe.each(shapes)('$name', (shape) => {
   const { prefix = '', history, deploy } = shape;
   const stubs: S3Stub[] = [];
   let source: string | undefined;
+  let sourceBefore: string | undefined;
   /** The bucket that the deploy starts from, and what it leaves when nothing disturbs it. */
   let before: Snapshot;
   let beforeServed: Served;
@@ -68,6 +69,7 @@ describe.each(shapes)('$name', (shape) => {
   let older: ReadonlySet<string>;
   /** By the fingerprint of a bucket: what a run that starts from it does has been seen. */
   const finished = new Map<string, Promise<void>>();
+  const reverted = new Map<string, Promise<void>>();
 
   beforeAll(async () => {
     for (let slot = 0; slot < slots; slot += 1) {
@@ -76,7 +78,8 @@ describe.each(shapes)('$name', (shape) => {
     const [stub] = stubs;
     if (stub === undefined) throw new Error('no stub');
     for (const [index, earlier] of history.entries()) {
-      const { outputs } = green(await run({ stub, source: await sourceOf(earlier) }, earlier, { id: `r${index}` }));
+      sourceBefore = await sourceOf(earlier);
+      const { outputs } = green(await run({ stub, source: sourceBefore }, earlier, { id: `r${index}` }));
       publicationBefore = outputs['publication'];
     }
     if (shape.adopted === true) {
@@ -178,6 +181,29 @@ describe.each(shapes)('$name', (shape) => {
     return work;
   }
 
+  /** Instead of running it again, somebody publishes the site of before: it must come back whole, headers and caches included. */
+  function revert(stub: S3Stub, { left, what }: { readonly left: Snapshot; readonly what: string }): Promise<void> {
+    const mark = fingerprint(left);
+    const known = reverted.get(mark);
+    if (known !== undefined) return known;
+    const work = (async () => {
+      stub.restore(left);
+      const wanted = picture(
+        new Map([...(before.get(bucket)?.objects ?? [])].filter(([key]) => !key.includes('.releases/'))),
+      );
+      const strays = Object.entries(picture(servedObjects(stub)))
+        .filter(([path, one]) => wanted[path] !== undefined && wanted[path].slice(0, 16) !== one.slice(0, 16))
+        .map(([path]) => `/${path}`);
+      const again = green(await run({ stub, source: sourceBefore }, history.at(-1)!, { id: 'back' }));
+      expect({ what, served: picture(servedObjects(stub)) }).toMatchObject({ what, served: wanted });
+      const told = JSON.parse(again.outputs['changed-paths'] ?? '[]') as readonly string[];
+      const untold = strays.filter((path) => !told.some((one) => covers(one, path)));
+      expect({ what, untold }).toEqual({ what, untold: [] });
+    })();
+    reverted.set(mark, work);
+    return work;
+  }
+
   /** What a rollback needs of the release before is still somewhere in the bucket. */
   function refuseLostContents(stub: S3Stub, what: string): void {
     const kept = new Set([...stub.objects(bucket).values()].map(contentOf));
@@ -224,7 +250,9 @@ describe.each(shapes)('$name', (shape) => {
     await all([...points, ...many], async (one, result, stub) => {
       expect([named(one), result.exitCode]).toEqual([named(one), null]);
       refuseDangling(stub, named(one));
+      const left = stub.snapshot();
       await finish(stub, named(one));
+      if (shape.reverts === true) await revert(stub, { left, what: named(one) });
     });
   }, 240_000);
 

@@ -11,6 +11,8 @@ export interface Shape {
   /** The history was put there by another tool: no records. */
   readonly adopted?: boolean;
   readonly opaqueEtags?: boolean;
+  /** After each kill the site of before is published again, too. */
+  readonly reverts?: boolean;
 }
 
 export interface Deploy {
@@ -93,11 +95,13 @@ export const shapes: readonly Shape[] = [
   },
   {
     name: 'plain names, overwritten in place',
+    reverts: true,
     history: [{ site: plain(1) }],
     deploy: { site: plain(2, { 'app.js': 'import "./lib/new.js";', 'lib/new.js': 'import "./util.js"' }) },
   },
   {
     name: 'other headers only',
+    reverts: true,
     history: [{ site: plain(1) }],
     deploy: {
       site: plain(1),
