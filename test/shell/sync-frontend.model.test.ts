@@ -392,6 +392,7 @@ class World {
   }
 }
 
+const runs = process.env['SYNC_MODEL_RUNS'];
 const contentOf = (value: string): unknown =>
   value === 'nothing' ? undefined : (JSON.parse(value) as readonly unknown[])[0];
 
@@ -405,6 +406,7 @@ test('whatever happens, no page refers to what is missing, and every run that en
         else world.touch(step.remove, step.which);
       }
     }),
-    { numRuns: Number(process.env['SYNC_MODEL_RUNS'] ?? 150) },
+    // The same histories every time; `SYNC_MODEL_RUNS=5000` looks for others.
+    runs === undefined ? { numRuns: 200, seed: 5 } : { numRuns: Number(runs) },
   );
 });
