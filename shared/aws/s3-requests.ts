@@ -14,13 +14,15 @@ import { isNoNews } from './wait.ts';
 export interface S3Request {
   /** The API's name of it, for errors. */
   readonly operation: string;
-  readonly method: 'GET' | 'PUT';
+  readonly method: 'GET' | 'HEAD' | 'PUT';
   /** Of the object; empty for the bucket. */
   readonly key: string;
   readonly query?: Readonly<Record<string, string>>;
   /** Names in lower case. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Body;
+  /** Called before it is asked again: S3 may have carried out what it was asked before. */
+  readonly onRepeat?: () => void;
 }
 
 export interface Body {
@@ -35,6 +37,8 @@ export interface S3Answer {
   /** Without the quotes; empty when there is none. */
   readonly etag: string;
   readonly text: string;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 export type S3Requests = (request: S3Request) => Promise<S3Answer>;
@@ -100,7 +104,7 @@ export function s3Requests({ client, config, bucket }: Connection): S3Requests {
     const answer = await send(config, asked, body);
     // A copy that fails after S3 began to answer is a 200 with an error in it.
     if (answer.status < 300 && !(method === 'PUT' && answer.text.includes('<Error>'))) {
-      return { etag: answer.etag, text: answer.text };
+      return answer;
     }
     const error = refusal(answer, region);
     if (error.name === 'RequestTimeTooSkewed' && skew === 0 && answer.date !== undefined) {
@@ -117,17 +121,18 @@ export function s3Requests({ client, config, bucket }: Connection): S3Requests {
       } catch (error) {
         throw toAwsError(error, { service: 'S3', operation: request.operation });
       }
-    });
+    }, request.onRepeat);
 }
 
 /** The SDK cannot send a stream twice; here every attempt opens the file anew. Waits as the SDK's standard mode does. */
-export async function retried<T>(send: () => Promise<T>): Promise<T> {
+export async function retried<T>(send: () => Promise<T>, onRepeat?: () => void): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await send();
     } catch (error) {
       const again = isNoNews(error) || isAwsError(error, 'RequestTimeout');
       if (!again || attempt === attempts) throw error;
+      onRepeat?.();
       await delay(Math.random() * Math.min(20_000, 100 * 2 ** attempt));
     }
   }
@@ -147,7 +152,6 @@ async function locate(client: S3Client, bucket: string): Promise<Place> {
 
 interface RawAnswer extends S3Answer {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
   /** By S3's clock, in milliseconds since the epoch. */
   readonly date: number | undefined;
 }

@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { ActionError, isAwsError } from '../core/errors.ts';
 import { sha256 } from '../core/hash.ts';
-import { multipartThreshold, partsOf, type Part } from '../core/multipart.ts';
+import { etagOfParts, multipartThreshold, partsOf, type Part } from '../core/multipart.ts';
 import { forEachConcurrently } from '../core/pool.ts';
 import type { FileHeaders } from '../core/release.ts';
 import { bare, elementOf, retried, s3Requests, timeLimit, type S3Answer } from './s3-requests.ts';
@@ -65,6 +65,12 @@ export interface ObjectStore {
   remove(keys: readonly string[]): Promise<readonly { readonly key: string; readonly reason: string }[]>;
 }
 
+interface Seen {
+  readonly etag: string;
+  readonly contentType: string | undefined;
+  readonly cacheControl: string | undefined;
+}
+
 const silent = (): void => undefined;
 const silentLogger = { debug: silent, info: silent, warn: silent, error: silent };
 
@@ -115,15 +121,29 @@ export function objectStore(config: SdkConfig, bucket: string): ObjectStore {
     try {
       await forEachConcurrently(partsOf(size), { limit: 4 }, sendPart);
       const Parts = partsOf(size).map(({ number }) => ({ PartNumber: number, ETag: etags.get(number) }));
-      const { ETag } = await client.send(
-        new CompleteMultipartUploadCommand({ ...target, UploadId, MultipartUpload: { Parts } }),
-      );
-      return bare(ETag);
+      try {
+        const { ETag } = await client.send(
+          new CompleteMultipartUploadCommand({ ...target, UploadId, MultipartUpload: { Parts } }),
+        );
+        return bare(ETag);
+      } catch (error) {
+        // Completed by a request whose answer was lost: S3 says so again, other stores know the upload no longer.
+        if (!isAwsError(error, 'NoSuchUpload')) throw error;
+        const { etag } = await look(key);
+        if (etag !== etagOfParts(Parts.map((part) => bare(part.ETag)))) throw error;
+        return etag;
+      }
     } catch (error) {
       // Parts of an unfinished upload are invisible and cost money; a failure to remove them must not hide the first one.
       await client.send(new AbortMultipartUploadCommand({ ...target, UploadId })).catch(() => undefined);
       throw error;
     }
+  }
+
+  /** What is there now: asked only when an answer was lost. */
+  async function look(key: string): Promise<Seen> {
+    const { etag, headers } = await request({ operation: 'HeadObject', method: 'HEAD', key });
+    return { etag, contentType: headers['content-type'], cacheControl: headers['cache-control'] };
   }
 
   return {
@@ -186,17 +206,28 @@ export function objectStore(config: SdkConfig, bucket: string): ObjectStore {
     upload: (upload) => (upload.size > multipartThreshold ? uploadParts(upload) : uploadWhole(upload)),
 
     async copy({ from, to, etag, headers }) {
-      const { text } = await request({
-        operation: 'CopyObject',
-        method: 'PUT',
-        key: to,
-        headers: {
-          'x-amz-copy-source': [bucket, ...from.split('/')].map(encodeUri).join('/'),
-          ...(etag === undefined ? {} : { 'x-amz-copy-source-if-match': `"${etag}"` }),
-          ...(headers === undefined ? {} : { 'x-amz-metadata-directive': 'REPLACE', ...headersOf(headers) }),
-        },
-      });
-      return bare(elementOf(text, 'ETag'));
+      let isRepeated = false;
+      try {
+        const { text } = await request({
+          operation: 'CopyObject',
+          method: 'PUT',
+          key: to,
+          headers: {
+            'x-amz-copy-source': [bucket, ...from.split('/')].map(encodeUri).join('/'),
+            ...(etag === undefined ? {} : { 'x-amz-copy-source-if-match': `"${etag}"` }),
+            ...(headers === undefined ? {} : { 'x-amz-metadata-directive': 'REPLACE', ...headersOf(headers) }),
+          },
+          onRepeat: () => (isRepeated = true),
+        });
+        return bare(elementOf(text, 'ETag'));
+      } catch (error) {
+        // A copy in place may give the object another ETag (a KMS key, parts): one whose answer was lost is then in its own way.
+        const isOurs = isRepeated && from === to && isAwsError(error, 'PreconditionFailed');
+        if (!isOurs || headers === undefined) throw error;
+        const now = await look(to);
+        if (now.contentType !== headers.contentType || now.cacheControl !== headers.cacheControl) throw error;
+        return now.etag;
+      }
     },
 
     async remove(keys) {

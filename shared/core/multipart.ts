@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 const mebibyte = 1024 * 1024;
 
 /** Above this a file goes up in parts; up to it one PUT, whose ETag is the MD5 of the content (unless a KMS key encrypts the bucket). */
@@ -23,4 +25,10 @@ export function partsOf(size: number): readonly Part[] {
     start: index * partSize,
     end: Math.min(size, (index + 1) * partSize),
   }));
+}
+
+/** The ETag that S3 gives the whole, by those of its parts; a KMS key gives others. */
+export function etagOfParts(etags: readonly string[]): string {
+  const whole = createHash('md5').update(Buffer.from(etags.join(''), 'hex'));
+  return `${whole.digest('hex')}-${etags.length}`;
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,8 @@ import fc from 'fast-check';
 import { objectStore, type ObjectStore } from '../../shared/aws/s3.ts';
 import { sdkConfig } from '../../shared/aws/sdk-config.ts';
 import { encodeUri, signer } from '../../shared/aws/sigv4.ts';
-import { S3Stub } from '../kit/s3-stub.ts';
+import { multipartThreshold } from '../../shared/core/multipart.ts';
+import { S3Stub, type StubOptions } from '../kit/s3-stub.ts';
 
 const credentials = { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'a/secret+key', sessionToken: 'a//session+token==' };
 const hex = (data: string | Uint8Array) => createHash('sha256').update(data).digest('hex');
@@ -40,8 +41,8 @@ function storeAt(endpoint: string, requestTimeout = 5_000): ObjectStore {
   return objectStore(sdkConfig(options, unused), 'site');
 }
 
-async function startStub(): Promise<S3Stub> {
-  const stub = await S3Stub.start({ buckets: ['site'], credentials });
+async function startStub(options: StubOptions = {}): Promise<S3Stub> {
+  const stub = await S3Stub.start({ buckets: ['site'], credentials, ...options });
   servers.push({ close: () => stub.stop() });
   return stub;
 }
@@ -282,6 +283,73 @@ describe('what S3 says', () => {
     const { endpoint, seen } = await scripted((response) => void setTimeout(() => accept(response), 900));
     expect(await upload(storeAt(endpoint, 300), Buffer.alloc(size))).toBe('e');
     expect(seen).toHaveLength(1);
+  });
+});
+
+describe('an answer that is lost', () => {
+  /** Other headers for an object under a KMS key, whose copies have ETags of their own; each given hand comes between two attempts. */
+  async function copyInPlace({ lost, hand }: { readonly lost: boolean; readonly hand?: (stub: S3Stub) => void }) {
+    const stub = await startStub({ opaqueEtags: true });
+    const store = storeAt(stub.endpoint);
+    const etag = await upload(store, 'content');
+    let copies = 0;
+    stub.fault = ({ operation }) => {
+      if (operation !== 'CopyObject' || (copies += 1) > 1) return undefined;
+      if (!lost) return { at: 'before', run: () => hand?.(stub) };
+      return { at: 'after', end: 'drop', run: () => hand?.(stub) };
+    };
+    const other = { ...headers, cacheControl: 'max-age=60' };
+    const copy = store.copy({ from: 'x', to: 'x', etag, headers: other });
+    return { stub, etag, copy, other };
+  }
+  const another =
+    (cacheControl: string) =>
+    (stub: S3Stub): void => {
+      stub.place('site', 'x', {
+        text: 'another',
+        headers: { 'content-type': headers.contentType, 'cache-control': cacheControl },
+      });
+    };
+
+  test('of a copy in place: its own new ETag is no stranger’s', async () => {
+    const { stub, etag, copy } = await copyInPlace({ lost: true });
+    const now = await copy;
+    expect(now).toBe(stub.objects('site').get('x')?.etag);
+    expect(now).not.toBe(etag);
+    expect(stub.text('site', 'x')).toBe('content');
+  });
+
+  test.each([
+    ['before the first attempt, with the very headers', { lost: false, hand: another('max-age=60') }],
+    ['after a lost answer, with other headers', { lost: true, hand: another('no-cache') }],
+  ])('but somebody else’s object stays a failure: %s', async (_when, how) => {
+    await expect((await copyInPlace(how)).copy).rejects.toMatchObject({ code: 'PreconditionFailed' });
+  });
+
+  async function inParts(hand?: (stub: S3Stub) => void) {
+    const stub = await startStub();
+    const file = join(scratch, 'huge');
+    const size = multipartThreshold + 1;
+    await writeFile(file, '');
+    await truncate(file, size);
+    let completions = 0;
+    stub.fault = ({ operation }) =>
+      operation === 'CompleteMultipartUpload' && (completions += 1) === 1
+        ? { at: 'after', end: 'drop', run: () => hand?.(stub) }
+        : undefined;
+    return { stub, upload: storeAt(stub.endpoint).upload({ key: 'x', file, size, sha256: 'unused', headers }), size };
+  }
+
+  test('of the end of an upload in parts: the object is there', async () => {
+    const { stub, upload: sent, size } = await inParts();
+    expect(await sent).toBe(stub.objects('site').get('x')?.etag);
+    expect(stub.objects('site').get('x')?.size).toBe(size);
+    expect(stub.counts()).toMatchObject({ CompleteMultipartUpload: 2, HeadObject: 1 });
+  });
+
+  test('but another object in its place is a failure', async () => {
+    const { upload: sent } = await inParts(another('no-cache'));
+    await expect(sent).rejects.toMatchObject({ code: 'NoSuchUpload' });
   });
 });
 

@@ -1,6 +1,6 @@
 import { createHash, hash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
-import { partsOf, type Part } from '../../../shared/core/multipart.ts';
+import { etagOfParts, partsOf, type Part } from '../../../shared/core/multipart.ts';
 
 /** `etag`: what S3 gives this content when it is sent in our parts and encrypted without a KMS key. */
 export type DigestKind = 'sha256' | 'etag';
@@ -38,7 +38,7 @@ function digestOf(kind: DigestKind, { file, size }: SizedFile): string {
     const digests = parts.map((part) => digestPart(descriptor, 'md5', part));
     const [only = ''] = digests;
     if (parts.length === 1) return only;
-    return `${hash('md5', Buffer.from(digests.join(''), 'hex'))}-${parts.length}`;
+    return etagOfParts(digests);
   } finally {
     closeSync(descriptor);
   }
