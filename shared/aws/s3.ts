@@ -177,7 +177,8 @@ export function objectStore(config: SdkConfig, bucket: string): ObjectStore {
 
     async read(key) {
       try {
-        return await request({ operation: 'GetObject', method: 'GET', key });
+        const { text, etag } = await request({ operation: 'GetObject', method: 'GET', key });
+        return { text, etag };
       } catch (error) {
         if (isAwsError(error, 'NoSuchKey')) return undefined;
         throw error;
