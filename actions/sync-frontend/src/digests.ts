@@ -7,8 +7,8 @@ import { digestEach, type DigestAnswer, type DigestKind, type SizedFile } from '
 
 /** A thread gets so much at a time: enough to be worth the message, little enough that all end together. */
 const task = { bytes: 4 * 1024 * 1024, files: 200 };
-/** Below both, starting threads costs more than they save: the event loop has its turns between the parts of the work. */
-const alone = { bytes: 256 * 1024 * 1024, files: 40_000 };
+/** Up to both, and without a large file, starting threads costs more than they save. */
+const alone = { bytes: 16 * 1024 * 1024, files: 500 };
 
 /** The bundle holds the thread's own file beside this one. */
 const workerFile = import.meta.url.endsWith('.ts') ? './digest-worker.ts' : './digest-worker.js';
@@ -20,8 +20,10 @@ interface Task {
   bytes: number;
 }
 
-/** Carries out one task. */
+/** Carries out one task after the other. */
 interface Hasher {
+  /** Undefined when nothing is left for it. */
+  readonly take: (queue: Task[]) => Task | undefined;
   readonly digest: (task: DigestTask) => Promise<DigestAnswer>;
   readonly end: () => Promise<unknown>;
 }
@@ -43,12 +45,12 @@ export type Digests = (
 
 export const digestAll: Digests = async (kind, files, onProgress = () => undefined) => {
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
-  const isMuch = bytes > alone.bytes || files.length > alone.files;
+  const isMuch = bytes > alone.bytes || files.length > alone.files || files.some(({ size }) => size > task.bytes);
   const queue = tasksOf(files);
   const digests = files.map(() => '');
   const work = async (hasher: Hasher): Promise<void> => {
     try {
-      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      for (let next = hasher.take(queue); next !== undefined; next = hasher.take(queue)) {
         const answer = await hasher.digest({ kind, files: next.files });
         if ('error' in answer) {
           queue.length = 0;
@@ -63,14 +65,15 @@ export const digestAll: Digests = async (kind, files, onProgress = () => undefin
       await hasher.end();
     }
   };
-  const threads = Math.min(queue.length, availableParallelism(), 8);
-  await Promise.all(isMuch ? Array.from({ length: threads }, () => work(thread())) : [work(here)]);
+  const threads = isMuch ? Math.min(queue.length, Math.max(1, availableParallelism() - 1), 7) : 0;
+  await Promise.all([...Array.from({ length: threads }, thread), here].map(work));
   return digests;
 };
 
+/** This thread takes part where it has nothing else to do, with what is done soon: what came in from AWS meanwhile has its turn. */
 const here: Hasher = {
+  take: (queue) => ((queue.at(-1)?.bytes ?? 0) <= task.bytes ? queue.pop() : undefined),
   async digest({ kind, files }) {
-    // What came in from AWS meanwhile has its turn.
     await setImmediate();
     return digestEach(kind, files);
   },
@@ -80,6 +83,7 @@ const here: Hasher = {
 function thread(): Hasher {
   const worker = new Worker(new URL(workerFile, import.meta.url));
   return {
+    take: (queue) => queue.shift(),
     digest: (asked) =>
       new Promise((resolve, reject) => {
         const answered = (answer: DigestAnswer): void => {

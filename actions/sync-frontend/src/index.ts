@@ -1,12 +1,21 @@
 import { readdirSync } from 'node:fs';
 import { runAction } from '../../../shared/action/run.ts';
+import { systemClock } from '../../../shared/action/system-clock.ts';
+import { deferredStore } from '../../../shared/aws/deferred-store.ts';
 import { parseInputs, type FoundSource } from './inputs.ts';
 
 await runAction(async (io) => {
   const inputs = parseInputs(io.read, io.context, lookAtSource);
-  // The rest is loaded once the inputs are known to be good.
-  const [{ connectPorts }, { syncFrontend }] = await Promise.all([import('./ports.ts'), import('./sync.ts')]);
-  return syncFrontend(inputs, connectPorts(inputs, io));
+  // The rest is loaded once the inputs are known to be good, the AWS side while the files are being hashed.
+  const [{ syncFrontend }, { sourceTree }] = await Promise.all([import('./sync.ts'), import('./source-tree.ts')]);
+  const store = deferredStore(async () => (await import('./ports.ts')).connectStore(inputs, io));
+  return syncFrontend(inputs, {
+    store,
+    tree: sourceTree,
+    clock: systemClock,
+    progress: io.progress,
+    signal: io.signal,
+  });
 });
 
 function lookAtSource(directory: string): FoundSource {
