@@ -138,9 +138,9 @@ export async function retried<T>(send: () => Promise<T>, onRepeat?: () => void):
   }
 }
 
-/** How long a request with a body of so many bytes may take until it is answered, in milliseconds. */
+/** How long a request with a body of so many bytes may take until it is answered, in milliseconds. By seconds: Node keeps a list for each. */
 export function timeLimit({ requestTimeout }: SdkConfig, size: number): number {
-  return requestTimeout + size / slowestBytesPerMs;
+  return requestTimeout + Math.ceil(size / slowestBytesPerMs / 1000) * 1000;
 }
 
 async function locate(client: S3Client, bucket: string): Promise<Place> {
@@ -157,16 +157,16 @@ interface RawAnswer extends S3Answer {
 }
 
 async function send(config: SdkConfig, request: HttpRequest, body: Body | undefined): Promise<RawAnswer> {
-  const broken = new AbortController();
   const content = body === undefined ? undefined : contentOf(body);
   const stream = content instanceof Uint8Array ? undefined : content;
+  const broken = stream === undefined ? undefined : new AbortController();
   stream?.once('error', () => {
-    broken.abort();
+    broken?.abort();
   });
   request.body = content;
   try {
     const { response } = await config.requestHandler.handle(request, {
-      ...(stream === undefined ? {} : { abortSignal: broken.signal }),
+      ...(broken === undefined ? {} : { abortSignal: broken.signal }),
       requestTimeout: timeLimit(config, body?.size ?? 0),
     });
     const { headers } = response;
