@@ -20,6 +20,8 @@ export interface Invalidation {
   readonly status: string;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
+  /** When CloudFront said so, by its own clock: milliseconds since the epoch. */
+  readonly answeredAt: number;
 }
 
 export interface InvalidationRequest {
@@ -45,7 +47,19 @@ const quickAttempts = 3;
 
 export function cdn(config: SdkConfig): Cdn {
   const client = connect(CloudFrontClient, config);
-  const quick = connect(CloudFrontClient, { ...config, maxAttempts: Math.min(quickAttempts, config.maxAttempts) });
+  let answeredAt = 0;
+  const quick = connect(CloudFrontClient, {
+    ...config,
+    maxAttempts: Math.min(quickAttempts, config.maxAttempts),
+    requestHandler: {
+      handle: async (...asked: Parameters<SdkConfig['requestHandler']['handle']>) => {
+        const answer = await config.requestHandler.handle(...asked);
+        const date = Date.parse(answer.response.headers['date'] ?? '');
+        answeredAt = Number.isNaN(date) ? Date.now() : date;
+        return answer;
+      },
+    },
+  });
 
   return {
     async distributions() {
@@ -73,22 +87,23 @@ export function cdn(config: SdkConfig): Cdn {
           },
         }),
       );
-      return toInvalidation(made);
+      return toInvalidation(made, answeredAt);
     },
 
     async invalidation(distributionId, id) {
       const { Invalidation: found } = await quick.send(
         new GetInvalidationCommand({ DistributionId: distributionId, Id: id }),
       );
-      return toInvalidation(found);
+      return toInvalidation(found, answeredAt);
     },
   };
 }
 
-function toInvalidation(found: SdkInvalidation | undefined): Invalidation {
+function toInvalidation(found: SdkInvalidation | undefined, answeredAt: number): Invalidation {
   return {
     id: found?.Id ?? '',
     status: found?.Status ?? 'InProgress',
     createdAt: found?.CreateTime?.getTime() ?? 0,
+    answeredAt,
   };
 }

@@ -1,4 +1,5 @@
 import { createReadStream, readFileSync, statSync, type ReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
@@ -199,6 +200,19 @@ function contentOf({ content, size }: Body): Uint8Array | ReadStream {
     throw changed(file, error);
   }
   throw changed(file, undefined);
+}
+
+/** Throws when the file is no longer what it was; without `modified` as far as its size tells. */
+export async function refuseChanged(was: {
+  readonly file: string;
+  readonly size: number;
+  readonly modified: number | undefined;
+}): Promise<void> {
+  const { file, size, modified } = was;
+  const now = await stat(file).catch((error: unknown) => {
+    throw changed(file, error);
+  });
+  if (now.size !== size || (modified !== undefined && now.mtimeMs !== modified)) throw changed(file, undefined);
 }
 
 function changed(file: string, cause: unknown): PreconditionError {

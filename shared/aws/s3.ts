@@ -12,7 +12,7 @@ import { sha256 } from '../core/hash.ts';
 import { etagOfParts, multipartThreshold, partsOf, type Part } from '../core/multipart.ts';
 import { forEachConcurrently } from '../core/pool.ts';
 import type { FileHeaders } from '../core/release.ts';
-import { bare, elementOf, retried, s3Requests, timeLimit, type S3Answer } from './s3-requests.ts';
+import { bare, elementOf, refuseChanged, retried, s3Requests, timeLimit, type S3Answer } from './s3-requests.ts';
 import { connect, type SdkConfig } from './sdk-config.ts';
 import { encodeUri } from './sigv4.ts';
 
@@ -30,6 +30,11 @@ export interface Upload {
   readonly size: number;
   /** S3 refuses the body when it is not this one: the file changed since it was hashed. */
   readonly sha256: string;
+  /**
+   * When the file was last written before it was hashed, in milliseconds since the epoch. A file that goes in parts is refused when that is
+   * another by the end: no part has a hash of its own to be refused by.
+   */
+  readonly modified?: number;
   readonly headers: FileHeaders;
   /** Called after each part of a file that goes in parts, with the part's bytes. */
   readonly onPart?: (bytes: number) => void;
@@ -76,9 +81,9 @@ const silentLogger = { debug: silent, info: silent, warn: silent, error: silent 
 
 /**
  * What a publish asks for each object goes through `s3Requests`, which costs a fraction of the SDK's middleware; parts of huge files and
- * deletions, a thousand keys at a time, go through the SDK.
+ * deletions, a thousand keys at a time, go through the SDK. `signal` ends an upload in parts, which may take minutes.
  */
-export function objectStore(config: SdkConfig, bucket: string): ObjectStore {
+export function objectStore(config: SdkConfig, bucket: string, signal?: AbortSignal): ObjectStore {
   const client = connect(S3Client, {
     ...config,
     // The SDK's own CRC32 costs CPU and breaks some S3-compatible stores.
@@ -98,7 +103,7 @@ export function objectStore(config: SdkConfig, bucket: string): ObjectStore {
     return etag;
   }
 
-  async function uploadParts({ key, file, size, headers, onPart }: Upload): Promise<string> {
+  async function uploadParts({ key, file, size, modified, headers, onPart }: Upload): Promise<string> {
     const target = { Bucket: bucket, Key: key };
     const { UploadId } = await client.send(
       new CreateMultipartUploadCommand({
@@ -110,16 +115,19 @@ export function objectStore(config: SdkConfig, bucket: string): ObjectStore {
     const etags = new Map<number, string>();
     const sendPart = async ({ number, start, end }: Part): Promise<void> => {
       const part = { ...target, UploadId, PartNumber: number, ContentLength: end - start };
-      const { ETag } = await retried(() =>
-        client.send(new UploadPartCommand({ ...part, Body: createReadStream(file, { start, end: end - 1 }) }), {
+      const { ETag } = await retried(() => {
+        signal?.throwIfAborted();
+        return client.send(new UploadPartCommand({ ...part, Body: createReadStream(file, { start, end: end - 1 }) }), {
           requestTimeout: timeLimit(config, end - start),
-        }),
-      );
+          ...(signal === undefined ? {} : { abortSignal: signal }),
+        });
+      });
       etags.set(number, ETag ?? '');
       onPart?.(end - start);
     };
     try {
-      await forEachConcurrently(partsOf(size), { limit: 4 }, sendPart);
+      await forEachConcurrently(partsOf(size), { limit: 4, signal }, sendPart);
+      await refuseChanged({ file, size, modified });
       const Parts = partsOf(size).map(({ number }) => ({ PartNumber: number, ETag: etags.get(number) }));
       try {
         const { ETag } = await client.send(
@@ -136,6 +144,7 @@ export function objectStore(config: SdkConfig, bucket: string): ObjectStore {
     } catch (error) {
       // Parts of an unfinished upload are invisible and cost money; a failure to remove them must not hide the first one.
       await client.send(new AbortMultipartUploadCommand({ ...target, UploadId })).catch(() => undefined);
+      signal?.throwIfAborted();
       throw error;
     }
   }

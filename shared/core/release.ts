@@ -7,7 +7,7 @@ import { sha256 } from './hash.ts';
  * - `state.json`: the release that is served, the ones before it, and what a CDN has to forget. One object, read and written whole,
  *   because a publish of one changed file should cost a handful of requests, not one per release.
  * - `bodies/<sha256>`: content that was overwritten and that a retained release still names, so that a rollback needs no rebuild.
- * - `invalidated/<publication>.<paths>`: that a publication's invalidation was done. A name in the listing costs sync no request, and
+ * - `invalidated/<publication>.<paths>.<distribution>`: that a publication's invalidation was done there. A name in the listing costs sync no request, and
  *   nobody has to rewrite `state.json` while somebody else may publish.
  */
 const folder = '.releases/';
@@ -25,15 +25,26 @@ export function bodyPath(file: Pick<ReleaseFile, 'sha256' | 'etag'>): string {
   return `${bodiesFolder}${file.sha256 ?? `etag-${file.etag}`}`;
 }
 
-/** Where the invalidation of exactly these paths (or of everything, `/*`) is noted for a publication. */
-export function markerPath(publication: string, paths: readonly string[]): string {
-  const what = paths.includes('/*') ? 'all' : sha256([...new Set(paths)].sort().join('\n')).slice(0, 32);
-  return `${markersFolder}${publication}.${what}`;
+/** What was invalidated, and where. */
+export interface Invalidated {
+  readonly publication: string;
+  readonly paths: readonly string[];
+  readonly distributionId: string;
+}
+
+/** Where the invalidation of exactly these paths (or of everything, `/*`) on a distribution is noted. */
+export function markerPath({ publication, paths, distributionId }: Invalidated): string {
+  return `${markerStem(publication, paths)}${distributionId}`;
 }
 
 /** The names of the marker that prove it: these very paths, or everything. */
-export function markerPaths(publication: string, paths: readonly string[]): readonly string[] {
-  return [...new Set([markerPath(publication, paths), markerPath(publication, ['/*'])])];
+export function markerPaths(invalidated: Invalidated): readonly string[] {
+  return [...new Set([markerPath(invalidated), markerPath({ ...invalidated, paths: ['/*'] })])];
+}
+
+function markerStem(publication: string, paths: readonly string[]): string {
+  const what = paths.includes('/*') ? 'all' : sha256([...new Set(paths)].sort().join('\n')).slice(0, 32);
+  return `${markersFolder}${publication}.${what}.`;
 }
 
 export interface FileHeaders {
@@ -53,7 +64,10 @@ export interface ReleaseFile {
 
 export interface Release {
   readonly id: string;
-  /** Counts the publications of the site; the newest is the one served. */
+  /**
+   * Counts the publications of the site; the newest is the one served. Begins with the seconds since the epoch: a site whose records are
+   * lost must not call its next publication as it called an earlier one, of which a CDN may remember the invalidation.
+   */
   readonly sequence: number;
   /** The sequence under which this content was first published: lower than `sequence` after a rollback. */
   readonly origin: number;
@@ -73,6 +87,8 @@ export interface SiteState {
   readonly paths: readonly string[];
   /** Files whose headers a run was about to change: if it was killed, nobody knows whether it did. */
   readonly uncertain: ReadonlySet<string>;
+  /** The `origin` of the release that a rollback under way serves again: cut off, the next one goes on with it. */
+  readonly goingBackTo?: number | undefined;
 }
 
 export interface ContentFile {
@@ -94,17 +110,19 @@ export function publicationOf(release: Pick<Release, 'sequence' | 'content'>): s
   return `${release.sequence}-${release.content.slice(0, 16)}`;
 }
 
-/** Was the invalidation of what the newest release changed done, as the names below `.releases/` say? */
-export function isInvalidated({ releases, paths }: SiteState, internal: ReadonlySet<string>): boolean {
+/** Was the invalidation of what the newest release changed done, as the names below `.releases/` say? On any distribution: how many there are nobody knows here. */
+export function isInvalidated({ releases, paths }: SiteState, internal: ReadonlyMap<string, unknown>): boolean {
   const [newest] = releases;
   if (paths.length === 0 || newest === undefined) return true;
-  return markerPaths(publicationOf(newest), paths).some((marker) => internal.has(marker));
+  const publication = publicationOf(newest);
+  const stems = [markerStem(publication, paths), markerStem(publication, ['/*'])];
+  return [...internal.keys()].some((path) => stems.some((stem) => path.startsWith(stem)));
 }
 
 type FileRow = readonly [string, string | null, number, string, number, readonly number[]];
 
 /** A file that several releases share is written once, with the numbers of the releases that hold it. */
-export function serializeState({ releases, paths, uncertain }: SiteState): string {
+export function serializeState({ releases, paths, uncertain, goingBackTo }: SiteState): string {
   const shared = new Map<string, { readonly file: ReleaseFile; readonly holders: number[] }[]>();
   for (const [holder, { files }] of releases.entries()) {
     for (const file of files.values()) {
@@ -131,6 +149,7 @@ export function serializeState({ releases, paths, uncertain }: SiteState): strin
     format,
     paths,
     uncertain: [...uncertain],
+    goingBackTo,
     releases: releases.map((release) => ({ ...release, files: undefined })),
     headers: [...headers.values()].map(({ value }) => value),
     files: rows,
@@ -178,6 +197,7 @@ function readState(text: string): SiteState | undefined {
   return {
     paths,
     uncertain: new Set(uncertain),
+    goingBackTo: count(root['goingBackTo']),
     releases: heads.map((head, index) => ({ ...head, files: files[index] ?? new Map() })),
   };
 }

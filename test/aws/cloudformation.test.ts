@@ -40,7 +40,7 @@ const io = {
   progress: {
     info: (line: string) => void lines.push(line),
     warn: (line: string) => void lines.push(line),
-    status: () => undefined,
+    follow: () => () => undefined,
     group: async <T>(_: string, body: () => Promise<T>) => body(),
   },
 };

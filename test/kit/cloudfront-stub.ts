@@ -215,7 +215,8 @@ export class CloudFrontStub {
       if (fault.drop === 'after') request.socket.destroy();
       else {
         const location = operation === 'CreateInvalidation' ? { location: `${url.pathname}/${id}` } : {};
-        response.writeHead(status, { ...xmlHeaders, ...location }).end(`<?xml version="1.0"?>\n${xml}`);
+        const date = new Date(this.#now()).toUTCString();
+        response.writeHead(status, { ...xmlHeaders, ...location, date }).end(`<?xml version="1.0"?>\n${xml}`);
       }
     } catch (error) {
       const refusal = error instanceof Refusal ? error : new Refusal('InternalError', 500, String(error));

@@ -26,7 +26,6 @@ const base: Inputs = {
   record: { bucket: 'site', prefix: 'app/' },
   wait: true,
   waitTimeoutMinutes: 15,
-  run: { id: '7', attempt: 1 },
 };
 
 /** The action on a strict CloudFront, by the real SDK, in virtual time. */
@@ -82,9 +81,9 @@ export class InvalidateWorld {
     return this.stub.invalidations.map(({ paths }) => paths);
   }
 
-  async run(changes: Partial<Inputs> = {}, step = 'job/step') {
+  async run(changes: Partial<Inputs> = {}, occasion = 'process') {
     const inputs = { ...base, ...changes };
-    const plan = planInvalidation(inputs, await observe(inputs, this.ports), { step, now: this.clock.now() });
+    const plan = planInvalidation(inputs, await observe(inputs, this.ports), occasion);
     const result = inputs.dryRun || plan.kind === 'nothing' ? undefined : await apply(plan, this.ports);
     return reportInvalidation(plan, result);
   }

@@ -54,7 +54,12 @@ export async function runTimeline(
   const tell = (text: string): number => lines.push({ at: clock.now(), text });
   const io: ActionIo = {
     read: new InputReader({ get: (name) => played.inputs[name] ?? '', env: {}, mask: () => undefined }),
-    progress: { info: tell, warn: (line) => tell(`! ${line}`), status: () => undefined, group: (_, body) => body() },
+    progress: {
+      info: tell,
+      warn: (line) => tell(`! ${line}`),
+      follow: () => () => undefined,
+      group: (_, body) => body(),
+    },
     context: {
       repository: 'your-org/analytics-studio',
       sha: '0123456789abcdef0123456789abcdef01234567',

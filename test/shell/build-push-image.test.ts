@@ -177,7 +177,7 @@ function world() {
   const progress: Progress = {
     info: (line) => log.push(line),
     warn: (line) => log.push(`warning: ${line}`),
-    status: () => undefined,
+    follow: () => () => undefined,
     group: (title, body) => (log.push(title), body()),
   };
   const files: ContextFiles = {

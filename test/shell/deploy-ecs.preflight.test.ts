@@ -41,7 +41,7 @@ async function run({ ecs, lines, preflight }: World, values: Readonly<Record<str
   const progress = {
     info: (line: string) => lines.push(line),
     warn: (line: string) => lines.push(line),
-    status: () => undefined,
+    follow: () => () => undefined,
     group: <T>(_: string, body: () => Promise<T>) => body(),
   };
   const ports = {

@@ -45,7 +45,7 @@ function world(special: ConstructorParameters<typeof FakeEcs>[1] = {}): World {
       progress: {
         info: (line) => lines.push(line),
         warn: (line) => lines.push(`! ${line}`),
-        status: () => undefined,
+        follow: () => () => undefined,
         group: (_, body) => body(),
       },
       logs: {

@@ -35,7 +35,7 @@ test('asks, waits, and notes in the bucket that it was done, where sync-frontend
     'path-count': '2',
   });
   expect(summary).toContain('✅ Invalidated\n');
-  expect(here.store.keys).toEqual([`app/${markerPath(publication, ['/index.html', '/'])}`]);
+  expect(here.store.keys).toEqual([`app/${markerPath({ publication, paths: ['/index.html', '/'], distributionId })}`]);
 });
 
 test('nothing changed: no call at all, green', async () => {
@@ -48,7 +48,7 @@ describe('once', () => {
   test('a rerun after success asks CloudFront nothing', async () => {
     await here.run();
     here.asked();
-    const { outputs } = await here.run({ run: { id: '7', attempt: 2 } });
+    const { outputs } = await here.run({}, 'another process');
     expect(here.asked()).toEqual([]);
     expect(outputs).toMatchObject({ changed: 'false', 'invalidation-id': 'I0000000000001', 'path-count': '0' });
   });
@@ -56,7 +56,7 @@ describe('once', () => {
   test('without a bucket the same publication gets the same invalidation, says so, and uses no path', async () => {
     await here.run({ record: undefined });
     await here.clock.sleep(60_000);
-    const { outputs, summary } = await here.run({ record: undefined, run: { id: '8', attempt: 1 } });
+    const { outputs, summary } = await here.run({ record: undefined }, 'another process');
     expect(here.sent).toHaveLength(1);
     expect(outputs).toMatchObject({ changed: 'false', 'invalidation-id': 'I0000000000001', 'path-count': '2' });
     expect(summary).toContain('asked for before, not again');
@@ -115,20 +115,39 @@ describe('once', () => {
     expect(here.sent).toHaveLength(3);
   });
 
-  test('without a publication: once for a step and its retries, again for another step, attempt or run', async () => {
+  test('without a publication: once for a process and its retries, again for any other', async () => {
     const one = { publication: undefined, record: undefined };
-    await here.run(one);
+    here.stub.breakNext('CreateInvalidation', { drop: 'after' });
     await here.run(one);
     expect(here.sent).toHaveLength(1);
-    await here.run(one, 'job/another-step');
-    await here.run({ ...one, run: { id: '7', attempt: 2 } });
-    await here.run({ ...one, run: { id: '8', attempt: 1 } });
-    expect(here.sent).toHaveLength(4);
-    await here.run({ ...one, run: { id: '', attempt: 1 } });
-    await here.clock.sleep(1);
-    await here.run({ ...one, run: { id: '', attempt: 1 } });
-    expect(here.sent).toHaveLength(6);
+    await here.run(one, 'another leg of the matrix');
+    await here.run(one, 'the job again');
+    expect(here.sent).toHaveLength(3);
     expect(here.store.keys).toEqual([]);
+  });
+
+  test('a note of another distribution is none: a wrong id that is corrected is made up for', async () => {
+    here.stub.add({ id: 'E2STAGING', aliases: [] });
+    await here.run({ distribution: { id: 'E2STAGING' } });
+    const { outputs, summary } = await here.run();
+    expect(outputs).toMatchObject({ changed: 'true', 'path-count': '2' });
+    expect(summary).toContain('✅ Invalidated');
+    expect(here.store.keys).toEqual(
+      ['E1EXAMPLE', 'E2STAGING'].map(
+        (id) => `app/${markerPath({ publication, paths: ['/', '/index.html'], distributionId: id })}`,
+      ),
+    );
+    here.asked();
+    expect((await here.run({ distribution: { alias: 'www.example.com' } })).outputs).toMatchObject({
+      'path-count': '0',
+    });
+    expect(here.asked()).toEqual(['ListDistributions ']);
+  });
+
+  test('a publication without a bucket: that nobody will know is said', async () => {
+    const { summary } = await here.run({ record: undefined });
+    expect(summary).toContain('every later release will name these paths again');
+    expect((await here.run()).summary).not.toContain('every later release');
   });
 });
 
@@ -436,7 +455,7 @@ describe('what is sent', () => {
     const paths = ['/a%7Eb.html', ...numbered(20, (n) => `/blog/${n}`)];
     await here.run({ paths });
     expect(here.sent).toEqual([['/a*', '/blog/*']]);
-    expect(here.store.keys).toEqual([`app/${markerPath(publication, paths)}`]);
+    expect(here.store.keys).toEqual([`app/${markerPath({ publication, paths, distributionId })}`]);
     here.asked();
     await here.run({ paths: [...paths].reverse(), queryStrings: true, maxPaths: 5 });
     expect(here.asked()).toEqual([]);

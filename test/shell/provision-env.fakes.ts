@@ -292,7 +292,7 @@ export function world(): World {
     progress: {
       info: (line) => lines.push(line),
       warn: (line) => lines.push(`warning: ${line}`),
-      status: () => undefined,
+      follow: () => () => undefined,
       group: async (_, body) => body(),
     },
   };

@@ -142,7 +142,7 @@ export function fakeTree(site: Site, disk: Map<string, string>): SourceTree {
         .map(([path, content]) => {
           const file = `${root}/${sha256(content).slice(0, 8)}/${path}`;
           disk.set(file, content);
-          return { path, file, size: Buffer.byteLength(content), executable: false };
+          return { path, file, size: Buffer.byteLength(content), executable: false, modified: 0 };
         });
       return { kind: 'found', files, links: [], problems: [] };
     },
@@ -156,7 +156,7 @@ export function silentProgress(lines: string[] = []): Progress {
   return {
     info: (line) => void lines.push(line),
     warn: (line) => void lines.push(`warning: ${line}`),
-    status: () => undefined,
+    follow: () => () => undefined,
     group: async (_title, body) => body(),
   };
 }

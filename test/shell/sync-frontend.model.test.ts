@@ -383,7 +383,7 @@ class World {
       expect([path, named, held, isNamed]).toEqual([path, named, held, true]);
     }
     if (run.isConfirmed) {
-      this.bucket.place(this.given.prefix + markerPath(publication, named), 'I1');
+      this.bucket.place(this.given.prefix + markerPath({ publication, paths: named, distributionId: 'E1' }), 'I1');
       for (const path of this.held.keys()) {
         if (viewerPaths(basePath, path).some((url) => named.some((pattern) => covers(pattern, url))))
           this.held.set(path, new Set([this.value(path)]));

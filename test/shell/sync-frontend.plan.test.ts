@@ -4,8 +4,17 @@ import type { PublishInputs } from '../../actions/sync-frontend/src/inputs.ts';
 import type { Scan } from '../../actions/sync-frontend/src/source-tree.ts';
 import { syncFrontend } from '../../actions/sync-frontend/src/sync.ts';
 import type { ObjectStore } from '../../shared/aws/s3.ts';
+import type { Progress } from '../../shared/action/progress.ts';
 import { markerPath, parseState, statePath } from '../../shared/core/release.ts';
-import { FakeBucket, portsOn, publishInputs, refused, rollbackInputs, type Site } from './sync-frontend.fakes.ts';
+import {
+  FakeBucket,
+  portsOn,
+  publishInputs,
+  refused,
+  rollbackInputs,
+  silentProgress,
+  type Site,
+} from './sync-frontend.fakes.ts';
 
 const publish = (bucket: FakeBucket, site: Site, changes: Partial<PublishInputs> = {}) =>
   syncFrontend(publishInputs(changes), portsOn(bucket, site));
@@ -67,9 +76,9 @@ describe('the order of a publish', () => {
       'list ',
       'read .releases/state.json',
       'upload assets/app-cccc3333.js',
-      'upload _next/static/chunks/main.js',
       'upload .well-known/security.txt',
       'upload precache.js',
+      'upload _next/static/chunks/main.js',
       'upload sw.js',
       'upload 404.html',
       'upload about',
@@ -191,9 +200,9 @@ describe('what a run that was cut off leaves', () => {
     const bucket = new FakeBucket();
     const { outputs } = await publish(bucket, v1);
     const paths = JSON.parse(outputs['changed-paths']!) as readonly string[];
-    bucket.place(markerPath(outputs['publication']!, paths), 'I1');
+    bucket.place(markerPath({ publication: outputs['publication']!, paths, distributionId: 'E1' }), 'I1');
     // Everything was invalidated by hand, too: that was before.
-    bucket.place(markerPath(outputs['publication']!, ['/*']), 'I2');
+    bucket.place(markerPath({ publication: outputs['publication']!, paths: ['/*'], distributionId: 'E1' }), 'I2');
     await killedAfter(bucket, 'upload robots.txt', [{ ...v1, 'robots.txt': 'other' }]);
     await killedAfter(bucket, 'upload robots.txt', [v1]);
     const last = await publish(bucket, v1);
@@ -271,26 +280,36 @@ test('says why: missing from the bucket, another content, new, headers', async (
   expect(summary).toContain('| `robots.txt` | headers set | headers |');
 });
 
+/** Progress whose lines of status are asked for when the test says so. */
+function asked() {
+  const said: string[] = [];
+  const lines = new Set<() => string>();
+  const progress: Progress = {
+    ...silentProgress(said),
+    follow: (line) => {
+      lines.add(line);
+      return () => void lines.delete(line);
+    },
+  };
+  return { said, progress, lines, ask: () => said.push(...[...lines].map((line) => `… ${line()}`)) };
+}
+
 test('says how far it is, and how it ended, also after a failure', async () => {
   const bucket = new FakeBucket();
-  const said: string[] = [];
+  const { said, progress, lines, ask } = asked();
   let time = 0;
   const clock = { now: () => (time += 250), sleep: async () => undefined };
-  const progress = {
-    info: (line: string) => said.push(line),
-    warn: (line: string) => said.push(line),
-    status: (line: string) => said.push(`… ${line}`),
-    group: async <T>(_title: string, body: () => Promise<T>) => body(),
-  };
   const site = Object.fromEntries(
     Array.from({ length: 12 }, (_, n) => [`assets/x-aaaa${1000 + n}.js`, 'x'.repeat(200_000)]),
   );
   bucket.before = (request) => {
+    ask();
     if (request === 'upload assets/x-aaaa1010.js') throw refused('AccessDenied', 403);
   };
   await syncFrontend(publishInputs(), { ...portsOn(bucket, { ...site, 'index.html': '' }), clock, progress });
-  expect(said).toContain('… new assets: 4 of 12 files, 800.0 kB of 2.4 MB, 800.0 kB/s, about 2 s left');
-  expect(said.at(-1)).toBe('new assets: 10 of 12 done, 2.0 MB sent in 2.8 s');
+  expect(said).toContain('… new assets: 4 of 12 files, 800.0 kB of 2.4 MB, 640.0 kB/s, about 3 s left');
+  expect(said.at(-1)).toBe('new assets: 10 of 12 done, 2.0 MB sent in 3.0 s');
+  expect([...lines]).toEqual([]);
 });
 
 test('a rollback brings the headers back that the release had, not those its content had last', async () => {
@@ -311,7 +330,7 @@ test('what was there before is known again although setting its headers gave it 
 });
 
 test('says how far it is while one large file goes in parts, each byte counted once', async () => {
-  const said: string[] = [];
+  const { said, progress, ask } = asked();
   let time = 0;
   const clock = { now: () => (time += 1000), sleep: async () => undefined };
   const bucket = new FakeBucket();
@@ -319,18 +338,16 @@ test('says how far it is while one large file goes in parts, each byte counted o
   const store: ObjectStore = {
     ...turnsOf(bucket, (work) => work),
     upload: async (upload) => {
-      if (upload.size > 0) for (let part = 0; part < 4; part += 1) upload.onPart?.(500_000);
+      for (let part = 0; upload.size > 0 && part < 4; part += 1) {
+        upload.onPart?.(500_000);
+        ask();
+      }
       return bucket.upload(upload);
     },
   };
-  const progress = {
-    ...ports.progress,
-    status: (line: string) => said.push(line),
-    info: (line: string) => said.push(line),
-  };
   await syncFrontend(publishInputs(), { ...ports, clock, progress, store });
-  expect(said).toContain('new files: 0 of 1 files, 1.5 MB of 2.0 MB, 500.0 kB/s, about 1 s left');
-  expect(said).toContain('new files: 1 done, 2.0 MB sent in 6.0 s');
+  expect(said).toContain('… new files: 0 of 1 files, 1.5 MB of 2.0 MB, 500.0 kB/s, about 1 s left');
+  expect(said).toContain('new files: 1 done, 2.0 MB sent in 5.0 s');
 });
 
 describe('refused, with the override named and nothing written', () => {
@@ -340,7 +357,7 @@ describe('refused, with the override named and nothing written', () => {
   };
   const found = (paths: readonly string[], problems: readonly string[] = []): Scan => ({
     kind: 'found',
-    files: paths.map((path) => ({ path, file: path, size: 0, executable: false })),
+    files: paths.map((path) => ({ path, file: path, size: 0, executable: false, modified: 0 })),
     links: [],
     problems,
   });

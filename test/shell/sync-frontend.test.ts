@@ -107,7 +107,14 @@ describe('publishing', () => {
   test('confirmed paths are not carried over, and new hashed assets need none', async () => {
     const bucket = new FakeBucket();
     const first = await publish(bucket, v1);
-    bucket.place(markerPath(first.outputs['publication']!, changedPaths(first.outputs)), 'I1');
+    bucket.place(
+      markerPath({
+        publication: first.outputs['publication']!,
+        paths: changedPaths(first.outputs),
+        distributionId: 'E1',
+      }),
+      'I1',
+    );
     const { outputs } = await publish(bucket, { ...v1, 'assets/more-eeee5555.js': 'x', 'robots.txt': 'robots 2' });
     expect(changedPaths(outputs)).toEqual(['/robots.txt']);
   });
@@ -333,7 +340,14 @@ describe('rollback', () => {
   test('brings the previous release back byte for byte, and the same run again changes nothing', async () => {
     const bucket = await published(v1, v2);
     const state = parseState(bucket.content(statePath)!);
-    bucket.place(markerPath(`2-${state.releases[0]!.content.slice(0, 16)}`, state.paths), 'I2');
+    bucket.place(
+      markerPath({
+        publication: `2-${state.releases[0]!.content.slice(0, 16)}`,
+        paths: state.paths,
+        distributionId: 'E1',
+      }),
+      'I2',
+    );
     const { outputs } = await syncFrontend(rollbackInputs('previous'), portsOn(bucket, {}));
     expect(served(bucket)).toEqual({ ...v1, 'assets/app-dddd4444.js': 'app 2' });
     expect(outputs).toMatchObject({ 'release-id': 'r1', uploaded: '3', deleted: '1', bytes: '0' });
@@ -429,7 +443,10 @@ describe('check', () => {
     expect(first['source-hash']).toMatch(/^v1:[0-9a-f]{64}$/);
     const { outputs } = await publish(bucket, v1, { sourceHash: first['source-hash'] });
     expect(await check(bucket, { sourceKey: 'npm run build' })).toMatchObject({ published: 'false' });
-    bucket.place(markerPath(outputs['publication']!, changedPaths(outputs)), 'I1');
+    bucket.place(
+      markerPath({ publication: outputs['publication']!, paths: changedPaths(outputs), distributionId: 'E1' }),
+      'I1',
+    );
     expect(await check(bucket, { sourceKey: 'npm run build' })).toMatchObject({
       published: 'true',
       'release-id': 'r1',

@@ -40,7 +40,7 @@ function hiddenProgress(progress: Progress, hide: Hide): Progress {
   return {
     info: (line) => progress.info(hide(line)),
     warn: (line) => progress.warn(hide(line)),
-    status: (line) => progress.status(hide(line)),
+    follow: (line) => progress.follow(() => hide(line())),
     group: (title, body) => progress.group(hide(title), body),
   };
 }

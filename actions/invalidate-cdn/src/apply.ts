@@ -32,8 +32,8 @@ export interface Result {
   readonly failure: ActionError | undefined;
 }
 
-/** CloudFront's clock and ours may differ by this much. */
-const clockSkewMs = 5_000;
+/** From the making of an invalidation to the answer, at the most. */
+const answerMs = 5_000;
 /** An unchanged state is told again after this long. */
 const tellEveryMs = 30_000;
 
@@ -48,7 +48,8 @@ export async function apply(plan: Extract<Plan, { kind: 'invalidate' }>, ports: 
   try {
     for (const [index, { paths }] of plan.batches.entries()) {
       const invalidation = await run.ask(index);
-      const isKnown = invalidation.createdAt < started - clockSkewMs;
+      // How old it is by CloudFront's clock, how long we are at it by ours: the two clocks need not agree.
+      const isKnown = invalidation.answeredAt - invalidation.createdAt > clock.now() - started + answerMs;
       accepted.push({ ...invalidation, paths, isKnown });
       const known = isKnown ? ', asked for before' : '';
       progress.info(

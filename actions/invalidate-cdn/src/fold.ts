@@ -118,7 +118,7 @@ function foldAt(leaves: Leaves, depth: number, limits: Required<FoldLimits>): re
     choose(group);
   }
   if (paths > limits.max || wildcards > limits.maxWildcards) return undefined;
-  const folded = chosen.map(({ start }) => `${directory(sorted[start]?.stem ?? '/', depth)}*`);
+  const folded = chosen.map((group) => `${directory(sorted[group.start]?.stem ?? '/', commonDepth(leaves, group))}*`);
   chosen.sort((a, b) => a.start - b.start);
   let next = 0;
   for (const { start, end } of [...chosen, { start: sorted.length, end: sorted.length }]) {
@@ -140,6 +140,11 @@ function groupsAt({ sorted, depths, shared }: Leaves, depth: number): readonly G
     if (end - start > 1 && (depths[start] ?? 0) >= depth) groups.push({ start, end, wildcards });
   }
   return groups;
+}
+
+/** Of the deepest directory that holds the whole group; what is a directory itself is no deeper than what it is in. */
+function commonDepth({ shared, depths }: Leaves, { start, end }: Group): number {
+  return shared.slice(start + 1, end).reduce((a, b) => Math.min(a, b), depths[start] ?? 0);
 }
 
 function directory(path: string, depth: number): string {

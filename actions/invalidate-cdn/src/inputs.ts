@@ -1,4 +1,3 @@
-import type { RunContext } from '../../../shared/action/context.ts';
 import type { CommonInputs, InputReader } from '../../../shared/action/input-reader.ts';
 import { matching, type Parser } from '../../../shared/core/parsers.ts';
 import { bucketName, keyPrefix } from '../../../shared/core/s3-names.ts';
@@ -17,8 +16,6 @@ export interface Inputs extends CommonInputs {
   readonly record: { readonly bucket: string; readonly prefix: string } | undefined;
   readonly wait: boolean;
   readonly waitTimeoutMinutes: number;
-  /** Tells two runs apart that have no publication to go by. */
-  readonly run: { readonly id: string; readonly attempt: number };
 }
 
 const distributionId = matching(/^[A-Z0-9]{8,32}$/, 'the id of a CloudFront distribution such as "E2EXAMPLE12345"');
@@ -41,7 +38,7 @@ function urlPath(maxLength: number): Parser<string> {
 
 const publication = matching(/^\d{1,15}-[0-9a-f]{16}$/, 'the publication output of sync-frontend');
 
-export function parseInputs(read: InputReader, context: RunContext): Inputs {
+export function parseInputs(read: InputReader): Inputs {
   const common = read.common();
   const id = read.optional('distribution-id', distributionId);
   const alias = read.optional('alias', domainName);
@@ -60,7 +57,8 @@ export function parseInputs(read: InputReader, context: RunContext): Inputs {
   if (prefix !== '' && read.text('bucket') === undefined) {
     read.problem('bucket', undefined, `with "prefix": ${bucketName.accepted}`);
   }
-  if (bucket !== undefined && read.text('publication') === undefined) {
+  // A dry run of sync-frontend has paths, but no publication.
+  if (bucket !== undefined && read.text('publication') === undefined && !common.dryRun) {
     read.problem('publication', undefined, `with "bucket", which keeps the note of it: ${publication.accepted}`);
   }
   return read.finish({
@@ -73,6 +71,5 @@ export function parseInputs(read: InputReader, context: RunContext): Inputs {
     record: bucket === undefined ? undefined : { bucket, prefix },
     wait: read.boolean('wait', true),
     waitTimeoutMinutes: read.integer('wait-timeout-minutes', { min: 1, max: 360, fallback: 15 }),
-    run: { id: context.runId, attempt: context.runAttempt },
   });
 }

@@ -1,8 +1,9 @@
-import type { Cdn, Distribution } from '../../../shared/aws/cloudfront.ts';
+import type { Cdn } from '../../../shared/aws/cloudfront.ts';
 import type { ObjectStore } from '../../../shared/aws/s3.ts';
 import { isAwsError } from '../../../shared/core/errors.ts';
 import { markerPaths } from '../../../shared/core/release.ts';
 import type { Inputs } from './inputs.ts';
+import { distributionIdOf } from './plan-distribution.ts';
 
 export interface Ports {
   readonly cdn: Cdn;
@@ -11,25 +12,29 @@ export interface Ports {
 }
 
 export interface Observed {
-  /** Asked for only when an alias has to be looked up. */
-  readonly distributions: readonly Distribution[];
-  /** What the bucket notes about this publication's invalidation. */
+  /** Empty when nothing changed. */
+  readonly distributionId: string;
+  /** What the bucket notes about this publication's invalidation on this distribution. */
   readonly doneBefore: string | undefined;
 }
 
 export async function observe(inputs: Inputs, { cdn, store }: Ports): Promise<Observed> {
   // Nothing changed: not even a look.
-  if (inputs.paths.length === 0) return { distributions: [], doneBefore: undefined };
-  const doneBefore = await readMarker(inputs, store);
-  const isLookUp = 'alias' in inputs.distribution && doneBefore === undefined;
-  return { doneBefore, distributions: isLookUp ? await cdn.distributions() : [] };
+  if (inputs.paths.length === 0) return { distributionId: '', doneBefore: undefined };
+  const { distribution } = inputs;
+  const distributionId =
+    'id' in distribution ? distribution.id : distributionIdOf(distribution.alias, await cdn.distributions());
+  return { distributionId, doneBefore: await readMarker({ ...inputs, distributionId }, store) };
 }
 
-async function readMarker(inputs: Inputs, store: ObjectStore | undefined): Promise<string | undefined> {
-  const { publication, record, paths } = inputs;
+async function readMarker(
+  inputs: Inputs & { readonly distributionId: string },
+  store: ObjectStore | undefined,
+): Promise<string | undefined> {
+  const { publication, record, paths, distributionId } = inputs;
   if (publication === undefined || record === undefined || store === undefined) return undefined;
   try {
-    for (const marker of markerPaths(publication, paths)) {
+    for (const marker of markerPaths({ publication, paths, distributionId })) {
       const found = await store.read(record.prefix + marker);
       // Whatever it says, its being there is the note.
       if (found !== undefined) return /^[\w,]{1,1000}$/.test(found.text.trim()) ? found.text.trim() : '';

@@ -45,8 +45,6 @@ const stageNames: Readonly<Record<Stage, string>> = {
 
 /** So many lines of single files a stage prints; the summary has the rest. */
 const shownPerStage = 10;
-/** Ten times a second is as fast as anybody reads; making lines that nobody sees costs time at 20,000 files. */
-const statusEveryMs = 100;
 
 export async function apply(plan: Plan, options: ApplyOptions, ports: ApplyPorts): Promise<Result> {
   const run = new Run(options, ports);
@@ -105,31 +103,26 @@ class Run {
     const what = stageNames[stage];
     const total = steps.length;
     const totalBytes = bytesOf(steps);
-    let shown = started;
     let count = 0;
     let bytes = 0;
-    const show = (): void => {
-      const now = clock.now();
-      if (now - shown < statusEveryMs) return;
-      shown = now;
-      progress.status(progressLine({ what, done: count, total, bytes, totalBytes, elapsedMs: now - started }));
-    };
+    const stop = progress.follow(() =>
+      progressLine({ what, done: count, total, bytes, totalBytes, elapsedMs: clock.now() - started }),
+    );
     try {
       await forEachConcurrently(steps, { limit: this.#options.concurrency, signal }, async (step) => {
         let inParts = 0;
         const etag = await this.#send(step, (part) => {
           inParts += part;
           bytes += part;
-          show();
         });
         if (step.kind !== 'keep') this.#etags.set(step.path, etag);
         this.done.push(step);
         count += 1;
         bytes += bytesOf([step]) - inParts;
         if (total <= shownPerStage) progress.info(`  ${step.path} (${step.reason})`);
-        show();
       });
     } finally {
+      stop();
       // In any case: a line of status must not stay as the last word.
       const of = count === total ? '' : ` of ${total}`;
       const sent = bytes === 0 ? '' : `, ${humanBytes(bytes)} sent`;
@@ -150,6 +143,7 @@ class Run {
           file: step.file,
           size: step.size,
           sha256: step.sha256,
+          modified: step.modified,
           headers: step.headers,
           onPart,
         });

@@ -5,6 +5,8 @@ const buildFolders = /(?:^|\/)(?:assets|static|chunks|js|css|media|_nuxt)\//;
 /** What a bundler writes for sure; an image or a document in the same folder may be somebody's own. */
 const code = /\.(?:m?js|css|wasm)(?:\.map|\.LICENSE\.txt)?$/;
 const data = /\.(?:json|xml|txt|html?|pdf|zip)$/;
+/** Names a record, whose content changes. */
+const uuid = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/i;
 
 /**
  * Does the name hold a hash of the content, as bundlers write it? A miss costs a revalidation, a false hit a year of stale content, so in
@@ -16,12 +18,19 @@ export function isHashedName(path: string): boolean {
   const stems = name.split('.');
   stems.pop();
   if (stems.length === 0) return false;
-  const place: Place = { isBuilt: buildFolders.test(path), isCode: code.test(name), isData: data.test(name) };
-  return stems.some((stem, index) => hasHexPart(stem, place) || hasToken(stem, index, place)) || isNuxt2(path);
+  const place: Place = {
+    isBuilt: buildFolders.test(path),
+    isNuxt: /(?:^|\/)_nuxt\//.test(path),
+    isCode: code.test(name),
+    isData: data.test(name),
+  };
+  if (uuid.test(name) || (place.isData && !place.isBuilt)) return false;
+  return stems.some((stem, index) => hasHexPart(stem, index, place) || hasToken(stem, index, place)) || isNuxt2(path);
 }
 
 interface Place {
   readonly isBuilt: boolean;
+  readonly isNuxt: boolean;
   readonly isCode: boolean;
   readonly isData: boolean;
 }
@@ -32,7 +41,7 @@ function isNuxt2(path: string): boolean {
 }
 
 /** webpack, Parcel, Vue CLI, CRA, Gatsby: hexadecimal, eight digits or more, between dots or dashes. */
-function hasHexPart(stem: string, { isBuilt, isCode, isData }: Place): boolean {
+function hasHexPart(stem: string, position: number, { isBuilt, isCode, isData }: Place): boolean {
   if (stem.length < 8) return false;
   return stem.split(/[-_]/).some((part, index, parts) => {
     if (!/^[0-9a-f]{8,64}$/.test(part)) return false;
@@ -40,15 +49,19 @@ function hasHexPart(stem: string, { isBuilt, isCode, isData }: Place): boolean {
     // One in fifty hashes of eight digits has no letter. A number may be anything; in a bundler's folder it is the hash of its code.
     if (!/[a-f]/.test(part)) return isBuilt && !isData && part.length === 8 && index === parts.length - 1;
     if (!/\d/.test(part)) return false;
-    // `cafe2024`, `2024cafe`.
-    return part.length >= 12 || (isBuilt && isCode) || !/^(?:[a-f]+\d+|\d+[a-f]+)$/.test(part);
+    // An id of MongoDB's.
+    if (part.length === 24 && !isBuilt && !isCode) return false;
+    // `cafe2024`, `2024cafe`; after a name it is the hash of a bundler's code.
+    const isSure = isBuilt && isCode && (position > 0 || parts.length > 1);
+    return part.length >= 12 || isSure || !/^(?:[a-f]+\d+|\d+[a-f]+)$/.test(part);
   });
 }
 
 /** Vite, Rollup and esbuild: `index-DiwrgTda.js`, `entry.client-DiwrgTda.js`, `entry.DiwrgTda.css`: eight characters, "-" and "_" too. */
-function hasToken(stem: string, index: number, { isBuilt, isCode, isData }: Place): boolean {
+function hasToken(stem: string, index: number, { isBuilt, isNuxt, isCode, isData }: Place): boolean {
   if (stem.length < 8 || (stem.length > 8 && stem.at(-9) !== '-')) return false;
-  // The name itself is no hash, unless it is all there is, as in Nuxt's folder.
+  // The name itself is no hash but in Nuxt's folder.
+  if (stem.length === 8 && index === 0 && !isNuxt) return false;
   const token = stem.slice(-8);
   if (!/^[\w-]{8}$/.test(token)) return false;
   if (/^[A-Z2-7]{8}$/.test(token)) {
@@ -60,7 +73,7 @@ function hasToken(stem: string, index: number, { isBuilt, isCode, isData }: Plac
   const hasCases = /[a-z]/.test(token) && /[A-Z]/.test(token);
   const isSure = isBuilt && isCode;
   if (/\d/.test(token)) {
-    return (!isData || hasCases) && !readsAsWords(token, isSure) && (isBuilt || stem.length > 8 || index > 0);
+    return (!isData || hasCases) && !readsAsWords(token, isSure);
   }
   if (isSure) return hasCases && !readsAsWords(token, isSure);
   return isBuilt && !isData && !areWords(token) && (hasMixedCase(token) || (hasCases && /[-_]/.test(token)));

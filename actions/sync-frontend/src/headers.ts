@@ -55,11 +55,22 @@ function typesByExtension(): ReadonlyMap<string, string> {
 function typeOf(path: string, overrides: ReadonlyMap<string, string>): string {
   const name = path.slice(path.lastIndexOf('/') + 1);
   const extension = extensionOf(path);
-  const override = overrides.get(name) ?? (extension === '' ? undefined : overrides.get(extension));
+  const override = overrides.get(name) ?? overrideOf(name, overrides);
   if (override !== undefined) return override;
   const type =
     lookUp(namesOfTheirOwn, name) ?? lookUp(ownTypes, extension) ?? typesByExtension().get(extension) ?? unknownType;
   return type.startsWith('text/') ? `${type}; charset=utf-8` : type;
+}
+
+/** The longest extension that is named: `tar.gz` before `gz`, in whatever case. */
+function overrideOf(name: string, overrides: ReadonlyMap<string, string>): string | undefined {
+  if (overrides.size === 0) return undefined;
+  const lower = name.toLowerCase();
+  for (let dot = lower.indexOf('.'); dot >= 0; dot = lower.indexOf('.', dot + 1)) {
+    const override = overrides.get(lower.slice(dot + 1));
+    if (override !== undefined) return override;
+  }
+  return undefined;
 }
 
 /** Of `a/b.tar.GZ` it is `gz`. */

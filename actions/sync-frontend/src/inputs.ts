@@ -125,7 +125,13 @@ export function parseInputs(
   const rules: HeaderRules = {
     cacheControl: read.map('cache-control', glob, headerValue),
     contentTypes: new Map(
-      [...read.map('content-types', extension, mediaType)].map(([name, type]) => [name.replace(/^\./, ''), type]),
+      // By the name as it is for a whole file name, in lower case for an extension.
+      [...read.map('content-types', extension, mediaType)]
+        .map(([name, type]) => [name.replace(/^\./, ''), type] as const)
+        .flatMap(([name, type]): (readonly [string, string])[] => [
+          [name.toLowerCase(), type],
+          [name, type],
+        ]),
     ),
   };
   const policy: ReleasePolicy = {

@@ -1,5 +1,5 @@
 import type { Progress } from '../../../shared/action/progress.ts';
-import { humanBytes } from '../../../shared/core/clock.ts';
+import { humanBytes, type Clock } from '../../../shared/core/clock.ts';
 import { isReleasePath, parseState, statePath, type SiteState } from '../../../shared/core/release.ts';
 import type { ObjectStore } from '../../../shared/aws/s3.ts';
 import { needsEtag } from './compare.ts';
@@ -23,9 +23,11 @@ export interface StoredFile {
 export interface Observed {
   readonly files: ReadonlyMap<string, StoredFile>;
   /** Below `.releases/`. */
-  readonly internal: ReadonlySet<string>;
+  readonly internal: ReadonlyMap<string, StoredFile>;
   readonly state: SiteState | undefined;
   readonly stateEtag: string | undefined;
+  /** When, in milliseconds since the epoch. */
+  readonly now: number;
 }
 
 export interface ObservedPublish extends Observed {
@@ -41,6 +43,7 @@ export interface Ports {
   readonly store: ObjectStore;
   readonly tree: SourceTree;
   readonly progress: Progress;
+  readonly clock: Clock;
 }
 
 export async function observePublish(inputs: PublishInputs, ports: Ports): Promise<ObservedPublish> {
@@ -64,28 +67,33 @@ export async function observeCheck(inputs: CheckInputs, ports: Ports): Promise<O
 
 export async function observeBucket(
   { prefix }: PublishInputs | RollbackInputs | CheckInputs,
-  { store }: Pick<Ports, 'store'>,
+  { store, clock }: Pick<Ports, 'store' | 'clock'>,
 ): Promise<Observed> {
   const [objects, stored] = await Promise.all([store.list(prefix), store.read(prefix + statePath)]);
   const files = new Map<string, StoredFile>();
-  const internal = new Set<string>();
+  const internal = new Map<string, StoredFile>();
   for (const { key, size, etag } of objects) {
     const path = key.slice(prefix.length);
-    if (isReleasePath(path)) internal.add(path);
-    else files.set(path, { size, etag });
+    (isReleasePath(path) ? internal : files).set(path, { size, etag });
   }
   const state = stored === undefined ? undefined : parseState(stored.text);
-  return { files, internal, state, stateEtag: stored?.etag };
+  return { files, internal, state, stateEtag: stored?.etag, now: clock.now() };
 }
 
 async function hashAll(files: readonly FoundFile[], { tree, progress }: Ports): Promise<readonly string[]> {
   const total = files.reduce((sum, { size }) => sum + size, 0);
   const so = { files: 0, bytes: 0 };
-  return tree.digests('sha256', files, (done) => {
-    so.files += done.files;
-    so.bytes += done.bytes;
-    progress.status(`read ${so.files} of ${files.length} files, ${humanBytes(so.bytes)} of ${humanBytes(total)}`);
-  });
+  const stop = progress.follow(
+    () => `read ${so.files} of ${files.length} files, ${humanBytes(so.bytes)} of ${humanBytes(total)}`,
+  );
+  try {
+    return await tree.digests('sha256', files, (done) => {
+      so.files += done.files;
+      so.bytes += done.bytes;
+    });
+  } finally {
+    stop();
+  }
 }
 
 function byPath(a: { readonly path: string }, b: { readonly path: string }): number {

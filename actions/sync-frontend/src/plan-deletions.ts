@@ -2,6 +2,7 @@ import { PreconditionError } from '../../../shared/core/errors.ts';
 import type { PathMatcher } from '../../../shared/core/glob.ts';
 import type { FileHeaders, Release } from '../../../shared/core/release.ts';
 import { isStoredAs, knownAs, newestRecord } from './compare.ts';
+import { isHashedName } from './hashed-name.ts';
 import { isImmutable, isPage } from './headers.ts';
 import type { Observed } from './observe.ts';
 import { publishScope, type Globs } from './scope.ts';
@@ -12,6 +13,8 @@ export interface Deletion {
   readonly reason: string;
   /** False for assets under names of their own: what a CDN still holds of them is right for ever. */
   readonly isSeen: boolean;
+  /** A hashed name that no release knows: what a run that was cut off had sent. */
+  readonly isRemnant: boolean;
   /** Pages go first: what they refer to must be there for as long as they are. */
   readonly isPage: boolean;
 }
@@ -54,20 +57,33 @@ export function planDeletions(from: {
   for (const [path, stored] of observed.files) {
     if (wanted.has(path) || !isInScope(path)) continue;
     const record = newestRecord(path, observed.state);
+    const isHashed = isHashedName(path);
     const isAPage = isPage(path, record?.headers ?? guess(path));
     const known = knownAs(path, observed);
-    if (!isAPage && older.some(({ files }) => isStoredAs(files.get(path), stored, known))) continue;
+    // A template that code loads by its hashed name is an asset to whoever has the code.
+    if ((!isAPage || isHashed) && older.some(({ files }) => isStoredAs(files.get(path), stored, known))) continue;
     const reason = isAPage
       ? 'page no longer in the site'
       : record === undefined || known === undefined
         ? 'in no release'
         : 'only in releases no longer kept';
-    deletions.push({ path, size: stored.size, reason, isSeen: !isImmutable(record?.headers), isPage: isAPage });
+    deletions.push({
+      path,
+      size: stored.size,
+      reason,
+      // Declared immutable, a plain name may come back with another content.
+      isSeen: !(isHashed && isImmutable(record?.headers)),
+      isRemnant: record === undefined && isHashed,
+      isPage: isAPage,
+    });
   }
   return deletions.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-export function refuseMassDeletion(deletions: number, present: number, maxDeletePercent: number): void {
+/** `files`: how many there are in the bucket. What runs that were cut off left behind is neither: they must not stop the next one. */
+export function refuseMassDeletion(all: readonly Deletion[], files: number, maxDeletePercent: number): void {
+  const deletions = all.filter(({ isRemnant }) => !isRemnant).length;
+  const present = files - (all.length - deletions);
   if (deletions * 100 <= maxDeletePercent * present) return;
   const percent = Math.ceil((deletions / present) * 100);
   throw new PreconditionError(

@@ -2,14 +2,15 @@ import { bodiesFolder, bodyPath, markersFolder, type Release } from '../../../sh
 import { isStoredAs, knownAs } from './compare.ts';
 import { isImmutable, isPage } from './headers.ts';
 import type { Observed } from './observe.ts';
-import type { KeepStep } from './plan-steps.ts';
+import { copyLimit, type KeepStep } from './plan-steps.ts';
 
 /** So many leftovers cost every run one more request to list them: as much as deleting them costs once. */
 const manyLeftovers = 1000;
 
 /**
  * Content that a retained release names and that is about to be overwritten or deleted goes aside, once. Not what is served as
- * immutable: its name stands for its content, so that it is not overwritten at all, and a site that does so nevertheless was warned.
+ * immutable: its name stands for its content, so that it is not overwritten at all, and a site that does so nevertheless was warned. Nor
+ * what is too large for S3 to copy in one request: the release that names it cannot be gone back to.
  */
 export function planKeeping(
   paths: readonly string[],
@@ -25,7 +26,7 @@ export function planKeeping(
     if (record === undefined || stored === undefined) continue;
     if (isImmutable(record.headers) && !isPage(path, record.headers)) continue;
     const to = bodyPath(record);
-    if (observed.internal.has(to) || planned.has(to)) continue;
+    if (observed.internal.get(to)?.size === stored.size || planned.has(to) || stored.size > copyLimit) continue;
     planned.add(to);
     const { size, etag } = stored;
     steps.push({ kind: 'keep', stage: 'keep', path, to, size, etag, reason: 'for a rollback' });
@@ -39,7 +40,9 @@ export function planLeftovers(
   releases: readonly Release[],
   hasDeletions: boolean,
 ): readonly string[] {
-  const candidates = [...internal].filter((path) => path.startsWith(bodiesFolder) || path.startsWith(markersFolder));
+  const candidates = [...internal.keys()].filter(
+    (path) => path.startsWith(bodiesFolder) || path.startsWith(markersFolder),
+  );
   const needed = new Set<string>();
   for (const { files } of releases) for (const file of files.values()) needed.add(bodyPath(file));
   const leftovers = candidates.filter((path) => !needed.has(path));

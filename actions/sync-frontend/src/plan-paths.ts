@@ -1,5 +1,5 @@
 import type { Release } from '../../../shared/core/release.ts';
-import { keyToUrlPath, viewerPaths } from '../../../shared/core/url-path.ts';
+import { covers, keyToUrlPath, viewerPaths } from '../../../shared/core/url-path.ts';
 import { isImmutable } from './headers.ts';
 import type { Deletion } from './plan-deletions.ts';
 import type { Change } from './plan-steps.ts';
@@ -24,7 +24,9 @@ export function planPaths(from: {
   const all = [...new Set([...paths, ...carried])].sort();
   const everything = wholeSite(basePath);
   const isMuch = all.length > manyPaths || JSON.stringify(all).length > manyCharacters;
-  return isMuch || everything.every((path) => all.includes(path)) ? everything : all;
+  if (!isMuch && !everything.every((path) => all.includes(path))) return all;
+  // Paths of another base path that nobody confirmed.
+  return carried.some((path) => !everything.some((one) => covers(one, path))) ? ['/*'] : everything;
 }
 
 /** `/*`; of a folder `/app/*`, which does not stand for `/app`, and that. */

@@ -1,11 +1,13 @@
 import { PreconditionError } from '../../../shared/core/errors.ts';
-import { bodyPath, type Release, type SiteState } from '../../../shared/core/release.ts';
+import { bodyPath, type Release, type ReleaseFile } from '../../../shared/core/release.ts';
 import { compare } from './compare.ts';
+import { isPage } from './headers.ts';
 import type { RollbackInputs } from './inputs.ts';
 import type { Observed } from './observe.ts';
 
 /** The release to serve again; throws when there is none. */
-export function rollbackTarget({ target, runId }: RollbackInputs, state: SiteState | undefined): Release {
+export function rollbackTarget({ target, runId }: RollbackInputs, observed: Observed): Release {
+  const { state } = observed;
   const releases = state?.releases ?? [];
   const current = releases[0];
   if (current === undefined) {
@@ -13,14 +15,15 @@ export function rollbackTarget({ target, runId }: RollbackInputs, state: SiteSta
       hint: 'Check "bucket" and "prefix".',
     });
   }
-  // The same run started again finishes what it did; it does not go back once more.
-  const again = runId !== '' && current.rolledBackBy === runId;
+  const isSameRun = runId !== '' && current.rolledBackBy === runId;
   const found =
     target !== 'previous'
       ? releases.find(({ id }) => id === target)
-      : again
+      : // The same run started again finishes what it did; it does not go back once more.
+        isSameRun
         ? current
-        : releases.find(({ sequence }) => sequence < current.origin);
+        : (releases.find(({ origin }) => origin === state?.goingBackTo) ??
+          (isHalfReplaced(current, observed) ? current : publishedBefore(current, releases)));
   if (found !== undefined) return found;
   const known = releases.map(({ id }, index) => (index === 0 ? `${id} (served now)` : id)).join(', ');
   throw new PreconditionError('NoSuchRelease', `there is no release "${target}" to go back to; kept are: ${known}`, {
@@ -28,11 +31,29 @@ export function rollbackTarget({ target, runId }: RollbackInputs, state: SiteSta
   });
 }
 
+/** A publish was cut off after it began to overwrite pages: viewers no longer get the release on record, which is what they had before. */
+function isHalfReplaced({ files }: Release, observed: Observed): boolean {
+  return [...files.values()].some(
+    (file) => isPage(file.path, file.headers) && isLost(file, observed) && observed.internal.has(bodyPath(file)),
+  );
+}
+
+/** What was published last before this one was published first. */
+function publishedBefore({ origin }: Release, releases: readonly Release[]): Release | undefined {
+  return releases
+    .filter((release) => release.origin < origin)
+    .reduce<Release | undefined>((newest, one) => (one.origin > (newest?.origin ?? -1) ? one : newest), undefined);
+}
+
+function isLost(file: ReleaseFile, observed: Observed): boolean {
+  const difference = compare(file, observed);
+  return difference === 'new' || difference === 'content';
+}
+
 export function refuseIncomplete(target: Release, observed: Observed): void {
-  const lost = [...target.files.values()].filter((file) => {
-    const difference = compare(file, observed);
-    return (difference === 'new' || difference === 'content') && !observed.internal.has(bodyPath(file));
-  });
+  const lost = [...target.files.values()].filter(
+    (file) => isLost(file, observed) && observed.internal.get(bodyPath(file))?.size !== file.size,
+  );
   if (lost.length === 0) return;
   const names = lost.slice(0, 5).map(({ path }) => path);
   throw new PreconditionError(

@@ -5,10 +5,10 @@ import type { Observed } from './observe.ts';
 
 /**
  * The order that keeps every page whole at every instant. First contents that a later rollback needs are put aside; then come assets
- * under names of their own, then other files, then pages, the root page last. Within each kind what is new comes before what is
- * overwritten: a file that viewers have already may refer to it from then on.
+ * under names of their own and other files: all that are new, which nothing refers to yet, before any that is overwritten and may refer to
+ * them. Then pages, likewise, which find all that they need as it is to be; the root page is the last of all.
  */
-export const stages = ['keep', 'new-asset', 'asset', 'new-file', 'file', 'new-page', 'page', 'index'] as const;
+export const stages = ['keep', 'new-asset', 'new-file', 'asset', 'file', 'new-page', 'page', 'index'] as const;
 export type Stage = (typeof stages)[number];
 
 /**
@@ -37,7 +37,13 @@ export interface KeepStep extends StepBase {
 
 /** What viewers get. */
 export type SendStep =
-  | (SendBase & { readonly kind: 'put'; readonly file: string; readonly sha256: string; readonly headers: FileHeaders })
+  | (SendBase & {
+      readonly kind: 'put';
+      readonly file: string;
+      readonly sha256: string;
+      readonly modified: number;
+      readonly headers: FileHeaders;
+    })
   /** Bring back content that was put aside. */
   | (SendBase & { readonly kind: 'restore'; readonly from: string; readonly headers: FileHeaders | undefined })
   /** Same content, other headers: no body is sent. */
@@ -45,7 +51,9 @@ export type SendStep =
 
 export type Step = KeepStep | SendStep;
 
-type Source = { readonly kind: 'local'; readonly file: string; readonly sha256: string } | { readonly kind: 'kept' };
+type Source =
+  | { readonly kind: 'local'; readonly file: string; readonly sha256: string; readonly modified: number }
+  | { readonly kind: 'kept' };
 
 /** A file as the release is to have it, and where its content is to be had. */
 export interface Wanted extends Desired {
@@ -59,7 +67,7 @@ export interface Change {
 }
 
 /** Up to this size S3 copies an object in one request. */
-const copyLimit = 5_000_000_000;
+export const copyLimit = 5_000_000_000;
 
 /** What has to be sent, in any order. */
 export function planChanges(files: readonly Wanted[], observed: Observed): readonly Change[] {
@@ -87,7 +95,8 @@ function stepFor(file: Wanted, difference: Change['difference'], observed: Obser
   const isMissing = difference === 'new' && observed.state?.releases[0]?.files.has(path) === true;
   const reason = isMissing ? 'missing' : difference;
   if (source.kind === 'local' && headers !== undefined) {
-    return { ...base, kind: 'put', file: source.file, sha256: source.sha256, headers, reason };
+    const { file: local, sha256, modified } = source;
+    return { ...base, kind: 'put', file: local, sha256, modified, headers, reason };
   }
   return { ...base, kind: 'restore', from: bodyPath({ sha256: file.sha256, etag: file.etag ?? '' }), headers, reason };
 }
@@ -137,11 +146,27 @@ export function warnings(changes: readonly Change[], observed: Observed): readon
     ({ file, step }) =>
       step.kind === 'put' && step.reason === 'content' && isImmutable(newestRecord(file.path, observed.state)?.headers),
   );
-  if (broken.length === 0) return [];
-  const names = broken.slice(0, 3).map(({ file }) => file.path);
+  const tooLarge = changes.filter(
+    ({ file, difference }) =>
+      difference === 'content' &&
+      (observed.files.get(file.path)?.size ?? 0) > copyLimit &&
+      !isImmutable(newestRecord(file.path, observed.state)?.headers),
+  );
   return [
-    `${names.join(', ')}${broken.length > 3 ? ` and ${broken.length - 3} more` : ''}: served as immutable, but changed under the same name; ` +
-      'browsers that have it keep it for a year, and a rollback to a release with the old content will be refused. ' +
-      'Give such files another value in "cache-control".',
+    ...warningOf(
+      broken,
+      'served as immutable, but changed under the same name; browsers that have it keep it for a year, and a rollback to a release with ' +
+        'the old content will be refused. Give such files another value in "cache-control".',
+    ),
+    ...warningOf(
+      tooLarge,
+      'too large (over 5 GB) for S3 to put aside; a rollback to a release with the old content will be refused.',
+    ),
   ];
+}
+
+function warningOf(changes: readonly Change[], what: string): readonly string[] {
+  const names = changes.slice(0, 3).map(({ file }) => file.path);
+  const more = changes.length > 3 ? ` and ${changes.length - 3} more` : '';
+  return changes.length === 0 ? [] : [`${names.join(', ')}${more}: ${what}`];
 }

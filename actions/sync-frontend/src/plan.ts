@@ -60,6 +60,7 @@ interface Marking {
   readonly changes: readonly Change[];
   readonly carried: readonly string[];
   readonly current: Release | undefined;
+  readonly candidate: Candidate;
 }
 
 /** What was there before the first publish of this kind counts as a release, so that open tabs and a rollback find it. */
@@ -67,13 +68,13 @@ const adoptedId = 'before-slipway';
 
 export function planPublish(inputs: PublishInputs, observed: ObservedPublish): Plan {
   const headers = headersFor(inputs);
-  const files = observed.local.map(({ path, size, sha256, etag, file }): Wanted => ({
+  const files = observed.local.map(({ path, size, sha256, etag, file, modified }): Wanted => ({
     path,
     size,
     sha256,
     etag,
     headers: headers(path),
-    source: { kind: 'local', file, sha256 },
+    source: { kind: 'local', file, sha256, modified },
   }));
   const { releaseId: id, sourceHash } = inputs;
   const content = contentHash(files);
@@ -85,7 +86,7 @@ export function planPublish(inputs: PublishInputs, observed: ObservedPublish): P
 }
 
 export function planRollback(inputs: RollbackInputs, observed: Observed): Plan {
-  const target = rollbackTarget(inputs, observed.state);
+  const target = rollbackTarget(inputs, observed);
   const files = [...target.files.values()].map((file): Wanted => ({ ...file, source: { kind: 'kept' } }));
   refuseIncomplete(target, observed);
   const { id, content, origin, sourceHash } = target;
@@ -119,7 +120,7 @@ function planRelease(candidate: Candidate, inputs: PublishInputs | RollbackInput
     ? planDeletions({ observed, older, wanted, isInScope, guess: candidate.headers })
     : [];
   if (deletions.length > 0) {
-    refuseMassDeletion(deletions.length, [...observed.files.keys()].filter(isInScope).length, inputs.maxDeletePercent);
+    refuseMassDeletion(deletions, [...observed.files.keys()].filter(isInScope).length, inputs.maxDeletePercent);
   }
 
   const rest = {
@@ -148,7 +149,7 @@ function planRelease(candidate: Candidate, inputs: PublishInputs | RollbackInput
     releaseId: release.id,
     publication: publicationOf(release),
     changedPaths,
-    mark: planMark({ basePath: inputs.basePath, observed, older, changes, carried, current }),
+    mark: planMark({ basePath: inputs.basePath, observed, older, changes, carried, current, candidate }),
     steps: inOrder([...keeping, ...changes.map(({ step }) => step)]),
     state: { releases, paths: changedPaths, uncertain: stillUncertain(state, older, wanted) },
     deletions,
@@ -162,13 +163,17 @@ function unchanged(
   sourceHash: string | undefined,
 ): Omit<Plan, 'kind' | 'warnings' | 'unchanged'> {
   const isOtherSource = sourceHash !== undefined && sourceHash !== current.sourceHash;
+  const newest = isOtherSource ? { ...current, sourceHash } : current;
   return {
     releaseId: current.id,
     publication: publicationOf(current),
     changedPaths: state.paths,
     mark: undefined,
     steps: [],
-    state: isOtherSource ? { ...state, releases: [{ ...current, sourceHash }, ...state.releases.slice(1)] } : undefined,
+    state:
+      isOtherSource || state.goingBackTo !== undefined
+        ? { ...state, goingBackTo: undefined, releases: [newest, ...state.releases.slice(1)] }
+        : undefined,
     deletions: [],
     leftovers: [],
   };
@@ -178,7 +183,7 @@ function unchanged(
 function nextRelease(candidate: Candidate, current: Release | undefined, observed: Observed): Release {
   const { content, files } = candidate;
   const same = current?.content === content ? current : undefined;
-  const sequence = (current?.sequence ?? 0) + 1;
+  const sequence = (current?.sequence ?? firstSequence(observed)) + 1;
   return {
     id: same?.id ?? candidate.id,
     sequence,
@@ -195,7 +200,19 @@ function nextRelease(candidate: Candidate, current: Release | undefined, observe
   };
 }
 
-function planMark({ observed, older, changes, carried, ...rest }: Marking): SiteState | undefined {
+function planMark(marking: Marking): SiteState | undefined {
+  const { state } = marking.observed;
+  const { kind, origin, content } = marking.candidate;
+  const mark = planTraces(marking);
+  // Half gone back, the site looks as if a publish had been cut off.
+  const goingBackTo = kind === 'rollback' && content !== marking.current?.content ? origin : undefined;
+  if (goingBackTo === undefined || goingBackTo === state?.goingBackTo) return mark;
+  const marked = mark ?? state;
+  return marked === undefined ? undefined : { ...marked, goingBackTo };
+}
+
+/** What would be lost with a run that is cut off, in the state as it was before. */
+function planTraces({ observed, older, changes, carried, ...rest }: Marking): SiteState | undefined {
   const { state } = observed;
   if (state === undefined) {
     // Taking a bucket over: what was there is on record before any of it is overwritten. What viewers have of it nobody knows.
@@ -244,15 +261,19 @@ function withHashes(
   return { ...release, files: known };
 }
 
-function adopted({ files }: Observed, isInScope: PathMatcher): readonly Release[] {
-  const there = [...files]
+function firstSequence({ now }: Observed): number {
+  return Math.floor(now / 1000);
+}
+
+function adopted(observed: Observed, isInScope: PathMatcher): readonly Release[] {
+  const there = [...observed.files]
     .filter(([path]) => isInScope(path))
     .map(([path, { size, etag }]): ReleaseFile => ({ path, size, etag, sha256: undefined, headers: undefined }));
   if (there.length === 0) return [];
   return [
     {
       id: adoptedId,
-      sequence: 0,
+      sequence: firstSequence(observed),
       origin: 0,
       content: contentHash(there),
       sourceHash: undefined,

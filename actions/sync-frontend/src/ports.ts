@@ -6,7 +6,7 @@ import type { Inputs } from './inputs.ts';
 
 export function connectStore(inputs: Inputs, io: ActionIo): ObjectStore {
   boundYoungGeneration();
-  return objectStore(sdkConfig(inputs, io), inputs.bucket);
+  return objectStore(sdkConfig(inputs, io), inputs.bucket, io.signal);
 }
 
 const youngGenerationBytes = 16 * 1024 * 1024;

@@ -30,9 +30,20 @@ export function isHidden(path: string): boolean {
 }
 
 function scope({ include, exclude }: Globs, never: PathMatcher): Scope {
-  const included = include.length === 0 ? () => true : globMatcher(include);
-  const excluded = globMatcher(exclude);
+  const included = include.length === 0 ? () => true : within(include);
+  const excluded = exclude.length === 0 ? () => false : within(exclude);
   const directory: PathMatcher = (path) => !never(path) && !excluded(path);
   // An empty path is the prefix itself, which consoles keep as an empty object.
   return { directory, file: (path) => path !== '' && directory(path) && included(path) };
+}
+
+/** A glob that names a directory, with or without a slash at its end, means all that is in it: in the source and in the bucket alike. */
+function within(globs: readonly string[]): PathMatcher {
+  const matches = globMatcher(globs.map((glob) => glob.replace(/(?<=.)\/+$/, '')));
+  return (path) => {
+    for (let end = path.indexOf('/'); end >= 0; end = path.indexOf('/', end + 1)) {
+      if (matches(path.slice(0, end))) return true;
+    }
+    return matches(path);
+  };
 }

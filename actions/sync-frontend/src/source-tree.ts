@@ -10,6 +10,8 @@ export interface FoundFile {
   readonly file: string;
   readonly size: number;
   readonly executable: boolean;
+  /** When its content was last written, in milliseconds since the epoch. */
+  readonly modified: number;
 }
 
 export interface FoundLink {
@@ -121,8 +123,8 @@ class Scanner {
     else this.problems.push(`${path}: neither a file nor a directory`);
   }
 
-  #file(path: string, { size, mode }: Stats): void {
-    this.files.push({ path, file: `${this.#root}${sep}${path}`, size, executable: (mode & 0o100) !== 0 });
+  #file(path: string, { size, mode, mtimeMs: modified }: Stats): void {
+    this.files.push({ path, file: `${this.#root}${sep}${path}`, size, modified, executable: (mode & 0o100) !== 0 });
   }
 }
 

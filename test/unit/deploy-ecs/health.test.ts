@@ -115,7 +115,7 @@ describe('asking until it is healthy', () => {
       progress: {
         info: (line) => void lines.push(line),
         warn: () => undefined,
-        status: () => undefined,
+        follow: () => () => undefined,
         group: (_, body) => body(),
       },
       signal: new AbortController().signal,

@@ -163,7 +163,7 @@ test('any sequence of states leads to one outcome, green only with proof, and to
         progress: {
           info: () => undefined,
           warn: () => undefined,
-          status: () => undefined,
+          follow: () => () => undefined,
           group: <T>(_: string, body: () => Promise<T>) => body(),
         },
         logs: { read: async () => ({ lines: [], next: undefined }), tail: async () => [] },

@@ -4,19 +4,8 @@ import { InputReader } from '../../../shared/action/input-reader.ts';
 import { InputError, describeProblem } from '../../../shared/core/errors.ts';
 import { cases } from '../../bundle/invalidate-cdn.bad-inputs.ts';
 
-const context = {
-  repository: 'o/r',
-  sha: '',
-  ref: '',
-  runId: '7',
-  runAttempt: 2,
-  runUrl: '',
-  step: undefined,
-  workspace: '/w',
-  tempDirectory: '/tmp',
-};
 const parse = (inputs: Readonly<Record<string, string>>) =>
-  parseInputs(new InputReader({ get: (name) => inputs[name] ?? '', env: {}, mask: () => undefined }), context);
+  parseInputs(new InputReader({ get: (name) => inputs[name] ?? '', env: {}, mask: () => undefined }));
 
 function problems(inputs: Readonly<Record<string, string>>): readonly string[] {
   try {
@@ -45,7 +34,7 @@ test.each([
   [`/${'a'.repeat(3999)}`, [`/${'a'.repeat(3999)}`]],
 ])('the paths %j are %j', (paths, expected) => expect(parse({ ...good, paths }).paths).toEqual(expected));
 
-test('an alias in any case, the run that asks, and where it is noted', () => {
+test('an alias in any case, and where it is noted', () => {
   const inputs = parse({
     'aws-region': 'us-east-1',
     alias: 'WWW.Example.com',
@@ -55,7 +44,6 @@ test('an alias in any case, the run that asks, and where it is noted', () => {
   });
   expect(inputs).toMatchObject({
     distribution: { alias: 'www.example.com' },
-    run: { id: '7', attempt: 2 },
     record: { bucket: 'my-bucket', prefix: 'app/' },
     publication: '3-0123456789abcdef',
     maxPaths: 15,
@@ -63,4 +51,10 @@ test('an alias in any case, the run that asks, and where it is noted', () => {
     wait: true,
     waitTimeoutMinutes: 15,
   });
+});
+
+test('a dry run goes by the paths of another, which has no publication', () => {
+  const inputs = { ...good, paths: '["/"]', bucket: 'my-bucket' };
+  expect(parse({ ...inputs, 'dry-run': 'true' })).toMatchObject({ publication: undefined, paths: ['/'] });
+  expect(problems(inputs)).toEqual([expect.stringContaining('publication')]);
 });

@@ -105,6 +105,25 @@ test('the first rule that matches wins, the user’s before the defaults', () =>
   expect(headers('a.HTML').contentType).toBe('text/mine');
 });
 
+test('content types by extensions of several parts, the longest first', () => {
+  const headers = headersFor({
+    cacheControl: new Map(),
+    contentTypes: new Map([
+      ['gz', 'application/x-one'],
+      ['tar.gz', 'application/x-two'],
+      ['d.ts', 'text/x-types'],
+    ]),
+  });
+  const typeOf = (path: string): string => headers(path).contentType;
+  expect(['a.gz', 'a.tar.GZ', 'v1.2.tar.gz', 'x/index.d.ts', 'ts'].map(typeOf)).toEqual([
+    'application/x-one',
+    'application/x-two',
+    'application/x-two',
+    'text/x-types',
+    'application/octet-stream',
+  ]);
+});
+
 /** Names as the tools write them. */
 const built: Readonly<Record<string, readonly string[]>> = {
   Vite: [
@@ -248,6 +267,16 @@ test.each([
   'ngsw.json',
   'DkX9wQ2b',
   '.well-known/apple-app-site-association',
+  'users/507f1f77bcf86cd799439011.json',
+  'users/507f1f77bcf86cd799439011.png',
+  'api/posts/3f2504e0-4f89-11d3-9a0c-0305e82c3301.json',
+  'assets/3f2504e0-4f89-11d3-9a0c-0305e82c3301.png',
+  'invoice-507f1f77bcf86cd799439011.pdf',
+  'contracts/da39a3ee5e6b4b0d3255bfef95601890afd80709.json',
+  'data/2024a1b2.json',
+  'assets/Level1-2.js',
+  'assets/vuejs3-x.js',
+  'assets/facade42.js',
 ])('%s holds none', (path) => expect(isHashedName(path)).toBe(false));
 
 test('pages are told by their type, or where that is not known by their name', () => {

@@ -106,9 +106,9 @@ describe('publications', () => {
       uncertain: new Set(),
     });
     const marked = (paths: readonly string[], publication = publicationOf(one)) =>
-      new Set([markerPath(publication, paths)]);
-    expect(isInvalidated(site([]), new Set())).toBe(true);
-    expect(isInvalidated(site(['/a', '/b']), new Set())).toBe(false);
+      new Map([[markerPath({ publication, paths, distributionId: 'E1' }), {}]]);
+    expect(isInvalidated(site([]), new Map())).toBe(true);
+    expect(isInvalidated(site(['/a', '/b']), new Map())).toBe(false);
     expect(isInvalidated(site(['/a', '/b']), marked(['/b', '/a']))).toBe(true);
     expect(isInvalidated(site(['/a', '/b']), marked(['/x', '/*']))).toBe(true);
     expect(isInvalidated(site(['/a', '/b']), marked(['/a']))).toBe(false);

@@ -14,6 +14,7 @@ const put = (path: string, size: number, stage: Step['stage'] = 'file'): Step =>
   size,
   file: path,
   sha256: '',
+  modified: 0,
   headers,
   reason: 'content',
 });
@@ -25,7 +26,9 @@ const plan: Plan = {
   mark: undefined,
   steps: [put('small.txt', 1), put('large|</details>`.txt', 2_000_000), put('index.html', 10, 'index')],
   state: undefined,
-  deletions: [{ path: 'gone.html', size: 5, reason: 'page no longer in the site', isSeen: true, isPage: true }],
+  deletions: [
+    { path: 'gone.html', size: 5, reason: 'page no longer in the site', isSeen: true, isRemnant: false, isPage: true },
+  ],
   leftovers: [],
   unchanged: 7,
   warnings: ['<b>careful</b>'],
