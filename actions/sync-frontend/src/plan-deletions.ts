@@ -71,8 +71,8 @@ export function planDeletions(from: {
       path,
       size: stored.size,
       reason,
-      // Declared immutable, a plain name may come back with another content.
-      isSeen: !(isHashed && isImmutable(record?.headers)),
+      // Declared immutable, a plain name may come back with another content; so may what somebody put in an asset's place.
+      isSeen: !isHashed || (record !== undefined && !(known !== undefined && isImmutable(record.headers))),
       isRemnant: record === undefined && isHashed,
       isPage: isAPage,
     });

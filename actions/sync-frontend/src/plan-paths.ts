@@ -14,13 +14,15 @@ export function planPaths(from: {
   readonly basePath: string;
   readonly changes: readonly Change[];
   readonly deletions: readonly Deletion[];
+  /** Other files that viewers get another content of than before. */
+  readonly drifted: readonly string[];
   readonly carried: readonly string[];
   readonly current: Release | undefined;
 }): readonly string[] {
-  const { basePath, changes, deletions, carried, current } = from;
-  const gone = deletions.filter((deletion) => deletion.isSeen);
-  const seen = changes.filter((change) => isSeen(change, current)).map(({ file }) => file);
-  const paths = [...seen, ...gone].flatMap(({ path }) => viewerPaths(basePath, path));
+  const { basePath, changes, deletions, drifted, carried, current } = from;
+  const gone = deletions.filter((deletion) => deletion.isSeen).map(({ path }) => path);
+  const seen = changes.filter((change) => isSeen(change, current)).map(({ file }) => file.path);
+  const paths = [...seen, ...gone, ...drifted].flatMap((path) => viewerPaths(basePath, path));
   const all = [...new Set([...paths, ...carried])].sort();
   const everything = wholeSite(basePath);
   const isMuch = all.length > manyPaths || JSON.stringify(all).length > manyCharacters;

@@ -8,7 +8,7 @@ import {
   type SiteState,
 } from '../../../shared/core/release.ts';
 import type { PathMatcher } from '../../../shared/core/glob.ts';
-import { isSame } from './compare.ts';
+import { isSame, isStoredAs, knownAs, newestRecord } from './compare.ts';
 import { headersFor } from './headers.ts';
 import type { PublishInputs, RollbackInputs } from './inputs.ts';
 import type { Observed, ObservedPublish } from './observe.ts';
@@ -135,7 +135,14 @@ function planRelease(candidate: Candidate, inputs: PublishInputs | RollbackInput
   const unconfirmed = state === undefined || isInvalidated(state, observed.internal) ? [] : state.paths;
   // Of what nobody recorded nobody knows what a run that was cut off has brought back already.
   const carried = candidate.id === adoptedId ? wholeSite(inputs.basePath) : unconfirmed;
-  const changedPaths = planPaths({ basePath: inputs.basePath, changes, deletions, carried, current });
+  const changedPaths = planPaths({
+    basePath: inputs.basePath,
+    changes,
+    deletions,
+    drifted: drifted(observed, { wanted, deletions }),
+    carried,
+    current,
+  });
   const release = nextRelease(candidate, current, observed);
   const overwritten = changes.filter(({ difference }) => difference === 'content').map(({ file }) => file);
   const keeping = planKeeping(
@@ -177,6 +184,19 @@ function unchanged(
     deletions: [],
     leftovers: [],
   };
+}
+
+/** What is no longer in the site and stays in the bucket, but not as it was: a run that was cut off had begun to replace it. */
+function drifted(
+  observed: Observed,
+  { wanted, deletions }: { readonly wanted: ReadonlySet<string>; readonly deletions: readonly Deletion[] },
+): readonly string[] {
+  const gone = new Set(deletions.map(({ path }) => path));
+  return [...observed.files.keys()].filter((path) => {
+    const record = newestRecord(path, observed.state);
+    if (record === undefined || wanted.has(path) || gone.has(path)) return false;
+    return !isStoredAs(record, observed.files.get(path), knownAs(path, observed));
+  });
 }
 
 /** The same content again (after a repair) stays the same release, under a publication of its own. */
@@ -221,7 +241,7 @@ function planTraces({ observed, older, changes, carried, ...rest }: Marking): Si
   }
   const { headers, reverted } = untraceable(changes, observed);
   const uncertain = new Set([...state.uncertain, ...headers.map(({ file }) => file.path)]);
-  const paths = planPaths({ ...rest, changes: reverted, deletions: [], carried });
+  const paths = planPaths({ ...rest, changes: reverted, deletions: [], drifted: [], carried });
   const [current, ...before] = state.releases;
   if (current !== undefined && paths.some((path) => !carried.includes(path))) {
     // What viewers got in between counts as a publication: a note that this one's invalidation was done says nothing of it.

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { planPaths } from '../../../actions/sync-frontend/src/plan-paths.ts';
 
-const base = { changes: [], deletions: [], current: undefined };
+const base = { changes: [], deletions: [], drifted: [], current: undefined };
 const numbered = (count: number, name: string) => Array.from({ length: count }, (_, n) => `/${name}-${n + 1000}`);
 
 test.each([
