@@ -43,7 +43,7 @@ export interface Cdn {
 }
 
 /** Beyond these the caller waits, who can tell about it and knows for how long. */
-const quickAttempts = 3;
+const quickAttempts = 2;
 
 export function cdn(config: SdkConfig): Cdn {
   const client = connect(CloudFrontClient, config);

@@ -286,6 +286,25 @@ describe('what S3 says', () => {
   });
 });
 
+test('is asked as often as everything else, and then it is an error', async () => {
+  const { endpoint, seen } = await scripted(refuse(503, 'SlowDown'));
+  const random = Math.random;
+  Math.random = () => 0;
+  try {
+    await expect(upload(storeAt(endpoint), 'x')).rejects.toMatchObject({ code: 'SlowDown' });
+  } finally {
+    Math.random = random;
+  }
+  expect(seen).toHaveLength(10);
+});
+
+test('an object whose text speaks of an error is no error', async () => {
+  const { endpoint } = await scripted((response) =>
+    response.writeHead(200, { etag: '"e"' }).end('<Error>mine</Error>'),
+  );
+  expect(await storeAt(endpoint).read('x')).toEqual({ text: '<Error>mine</Error>', etag: 'e' });
+});
+
 describe('an answer that is lost', () => {
   /** Other headers for an object under a KMS key, whose copies have ETags of their own; each given hand comes between two attempts. */
   async function copyInPlace({ lost, hand }: { readonly lost: boolean; readonly hand?: (stub: S3Stub) => void }) {

@@ -172,6 +172,20 @@ function play(given: {
   return results;
 }
 
+test('deploy.yml hands what was published on to the invalidation, and where to note that it was done', () => {
+  const { jobs } = workflow('.github/workflows/deploy.yml');
+  for (const name of ['frontend', 'frontend-after-backend']) {
+    const step = jobs[name]?.steps?.find(({ uses }) => uses === '$/actions/invalidate-cdn');
+    expect(step?.if).toBe("${{ !cancelled() && steps.sync.outputs.publication != '' }}");
+    expect(step?.with).toMatchObject({
+      'distribution-id': '${{ steps.stacks.outputs.distribution-id }}',
+      paths: '${{ steps.sync.outputs.changed-paths }}',
+      publication: '${{ steps.sync.outputs.publication }}',
+      bucket: '${{ steps.stacks.outputs.frontend-bucket }}',
+    });
+  }
+});
+
 describe('deploy.yml runs', () => {
   const ran = (results: Readonly<Record<string, string>>): readonly string[] =>
     Object.keys(results).filter((name) => results[name] !== 'skipped');

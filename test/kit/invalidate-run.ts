@@ -36,6 +36,8 @@ export class InvalidateWorld {
   readonly lines: string[] = [];
   readonly ports: ApplyPorts;
   readonly cancelled = new AbortController();
+  /** How far the runner's clock is ahead of CloudFront's, in milliseconds. */
+  skew = 0;
   /** As `Math.random`: the longest pause by default. */
   random = (): number => 1;
 
@@ -55,7 +57,7 @@ export class InvalidateWorld {
     this.ports = {
       cdn: cdn(config),
       store: this.store,
-      clock,
+      clock: { now: () => clock.now() + this.skew, sleep: (ms, signal) => clock.sleep(ms, signal) },
       random: () => this.random(),
       progress: silentProgress(this.lines),
       signal: this.cancelled.signal,

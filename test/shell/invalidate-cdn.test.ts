@@ -76,6 +76,47 @@ describe('once', () => {
     expect(here.store.keys).toHaveLength(1);
   });
 
+  test.each([
+    ['Forbidden', true],
+    ['NoSuchBucket', false],
+  ])('a note that cannot be read (%s): goes on: %s', async (code, goesOn) => {
+    here.store.read = async () => {
+      throw new AwsError(code, 'no', { service: 'S3', operation: 'GetObject', httpStatus: 403, fault: 'user' });
+    };
+    if (goesOn) expect((await here.run()).failure).toBeUndefined();
+    else await expect(here.run()).rejects.toMatchObject({ code });
+    expect(here.sent).toHaveLength(goesOn ? 1 : 0);
+  });
+
+  test('noted twice by runs that could not look', async () => {
+    here.store.read = async () => {
+      throw new AwsError('AccessDenied', 'no', {
+        service: 'S3',
+        operation: 'GetObject',
+        httpStatus: 403,
+        fault: 'user',
+      });
+    };
+    await here.run();
+    expect((await here.run()).failure).toBeUndefined();
+    expect(here.store.keys).toHaveLength(1);
+  });
+
+  test('an empty note is a note', async () => {
+    here.store.place(`app/${markerPath({ publication, paths: ['/', '/index.html'], distributionId })}`, '');
+    await here.run();
+    expect(here.asked()).toEqual([]);
+  });
+
+  test('whether it was asked for before is told by CloudFront’s clock, not by ours', async () => {
+    here.skew = -60_000;
+    expect((await here.run({ record: undefined })).outputs['changed']).toBe('true');
+    here.skew = 60_000;
+    expect((await here.run({ record: undefined, publication: '4-aaaaaaaaaaaaaaaa' })).outputs['changed']).toBe('true');
+    await here.clock.sleep(30_000);
+    expect((await here.run({ record: undefined })).outputs['changed']).toBe('false');
+  });
+
   test('a note is a note whatever it says, and what it says is not handed on unseen', async () => {
     await here.run();
     here.store.place(here.store.keys[0]!, '::error::x\n`</details>`');
@@ -197,6 +238,14 @@ describe('waiting for completion', () => {
     expect(here.lines.join('\n')).toContain('no answer (ServiceUnavailable)');
   });
 
+  test('looks come no more than ten seconds apart, however long it takes', async () => {
+    here.stub.completeAfter = { ms: 120_000, looks: 0 };
+    await here.run();
+    const at = here.stub.calls.map((call) => call.at);
+    const pauses = at.slice(2).map((time, index) => time - at[index + 1]!);
+    expect(Math.max(...pauses)).toBe(10_000);
+  });
+
   test('a denied look is red, and names the statement that is missing', async () => {
     here.stub.completeAfter = { ms: 10_000, looks: 0 };
     here.stub.breakNext('GetInvalidation', denied('GetInvalidation'));
@@ -214,6 +263,14 @@ describe('waiting for completion', () => {
     expect(here.asked()).toEqual(['CreateInvalidation I0000000000001']);
     expect(summary).toContain('✅ Invalidation started');
     expect(here.store.keys).toHaveLength(1);
+  });
+
+  test('wait: false, started and not noted: red, with what is missing', async () => {
+    here.stub.completeAfter = { ms: 60_000, looks: 0 };
+    here.store.before = () => {
+      throw new AwsError('AccessDenied', 'no', { service: 'S3', operation: 'PutObject', fault: 'user' });
+    };
+    expect((await here.run({ wait: false })).summary).toContain('❌ Invalidated, but not noted in the bucket');
   });
 
   test('a cancelled run says what was asked for and notes nothing', async () => {
@@ -280,6 +337,14 @@ describe('waiting its turn', () => {
     expect(summary).toContain('❌ Not invalidated');
     expect(outputs).toMatchObject({ changed: 'false', 'invalidation-id': '', paths: '[]' });
     expect(here.store.keys).toEqual([]);
+  });
+
+  test('the time limit is that of the whole run, not of each batch', async () => {
+    here.stub.completeAfter = { ms: 1_000_000, looks: 0 };
+    const started = here.clock.now();
+    const { failure } = await here.run({ paths: wildcards(16), maxPaths: 100, waitTimeoutMinutes: 2 });
+    expect(failure?.code).toBe('WaitTimeout');
+    expect(here.clock.now() - started).toBe(120_000);
   });
 
   test('pauses grow to half a minute, and chance takes up to half of one away', async () => {

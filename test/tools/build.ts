@@ -18,9 +18,6 @@ const limitBytes = 1_300_000;
 const sizeReasons: Readonly<Record<string, string>> = {
   'deploy-ecs':
     'the clients of ECS, CloudWatch Logs and load balancers, and for the preflight of ECR, Secrets Manager, Systems Manager and IAM, loaded lazily',
-  'invalidate-cdn': 'the clients of both CloudFront and S3, loaded lazily',
-  'provision-env': 'the YAML parser, and the clients of CloudFormation, ECS and Secrets Manager, loaded lazily',
-  'sync-frontend': 'the S3 client and the table of media types (0.18 MB), both loaded lazily',
 };
 
 type Files = ReadonlyMap<string, Buffer>;

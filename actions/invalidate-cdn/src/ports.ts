@@ -7,7 +7,8 @@ import type { ApplyPorts } from './apply.ts';
 import type { Inputs } from './inputs.ts';
 
 export function connectPorts(inputs: Inputs, io: ActionIo): ApplyPorts {
-  const config = sdkConfig(inputs, io);
+  // A call that hangs is not to hold up the look at the time limit for long.
+  const config = sdkConfig(inputs, { ...io, requestTimeout: 15_000 });
   const { record } = inputs;
   return {
     cdn: cdn(config),

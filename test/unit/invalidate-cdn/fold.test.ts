@@ -32,6 +32,19 @@ describe('folding', () => {
     ).toEqual(['/u/*']);
   });
 
+  test('names the deepest directory that holds what it folds', () => {
+    const guides = numbered(20, (n) => `/docs/v2/guide/${n}.html`);
+    const posts = numbered(20, (n) => `/blog/2024/${n}/index.html`);
+    expect(foldPaths([...posts, ...guides], { max: 15 })).toEqual(['/blog/2024/*', '/docs/v2/guide/*']);
+    expect(foldPaths(['/a/p/1', '/a/q/2', '/x/y/1', '/x/y/2'], { max: 2 })).toEqual(['/a/*', '/x/y/*']);
+    // What stands in the directory itself keeps the wildcard there.
+    expect(foldPaths(['/a', '/x/y/1', '/x/y/z/2', '/x/y/z/3', '/x/y/'], { max: 2 })).toEqual(['/a', '/x/y/*']);
+  });
+
+  test('a wildcard alone in its directory is left as it is', () => {
+    expect(foldPaths(['/a/b*', '/c/1', '/c/2', '/d'], { max: 3 })).toEqual(['/a/b*', '/c/*', '/d']);
+  });
+
   test('takes everything where nothing less does', () => {
     expect(
       foldPaths(

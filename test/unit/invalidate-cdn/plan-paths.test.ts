@@ -56,3 +56,7 @@ test('any query string: the root page is everything, a named query string and a 
   expect(sent(['/'], { queryStrings: true })).toEqual(['/*']);
   expect(sent(['/d', '/d/', '/x?y=1', '/w*'], { queryStrings: true })).toEqual(['/d*', '/w*', '/x?y=1']);
 });
+
+test('exactly max-paths are no fold worth a word', () => {
+  expect(plan(['/a', '/b'], { maxPaths: 2 }).notes).toEqual([]);
+});
