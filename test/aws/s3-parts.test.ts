@@ -112,8 +112,11 @@ test('a cancel ends an upload in parts at once, and no part is left', async () =
   stub.fault = ({ query }) => {
     if (!query.includes('partNumber=')) return undefined;
     setImmediate(() => cancelled.abort(new ActionError('Cancelled', 'the run was cancelled')));
-    return { at: 'before', delayMs: 30_000 };
+    return { at: 'before', delayMs: 3_000 };
   };
   await expect(huge(multipartThreshold + 1)).rejects.toMatchObject({ code: 'Cancelled' });
+  // It did not wait for the answers.
+  const parts = stub.log.filter(({ query }) => query.includes('partNumber='));
+  expect(parts.map(({ status }) => status)).toEqual(parts.map(() => 0));
   expect(stub.uploads('site')).toEqual([]);
 });

@@ -1,12 +1,21 @@
 import { parentPort } from 'node:worker_threads';
-import { digestEach, type DigestKind, type SizedFile } from './digest.ts';
+import { claim, digestEach, type DigestAnswer, type DigestKind, type SizedFile } from './digest.ts';
 
-/** What a thread is asked, over and over. */
-export interface DigestTask {
+/** What a thread is asked, once: to do what nobody else has begun, in this order. */
+export interface DigestWork {
   readonly kind: DigestKind;
-  readonly files: readonly SizedFile[];
+  readonly tasks: readonly (readonly SizedFile[])[];
+  readonly claims: Int32Array;
 }
 
-parentPort?.on('message', ({ kind, files }: DigestTask) => {
-  parentPort?.postMessage(digestEach(kind, files));
+/** One for each task that it did; then `done`. */
+export type DigestReport = { readonly index: number; readonly answer: DigestAnswer } | 'done';
+
+const report = (message: DigestReport): void => parentPort?.postMessage(message);
+
+parentPort?.once('message', ({ kind, tasks, claims }: DigestWork) => {
+  for (const [index, files] of tasks.entries()) {
+    if (claim(claims, index)) report({ index, answer: digestEach(kind, files) });
+  }
+  report('done');
 });

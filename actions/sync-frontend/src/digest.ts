@@ -16,6 +16,11 @@ const buffer = Buffer.allocUnsafeSlow(1024 * 1024);
 /** One digest for each file, or what went wrong with one of them. */
 export type DigestAnswer = { readonly digests: readonly string[] } | { readonly file: string; readonly error: string };
 
+/** Whoever comes first has it; `claims` is shared between threads. */
+export function claim(claims: Int32Array, index: number): boolean {
+  return Atomics.compareExchange(claims, index, 0, 1) === 0;
+}
+
 /** Blocks: made for a thread of its own, or for little. */
 export function digestEach(kind: DigestKind, files: readonly SizedFile[]): DigestAnswer {
   const digests: string[] = [];

@@ -2,13 +2,13 @@ import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { PreconditionError } from '../../../shared/core/errors.ts';
-import type { DigestTask } from './digest-worker.ts';
-import { digestEach, type DigestAnswer, type DigestKind, type SizedFile } from './digest.ts';
+import type { DigestReport, DigestWork } from './digest-worker.ts';
+import { claim, digestEach, type DigestAnswer, type DigestKind, type SizedFile } from './digest.ts';
 
 /** A thread gets so much at a time: enough to be worth the message, little enough that all end together. */
 const task = { bytes: 4 * 1024 * 1024, files: 200 };
-/** Up to both, and without a large file, starting threads costs more than they save. */
-const alone = { bytes: 16 * 1024 * 1024, files: 500 };
+/** Up to both, and without a large file, a thread costs more than it saves: some fifty milliseconds to start, and memory for many names. */
+const alone = { bytes: 96 * 1024 * 1024, files: 40_000 };
 
 /** The bundle holds the thread's own file beside this one. */
 const workerFile = import.meta.url.endsWith('.ts') ? './digest-worker.ts' : './digest-worker.js';
@@ -18,14 +18,6 @@ interface Task {
   /** Where the digests belong. */
   readonly indices: number[];
   bytes: number;
-}
-
-/** Carries out one task after the other. */
-interface Hasher {
-  /** Undefined when nothing is left for it. */
-  readonly take: (queue: Task[]) => Task | undefined;
-  readonly digest: (task: DigestTask) => Promise<DigestAnswer>;
-  readonly end: () => Promise<unknown>;
 }
 
 export interface Hashed {
@@ -46,59 +38,59 @@ export type Digests = (
 export const digestAll: Digests = async (kind, files, onProgress = () => undefined) => {
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   const isMuch = bytes > alone.bytes || files.length > alone.files || files.some(({ size }) => size > task.bytes);
-  const queue = tasksOf(files);
+  const tasks = tasksOf(files);
+  // Everybody takes what nobody has begun: nobody waits for somebody to hand out work.
+  const claims = new Int32Array(new SharedArrayBuffer(tasks.length * Int32Array.BYTES_PER_ELEMENT));
   const digests = files.map(() => '');
-  const work = async (hasher: Hasher): Promise<void> => {
-    try {
-      for (let next = hasher.take(queue); next !== undefined; next = hasher.take(queue)) {
-        const answer = await hasher.digest({ kind, files: next.files });
-        if ('error' in answer) {
-          queue.length = 0;
-          throw new PreconditionError('SourceUnreadable', `${answer.file} could not be read: ${answer.error}`, {
-            hint: 'Does something still write to the source? Run again when the build is done.',
-          });
-        }
-        for (const [at, index] of next.indices.entries()) digests[index] = answer.digests[at] ?? '';
-        onProgress({ files: next.files.length, bytes: next.bytes });
-      }
-    } finally {
-      await hasher.end();
+  const take = (index: number, answer: DigestAnswer): void => {
+    if ('error' in answer) {
+      claims.fill(1);
+      throw new PreconditionError('SourceUnreadable', `${answer.file} could not be read: ${answer.error}`, {
+        hint: 'Does something still write to the source? Run again when the build is done.',
+      });
     }
+    const { indices = [], bytes: done = 0 } = tasks[index] ?? {};
+    for (const [at, place] of indices.entries()) digests[place] = answer.digests[at] ?? '';
+    onProgress({ files: indices.length, bytes: done });
   };
-  const threads = isMuch ? Math.min(queue.length, Math.max(1, availableParallelism() - 1), 7) : 0;
-  await Promise.all([...Array.from({ length: threads }, thread), here].map(work));
+  const threads = isMuch ? Math.min(tasks.length, Math.max(1, availableParallelism() - 1), 7) : 0;
+  const work: DigestWork = { kind, tasks: tasks.map((one) => one.files), claims };
+  const hashers = Array.from({ length: threads }, () => inThread(work, take));
+  await Promise.all([...hashers, here(work, take)]);
   return digests;
 };
 
-/** This thread takes part where it has nothing else to do, with what is done soon: what came in from AWS meanwhile has its turn. */
-const here: Hasher = {
-  take: (queue) => ((queue.at(-1)?.bytes ?? 0) <= task.bytes ? queue.pop() : undefined),
-  async digest({ kind, files }) {
-    await setImmediate();
-    return digestEach(kind, files);
-  },
-  end: () => Promise.resolve(),
-};
+type Take = (index: number, answer: DigestAnswer) => void;
 
-function thread(): Hasher {
+/**
+ * This thread takes part where it has nothing else to do, from the other end, with what is done soon: what came in from AWS meanwhile has
+ * its turn.
+ */
+async function here({ kind, tasks, claims }: DigestWork, take: Take): Promise<void> {
+  for (let index = tasks.length - 1; index >= 0; index -= 1) {
+    await setImmediate();
+    const files = tasks[index] ?? [];
+    if (files.every(({ size }) => size <= task.bytes) && claim(claims, index)) take(index, digestEach(kind, files));
+  }
+}
+
+async function inThread(work: DigestWork, take: Take): Promise<void> {
   const worker = new Worker(new URL(workerFile, import.meta.url));
-  return {
-    take: (queue) => queue.shift(),
-    digest: (asked) =>
-      new Promise((resolve, reject) => {
-        const answered = (answer: DigestAnswer): void => {
-          worker.off('error', failed);
-          resolve(answer);
-        };
-        const failed = (error: Error): void => {
-          worker.off('message', answered);
-          reject(error);
-        };
-        worker.once('message', answered).once('error', failed);
-        worker.postMessage(asked);
-      }),
-    end: () => worker.terminate(),
-  };
+  try {
+    await new Promise<void>((resolve, reject) => {
+      worker.on('error', reject).on('message', (report: DigestReport) => {
+        try {
+          if (report === 'done') resolve();
+          else take(report.index, report.answer);
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error(String(error)));
+        }
+      });
+      worker.postMessage(work);
+    });
+  } finally {
+    await worker.terminate();
+  }
 }
 
 /** The largest first: they would otherwise be what everybody waits for at the end. */

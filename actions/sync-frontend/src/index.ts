@@ -2,12 +2,14 @@ import { readdirSync } from 'node:fs';
 import { runAction } from '../../../shared/action/run.ts';
 import { systemClock } from '../../../shared/action/system-clock.ts';
 import { deferredStore } from '../../../shared/aws/deferred-store.ts';
+import { boundYoungGeneration } from './heap.ts';
 import { parseInputs, type FoundSource } from './inputs.ts';
 
 await runAction(async (io) => {
   const inputs = parseInputs(io.read, io.context, lookAtSource);
   // The rest is loaded once the inputs are known to be good, the AWS side while the files are being hashed.
   const [{ syncFrontend }, { sourceTree }] = await Promise.all([import('./sync.ts'), import('./source-tree.ts')]);
+  boundYoungGeneration();
   const store = deferredStore(async () => (await import('./ports.ts')).connectStore(inputs, io));
   return syncFrontend(inputs, {
     store,
