@@ -15,20 +15,21 @@ export function rollbackTarget({ target, runId }: RollbackInputs, observed: Obse
       hint: 'Check "bucket" and "prefix".',
     });
   }
-  const isSameRun = runId !== '' && current.rolledBackBy === runId;
-  const found =
-    target !== 'previous'
-      ? releases.find(({ id }) => id === target)
-      : // The same run started again finishes what it did; it does not go back once more.
-        isSameRun
-        ? current
-        : (releases.find(({ origin }) => origin === state?.goingBackTo) ??
-          (isHalfReplaced(current, observed) ? current : publishedBefore(current, releases)));
+  const found = target === 'previous' ? previous(current, observed, runId) : releases.find(({ id }) => id === target);
   if (found !== undefined) return found;
   const known = releases.map(({ id }, index) => (index === 0 ? `${id} (served now)` : id)).join(', ');
   throw new PreconditionError('NoSuchRelease', `there is no release "${target}" to go back to; kept are: ${known}`, {
     hint: 'Give the id of a kept release, or publish the older commit again. "retain-releases" says how many are kept.',
   });
+}
+
+function previous(current: Release, observed: Observed, runId: string): Release | undefined {
+  // The same run started again finishes what it did; it does not go back once more.
+  if (runId !== '' && current.rolledBackBy === runId) return current;
+  const { releases = [], goingBackTo } = observed.state ?? {};
+  const begun = releases.find(({ origin }) => origin === goingBackTo);
+  if (begun !== undefined) return begun;
+  return isHalfReplaced(current, observed) ? current : publishedBefore(current, releases);
 }
 
 /** A publish was cut off after it began to overwrite pages: viewers no longer get the release on record, which is what they had before. */

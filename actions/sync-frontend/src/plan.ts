@@ -193,9 +193,9 @@ function drifted(
 ): readonly string[] {
   const gone = new Set(deletions.map(({ path }) => path));
   return [...observed.files.keys()].filter((path) => {
+    if (wanted.has(path) || gone.has(path)) return false;
     const record = newestRecord(path, observed.state);
-    if (record === undefined || wanted.has(path) || gone.has(path)) return false;
-    return !isStoredAs(record, observed.files.get(path), knownAs(path, observed));
+    return record !== undefined && !isStoredAs(record, observed.files.get(path), knownAs(path, observed));
   });
 }
 
