@@ -89,7 +89,7 @@ export default tseslint.config(
       'no-restricted-syntax': ['error', noLazyImport],
     },
   },
-  { files: ['actions/*/src/index.ts'], rules: { 'no-restricted-syntax': 'off' } },
+  { files: ['actions/*/src/{index,sync}.ts'], rules: { 'no-restricted-syntax': 'off' } },
   { files: ['shared/**/*.ts'], rules: restrict(actions) },
   {
     files: ['shared/action/**/*.ts'],

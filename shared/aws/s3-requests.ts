@@ -1,14 +1,12 @@
 import { createReadStream, readFileSync, statSync, type ReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
-import { getEndpointFromInstructions } from '@smithy/core/endpoints';
-import { HttpRequest } from '@smithy/core/protocols';
 import { isAwsError, PreconditionError } from '../core/errors.ts';
+import { attempts } from './attempts.ts';
 import { toAwsError } from './aws-error.ts';
-import { attempts, type SdkConfig } from './sdk-config.ts';
-import { encodeUri, queryString, signer, type Signer } from './sigv4.ts';
+import { httpExchange, type HttpAnswer, type HttpExchange, type HttpRequest } from './http-exchange.ts';
+import type { Place } from './s3-place.ts';
+import { encodeUri, queryString, signer, type Identity, type Signer } from './sigv4.ts';
 import { isNoNews } from './wait.ts';
 
 /** One request for a bucket or for one of its objects. */
@@ -54,62 +52,60 @@ const slowestBytesPerMs = 50;
 const emptyHash = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
 export interface Connection {
-  readonly client: S3Client;
-  /** What the client was made with. */
-  readonly config: SdkConfig;
-  readonly bucket: string;
-}
-
-/** Where the bucket is, and how requests for it are signed. */
-interface Place {
-  readonly url: URL;
   readonly region: string;
-  readonly sign: Signer;
+  /** Milliseconds. */
+  readonly requestTimeout: number;
+  readonly place: () => Promise<Place>;
+  readonly identity: () => Promise<Identity>;
 }
 
 /**
- * Sends requests with the client's own endpoint, credentials, connections and time limits, but past its middleware, which takes more
- * of the CPU than all the rest of an upload. Failures are `AwsError`s, after the suite's usual number of attempts.
+ * Sends requests with the SDK's endpoint, credentials, limits and number of attempts, but past its middleware, which takes more of the
+ * CPU than all the rest of an upload. Failures are `AwsError`s.
  */
-export function s3Requests({ client, config, bucket }: Connection): S3Requests {
-  let place: Promise<Place> | undefined;
+export function s3Requests({ region, requestTimeout, place, identity }: Connection): S3Requests {
+  const exchange = httpExchange();
+  let located: Promise<{ readonly url: URL; readonly sign: Signer }> | undefined;
   /** How far S3's clock is ahead of ours, in milliseconds. */
   let skew = 0;
 
+  async function locate(): Promise<{ readonly url: URL; readonly sign: Signer }> {
+    const { url, signingRegion, signingName } = await place();
+    return { url, sign: signer(signingRegion, signingName) };
+  }
+
   async function once(request: S3Request): Promise<S3Answer> {
-    place ??= locate(client, bucket);
-    const { url, region, sign } = await place;
+    located ??= locate();
+    const { url, sign } = await located;
     const { method, key, query, headers, body } = request;
     const path = url.pathname.replace(/\/$/, '') + (key === '' ? '' : `/${key.split('/').map(encodeUri).join('/')}`);
-    const identity = await client.config.credentials();
     const now = new Date(Date.now() + skew);
     const payload = body?.sha256 ?? emptyHash;
     const signed = sign(
       { method, path: path || '/', query, headers: { ...headers, host: url.host }, payload },
-      identity,
+      await identity(),
       now,
     );
     const size = body?.size ?? 0;
-    const asked = new HttpRequest({
+    const answer = await send(exchange, body, {
       method,
-      protocol: url.protocol,
-      hostname: url.hostname,
-      ...(url.port === '' ? {} : { port: Number(url.port) }),
+      url,
       path: `${path || '/'}${query === undefined ? '' : `?${queryString(query)}`}`,
       headers: {
         ...signed,
         ...(method === 'PUT' ? { 'content-length': String(size) } : {}),
         ...(size >= expectLimit ? { expect: '100-continue' } : {}),
       },
+      timeout: timeLimit({ requestTimeout }, size),
     });
-    const answer = await send(config, asked, body);
     // A copy that fails after S3 began to answer is a 200 with an error in it.
     if (answer.status < 300 && !(method === 'PUT' && answer.text.includes('<Error>'))) {
-      return answer;
+      return { ...answer, etag: bare(answer.headers['etag']) };
     }
     const error = refusal(answer, region);
-    if (error.name === 'RequestTimeTooSkewed' && skew === 0 && answer.date !== undefined) {
-      skew = answer.date - Date.now();
+    const theirs = Date.parse(answer.headers['date'] ?? '');
+    if (error.name === 'RequestTimeTooSkewed' && skew === 0 && !Number.isNaN(theirs)) {
+      skew = theirs - Date.now();
       return once(request);
     }
     throw error;
@@ -140,45 +136,19 @@ export async function retried<T>(send: () => Promise<T>, onRepeat?: () => void):
 }
 
 /** How long a request with a body of so many bytes may take until it is answered, in milliseconds. By seconds: Node keeps a list for each. */
-export function timeLimit({ requestTimeout }: SdkConfig, size: number): number {
+export function timeLimit({ requestTimeout }: { readonly requestTimeout: number }, size: number): number {
   return requestTimeout + Math.ceil(size / slowestBytesPerMs / 1000) * 1000;
 }
 
-async function locate(client: S3Client, bucket: string): Promise<Place> {
-  const { url, properties } = await getEndpointFromInstructions({ Bucket: bucket }, PutObjectCommand, client.config);
-  const region = await client.config.region();
-  const [scheme] = properties?.authSchemes ?? [];
-  return { url, region, sign: signer(scheme?.signingRegion ?? region, scheme?.signingName ?? 's3') };
-}
-
-interface RawAnswer extends S3Answer {
-  readonly status: number;
-  /** By S3's clock, in milliseconds since the epoch. */
-  readonly date: number | undefined;
-}
-
-async function send(config: SdkConfig, request: HttpRequest, body: Body | undefined): Promise<RawAnswer> {
+async function send(
+  exchange: HttpExchange,
+  body: Body | undefined,
+  request: Omit<HttpRequest, 'body'>,
+): Promise<HttpAnswer> {
   const content = body === undefined ? undefined : contentOf(body);
   const stream = content instanceof Uint8Array ? undefined : content;
-  const broken = stream === undefined ? undefined : new AbortController();
-  stream?.once('error', () => {
-    broken?.abort();
-  });
-  request.body = content;
   try {
-    const { response } = await config.requestHandler.handle(request, {
-      ...(broken === undefined ? {} : { abortSignal: broken.signal }),
-      requestTimeout: timeLimit(config, body?.size ?? 0),
-    });
-    const { headers } = response;
-    const date = Date.parse(headers['date'] ?? '');
-    return {
-      status: response.statusCode,
-      headers,
-      date: Number.isNaN(date) ? undefined : date,
-      etag: bare(headers['etag']),
-      text: await textOf(response.body),
-    };
+    return await exchange({ ...request, body: content });
   } catch (error) {
     throw stream?.errored ? changed(stream.path.toString(), stream.errored) : error;
   } finally {
@@ -222,18 +192,7 @@ function changed(file: string, cause: unknown): PreconditionError {
   });
 }
 
-/** Without an iterator: there is one answer for every object, and most are empty. */
-async function textOf(body: unknown): Promise<string> {
-  if (!(body instanceof Readable)) return '';
-  let text = '';
-  body.setEncoding('utf8').on('data', (piece: string) => (text += piece));
-  await new Promise<void>((resolve, reject) => {
-    body.on('end', resolve).on('error', reject);
-  });
-  return text;
-}
-
-function refusal({ status, headers, text }: RawAnswer, region: string): Error {
+function refusal({ status, headers, text }: HttpAnswer, region: string): Error {
   const code =
     elementOf(text, 'Code') ?? (status === 404 ? 'NotFound' : status === 403 ? 'Forbidden' : `Http${status}`);
   const where = headers['x-amz-bucket-region'];
@@ -258,7 +217,7 @@ export function elementOf(xml: string, name: string, from = 0): string | undefin
 
 const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
-function unescapeXml(text: string): string {
+export function unescapeXml(text: string): string {
   if (!text.includes('&')) return text;
   return text.replace(/&(#x?)?(\w+);/gi, (whole, number: string | undefined, name: string) => {
     if (number === undefined) return entities[name] ?? whole;

@@ -1,20 +1,13 @@
-import { createReadStream } from 'node:fs';
-import {
-  AbortMultipartUploadCommand,
-  CompleteMultipartUploadCommand,
-  CreateMultipartUploadCommand,
-  DeleteObjectsCommand,
-  S3Client,
-  UploadPartCommand,
-} from '@aws-sdk/client-s3';
 import { ActionError, isAwsError } from '../core/errors.ts';
 import { sha256 } from '../core/hash.ts';
-import { etagOfParts, multipartThreshold, partsOf, type Part } from '../core/multipart.ts';
+import { multipartThreshold } from '../core/multipart.ts';
 import { forEachConcurrently } from '../core/pool.ts';
 import type { FileHeaders } from '../core/release.ts';
-import { bare, elementOf, refuseChanged, retried, s3Requests, timeLimit, type S3Answer } from './s3-requests.ts';
-import { connect, type SdkConfig } from './sdk-config.ts';
-import { encodeUri } from './sigv4.ts';
+import { plainIdentity, plainPlace } from './s3-place.ts';
+import { bare, elementOf, s3Requests, unescapeXml, type S3Answer } from './s3-requests.ts';
+import type { SdkBucket } from './s3-sdk.ts';
+import type { SdkConfig } from './sdk-config.ts';
+import { encodeUri, type Identity } from './sigv4.ts';
 
 export interface StoredObject {
   readonly key: string;
@@ -60,8 +53,11 @@ export interface GuardedWrite {
 
 /** The objects of one bucket. Methods that write return the new ETag. */
 export interface ObjectStore {
-  /** One request per 1,000 keys. */
-  list(prefix: string): Promise<readonly StoredObject[]>;
+  /**
+   * One request per 1,000 keys. When there are more, they come side by side as far as `expected` knows keys that are there: each that it
+   * does not know of may cost a request more, none is left out.
+   */
+  list(prefix: string, expected?: () => Promise<readonly string[]>): Promise<readonly StoredObject[]>;
   read(key: string): Promise<{ readonly text: string; readonly etag: string } | undefined>;
   write(write: GuardedWrite): Promise<string>;
   upload(upload: Upload): Promise<string>;
@@ -76,26 +72,44 @@ interface Seen {
   readonly cacheControl: string | undefined;
 }
 
-const silent = (): void => undefined;
-const silentLogger = { debug: silent, info: silent, warn: silent, error: silent };
+export interface StoreOptions {
+  readonly bucket: string;
+  readonly region: string;
+  /** What the SDK's clients are made with; asked for only when the SDK is needed. */
+  readonly sdkConfig: () => Promise<SdkConfig>;
+  /** The environment's own keys are not the ones to use. */
+  readonly hasRole: boolean;
+  /** Milliseconds until a small request that is not answered is given up and made again. Default: a minute. */
+  readonly requestTimeout?: number;
+  /** Ends an upload in parts and a listing, which may take minutes. */
+  readonly signal?: AbortSignal | undefined;
+}
 
 /**
  * What a publish asks for each object goes through `s3Requests`, which costs a fraction of the SDK's middleware; parts of huge files and
- * deletions, a thousand keys at a time, go through the SDK. `signal` ends an upload in parts, which may take minutes.
+ * deletions, a thousand keys at a time, go through the SDK. It is not loaded before: that takes as long as to compare a small site.
  */
-export function objectStore(config: SdkConfig, bucket: string, signal?: AbortSignal): ObjectStore {
-  const client = connect(S3Client, {
-    ...config,
-    // The SDK's own CRC32 costs CPU and breaks some S3-compatible stores.
-    requestChecksumCalculation: 'WHEN_REQUIRED' as const,
-    responseChecksumValidation: 'WHEN_REQUIRED' as const,
-    // It would warn of every stream that it cannot send again; that is done here.
-    logger: silentLogger,
-    // A custom endpoint (an emulator) has no host name per bucket.
-    forcePathStyle: (process.env['AWS_ENDPOINT_URL_S3'] ?? process.env['AWS_ENDPOINT_URL'] ?? '') !== '',
+export function objectStore({
+  bucket,
+  region,
+  sdkConfig,
+  hasRole,
+  requestTimeout = 60_000,
+  signal,
+}: StoreOptions): ObjectStore {
+  let loaded: Promise<SdkBucket> | undefined;
+  const sdk = (): Promise<SdkBucket> =>
+    (loaded ??= Promise.all([sdkConfig(), import('./s3-sdk.ts')]).then(([config, { sdkBucket }]) =>
+      sdkBucket(config, bucket),
+    ));
+  const place = plainPlace(bucket, region, process.env);
+  const identity = hasRole ? undefined : plainIdentity(process.env);
+  const request = s3Requests({
+    region,
+    requestTimeout,
+    place: async () => place ?? (await sdk()).place(),
+    identity: async (): Promise<Identity> => identity ?? (await sdk()).identity(),
   });
-
-  const request = s3Requests({ client, config, bucket });
 
   async function uploadWhole({ key, file, size, sha256, headers }: Upload): Promise<string> {
     const body = { content: { file }, size, sha256 };
@@ -103,50 +117,9 @@ export function objectStore(config: SdkConfig, bucket: string, signal?: AbortSig
     return etag;
   }
 
-  async function uploadParts({ key, file, size, modified, headers, onPart }: Upload): Promise<string> {
-    const target = { Bucket: bucket, Key: key };
-    const { UploadId } = await client.send(
-      new CreateMultipartUploadCommand({
-        ...target,
-        ContentType: headers.contentType,
-        CacheControl: headers.cacheControl,
-      }),
-    );
-    const etags = new Map<number, string>();
-    const sendPart = async ({ number, start, end }: Part): Promise<void> => {
-      const part = { ...target, UploadId, PartNumber: number, ContentLength: end - start };
-      const { ETag } = await retried(() => {
-        signal?.throwIfAborted();
-        return client.send(new UploadPartCommand({ ...part, Body: createReadStream(file, { start, end: end - 1 }) }), {
-          requestTimeout: timeLimit(config, end - start),
-          ...(signal === undefined ? {} : { abortSignal: signal }),
-        });
-      });
-      etags.set(number, ETag ?? '');
-      onPart?.(end - start);
-    };
-    try {
-      await forEachConcurrently(partsOf(size), { limit: 4, signal }, sendPart);
-      await refuseChanged({ file, size, modified });
-      const Parts = partsOf(size).map(({ number }) => ({ PartNumber: number, ETag: etags.get(number) }));
-      try {
-        const { ETag } = await client.send(
-          new CompleteMultipartUploadCommand({ ...target, UploadId, MultipartUpload: { Parts } }),
-        );
-        return bare(ETag);
-      } catch (error) {
-        // Completed by a request whose answer was lost: S3 says so again, other stores know the upload no longer.
-        if (!isAwsError(error, 'NoSuchUpload')) throw error;
-        const { etag } = await look(key);
-        if (etag !== etagOfParts(Parts.map((part) => bare(part.ETag)))) throw error;
-        return etag;
-      }
-    } catch (error) {
-      // Parts of an unfinished upload are invisible and cost money; a failure to remove them must not hide the first one.
-      await client.send(new AbortMultipartUploadCommand({ ...target, UploadId })).catch(() => undefined);
-      signal?.throwIfAborted();
-      throw error;
-    }
+  async function uploadParts(upload: Upload): Promise<string> {
+    const etagNow = async (): Promise<string> => (await look(upload.key)).etag;
+    return (await sdk()).uploadParts(upload, { etagNow, signal });
   }
 
   /** What is there now: asked only when an answer was lost. */
@@ -156,32 +129,35 @@ export function objectStore(config: SdkConfig, bucket: string, signal?: AbortSig
   }
 
   return {
-    async list(prefix) {
-      const page = (token?: string): Promise<S3Answer> =>
+    async list(prefix, expected = () => Promise.resolve([])) {
+      const ask = (from: Record<string, string>): Promise<S3Answer> =>
         request({
           operation: 'ListObjectsV2',
           method: 'GET',
           key: '',
-          query: {
-            'list-type': '2',
-            // XML cannot hold every character that a key can.
-            'encoding-type': 'url',
-            prefix,
-            ...(token === undefined ? {} : { 'continuation-token': token }),
-          },
+          // XML cannot hold every character that a key can.
+          query: { 'list-type': '2', 'encoding-type': 'url', prefix, ...from },
         });
-      const objects: StoredObject[] = [];
-      let coming: Promise<S3Answer> | undefined = page();
-      while (coming !== undefined) {
-        const answer: S3Answer = await coming;
-        const { text } = answer;
-        const token: string | undefined =
-          elementOf(text, 'IsTruncated') === 'true' ? elementOf(text, 'NextContinuationToken') : undefined;
-        // The next page is on its way while this one is read.
-        coming = token === undefined ? undefined : page(token);
-        readListing(text, objects);
-      }
-      return objects;
+      const first = pageOf(await ask({}));
+      if (first.token === undefined) return first.objects;
+      const starts = startsAfter(first.lastKey, await expected());
+      const stretches = starts.map((after, index) => ({
+        from: index === 0 ? { 'continuation-token': first.token ?? '' } : { 'start-after': after },
+        until: starts[index + 1],
+        found: new Array<readonly StoredObject[]>(),
+      }));
+      await forEachConcurrently(stretches, { limit: 8, signal }, async ({ from, until, found }) => {
+        let coming: Promise<S3Answer> | undefined = ask(from);
+        while (coming !== undefined) {
+          const page: Page = pageOf(await coming);
+          const beyond = until === undefined ? -1 : inKeyOrder(page.lastKey, until);
+          // The next page is on its way while this one is read.
+          coming = page.token === undefined || beyond >= 0 ? undefined : ask({ 'continuation-token': page.token });
+          const isWithin = ({ key }: StoredObject): boolean => until !== undefined && inKeyOrder(key, until) <= 0;
+          found.push(beyond > 0 ? page.objects.slice(0, page.objects.findLastIndex(isWithin) + 1) : page.objects);
+        }
+      });
+      return [first.objects, ...stretches.flatMap(({ found }) => found)].flat();
     },
 
     async read(key) {
@@ -240,19 +216,7 @@ export function objectStore(config: SdkConfig, bucket: string, signal?: AbortSig
       }
     },
 
-    async remove(keys) {
-      const failures: { key: string; reason: string }[] = [];
-      for (let start = 0; start < keys.length; start += 1000) {
-        const Objects = keys.slice(start, start + 1000).map((Key) => ({ Key }));
-        const { Errors = [] } = await client.send(
-          new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } }),
-        );
-        for (const { Key = '', Code = 'Unknown', Message = '' } of Errors) {
-          failures.push({ key: Key, reason: `${Code}: ${Message}` });
-        }
-      }
-      return failures;
-    },
+    remove: async (keys) => (await sdk()).remove(keys),
   };
 }
 
@@ -265,27 +229,76 @@ function headersOf({ contentType, cacheControl }: FileHeaders): Readonly<Record<
   return { 'content-type': contentType, 'cache-control': cacheControl };
 }
 
-function readListing(xml: string, objects: StoredObject[]): void {
-  if (!xml.includes('<ListBucketResult')) {
-    throw new ActionError('UnreadableListing', `S3 answered a listing with something else: ${xml.slice(0, 200)}`, {
+/** One answer to a listing; what is in it is read when it is asked for. */
+interface Page {
+  readonly lastKey: string;
+  /** For the next one; undefined when there is none. */
+  readonly token: string | undefined;
+  readonly objects: readonly StoredObject[];
+}
+
+function pageOf({ text }: S3Answer): Page {
+  if (!text.includes('<ListBucketResult')) {
+    throw new ActionError('UnreadableListing', `S3 answered a listing with something else: ${text.slice(0, 200)}`, {
       hint: 'Is what answers under AWS_ENDPOINT_URL an S3?',
     });
   }
-  const isEncoded = elementOf(xml, 'EncodingType') === 'url';
-  for (let at = xml.indexOf('<Contents>'); at >= 0; at = xml.indexOf('<Contents>', at + 1)) {
-    const key = elementOf(xml, 'Key', at) ?? '';
-    const size = Number(elementOf(xml, 'Size', at) ?? '');
-    objects.push({
-      key: detached(isEncoded ? decodeKey(key) : key),
-      size,
-      etag: detached(bare(elementOf(xml, 'ETag', at))),
-    });
-  }
+  const isEncoded = elementOf(text, 'EncodingType') === 'url';
+  const keysOf = (keys: readonly string[]): readonly string[] => {
+    const plain = detached(keys);
+    return isEncoded ? plain.map(decodeKey) : plain.map(unescapeXml);
+  };
+  return {
+    lastKey: keysOf([between(text, tags.key, text.lastIndexOf('<Contents>'))])[0] ?? '',
+    token: elementOf(text, 'IsTruncated') === 'true' ? elementOf(text, 'NextContinuationToken') : undefined,
+    get objects() {
+      const keys: string[] = [];
+      const etags: string[] = [];
+      const sizes: number[] = [];
+      for (let at = text.indexOf('<Contents>'); at >= 0; at = text.indexOf('<Contents>', at + 1)) {
+        keys.push(between(text, tags.key, at));
+        etags.push(between(text, tags.etag, at));
+        sizes.push(Number(between(text, tags.size, at)));
+      }
+      const bareEtags = detached(etags.map((etag) => bare(unescapeXml(etag))));
+      return keysOf(keys).map((key, index) => ({ key, size: sizes[index] ?? 0, etag: bareEtags[index] ?? '' }));
+    },
+  };
 }
 
-/** V8 keeps all of a text for as long as any slice of it lives; here that would be every page of the listing. */
-function detached(text: string): string {
-  return Buffer.from(text).toString();
+const tags = { key: ['<Key>', '</Key>'], etag: ['<ETag>', '</ETag>'], size: ['<Size>', '</Size>'] } as const;
+
+/** What stands between two tags, as it stands there. */
+function between(text: string, [open, close]: readonly [string, string], from: number): string {
+  const start = text.indexOf(open, from);
+  return start < 0 ? '' : text.slice(start + open.length, text.indexOf(close, start));
+}
+
+const pageSize = 1000;
+
+/** After which keys further pages are asked for, beginning with the last that is known: as many as will be needed, all equally full. */
+function startsAfter(lastKey: string, expected: readonly string[]): readonly string[] {
+  const left = expected.filter((key) => key > lastKey).sort();
+  const pages = Math.ceil(left.length / pageSize);
+  const starts = Array.from({ length: pages }, (_, page) => left[Math.ceil((left.length * page) / pages) - 1] ?? '');
+  // The order of JavaScript is another than S3's for a few characters.
+  return [
+    lastKey,
+    ...starts
+      .slice(1)
+      .filter((key) => inKeyOrder(key, lastKey) > 0)
+      .sort(inKeyOrder),
+  ];
+}
+
+/** S3 orders keys by their bytes. */
+function inKeyOrder(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+/** V8 keeps all of a text for as long as any slice of it lives; here that would be every page of the listing. XML holds no NUL. */
+function detached(slices: readonly string[]): readonly string[] {
+  return slices.length === 0 ? [] : Buffer.from(slices.join('\0')).toString().split('\0');
 }
 
 /** S3 encodes keys as in a form: a space is `+`. */

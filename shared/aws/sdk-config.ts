@@ -2,10 +2,8 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { AwsCredentialIdentity, AwsCredentialIdentityProvider, MiddlewareStack } from '@aws-sdk/types';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { attempts } from './attempts.ts';
 import { toAwsError, webIdentityOf } from './aws-error.ts';
-
-/** How often a call is made before it counts as failed: the SDK's three give up after half a second of throttling. */
-export const attempts = 10;
 
 /** How every AWS client of the suite is set up. */
 export interface SdkConfig {

@@ -2,10 +2,10 @@ import { mkdtemp, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { objectStore, type ObjectStore } from '../../shared/aws/s3.ts';
-import { sdkConfig } from '../../shared/aws/sdk-config.ts';
+import type { ObjectStore } from '../../shared/aws/s3.ts';
 import { ActionError } from '../../shared/core/errors.ts';
 import { multipartThreshold } from '../../shared/core/multipart.ts';
+import { storeOf } from '../kit/object-store.ts';
 import { S3Stub } from '../kit/s3-stub.ts';
 
 const headers = { contentType: 'text/plain; charset=utf-8', cacheControl: 'no-cache' };
@@ -17,11 +17,7 @@ beforeEach(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'slipway-s3-parts-'));
   stub = await S3Stub.start({ buckets: ['site'] });
   Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b', AWS_ENDPOINT_URL: stub.endpoint });
-  const options = { region: 'us-east-1', roleSessionName: 'slipway', roleDurationSeconds: 3600 };
-  store = objectStore(
-    sdkConfig(options, { idToken: () => Promise.reject(new Error('unused')), mask: () => undefined }),
-    'site',
-  );
+  store = storeOf('site');
 });
 afterEach(async () => {
   stub.stop();
@@ -106,9 +102,7 @@ test('a file that is written while its parts are sent is refused, and no part is
 
 test('a cancel ends an upload in parts at once, and no part is left', async () => {
   const cancelled = new AbortController();
-  const options = { region: 'us-east-1', roleSessionName: 'slipway', roleDurationSeconds: 3600 };
-  const unused = { idToken: () => Promise.reject(new Error('unused')), mask: () => undefined };
-  store = objectStore(sdkConfig(options, unused), 'site', cancelled.signal);
+  store = storeOf('site', { signal: cancelled.signal });
   stub.fault = ({ query }) => {
     if (!query.includes('partNumber=')) return undefined;
     setImmediate(() => cancelled.abort(new ActionError('Cancelled', 'the run was cancelled')));

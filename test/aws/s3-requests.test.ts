@@ -9,10 +9,10 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { HttpRequest } from '@smithy/core/protocols';
 import { SignatureV4 } from '@smithy/signature-v4';
 import fc from 'fast-check';
-import { objectStore, type ObjectStore } from '../../shared/aws/s3.ts';
-import { sdkConfig } from '../../shared/aws/sdk-config.ts';
+import type { ObjectStore } from '../../shared/aws/s3.ts';
 import { encodeUri, signer } from '../../shared/aws/sigv4.ts';
 import { multipartThreshold } from '../../shared/core/multipart.ts';
+import { storeOf } from '../kit/object-store.ts';
 import { S3Stub, type StubOptions } from '../kit/s3-stub.ts';
 
 const credentials = { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'a/secret+key', sessionToken: 'a//session+token==' };
@@ -36,9 +36,7 @@ afterEach(async () => {
 
 function storeAt(endpoint: string, requestTimeout = 5_000): ObjectStore {
   process.env['AWS_ENDPOINT_URL'] = endpoint;
-  const options = { region: 'us-east-1', roleSessionName: 'slipway', roleDurationSeconds: 3600 };
-  const unused = { idToken: () => Promise.reject(new Error('unused')), mask: () => undefined, requestTimeout };
-  return objectStore(sdkConfig(options, unused), 'site');
+  return storeOf('site', { requestTimeout });
 }
 
 async function startStub(options: StubOptions = {}): Promise<S3Stub> {
@@ -195,6 +193,51 @@ describe('the signature', () => {
   test('for ever too late is an error', async () => {
     const { endpoint } = await scripted(refuse(403, 'RequestTimeTooSkewed', { date: new Date(0).toUTCString() }));
     await expect(storeAt(endpoint).list('')).rejects.toMatchObject({ code: 'RequestTimeTooSkewed' });
+  });
+});
+
+describe('a listing of thousands', () => {
+  const keys = [
+    ...Array.from({ length: 3_400 }, (_, index) => `app/assets/${(index * 7919) % 3_400}-é.js`),
+    // UTF-16 orders these two the other way round.
+    'app/\u{ff5e}',
+    'app/\u{1f600}',
+    'app/a\nb',
+  ];
+
+  async function filled() {
+    const stub = await startStub();
+    for (const key of keys) stub.place('site', key, { text: 'x', headers: {} });
+    return { stub, store: storeAt(stub.endpoint) };
+  }
+
+  test.each<[string, readonly string[], number]>([
+    ['exactly what is there', keys, 4],
+    ['nothing', [], 4],
+    ['a tenth of it', keys.filter((_, index) => index % 10 === 0), 4],
+    ['much more', [...keys, ...Array.from({ length: 6_000 }, (_, index) => `app/b${index}`)], 10],
+    ['something else', Array.from({ length: 3_000 }, (_, index) => `app/assets/0-${index}`), 8],
+  ])('is whole and has every key once when the caller expects %s', async (_what, expected, most) => {
+    const { stub, store } = await filled();
+    const listed = await store.list('app/', () => Promise.resolve(expected));
+    expect(listed.map(({ key }) => key).sort()).toEqual([...keys].sort());
+    expect(stub.counts()).toEqual({ ListObjectsV2: expect.any(Number) });
+    expect(stub.counts()['ListObjectsV2']).toBeLessThanOrEqual(most);
+  });
+
+  test('comes side by side', async () => {
+    const { stub, store } = await filled();
+    let now = 0;
+    let most = 0;
+    const run = async (): Promise<void> => {
+      now += 1;
+      most = Math.max(most, now);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      now -= 1;
+    };
+    stub.fault = () => ({ at: 'before', run });
+    await store.list('app/', () => Promise.resolve(keys));
+    expect(most).toBe(3);
   });
 });
 

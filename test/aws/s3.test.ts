@@ -7,10 +7,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { PublishInputs } from '../../actions/sync-frontend/src/inputs.ts';
 import { sourceTree } from '../../actions/sync-frontend/src/source-tree.ts';
 import { syncFrontend } from '../../actions/sync-frontend/src/sync.ts';
-import { objectStore, type ObjectStore } from '../../shared/aws/s3.ts';
-import { sdkConfig } from '../../shared/aws/sdk-config.ts';
+import type { ObjectStore } from '../../shared/aws/s3.ts';
 import { multipartThreshold } from '../../shared/core/multipart.ts';
 import { forEachConcurrently } from '../../shared/core/pool.ts';
+import { storeOf } from '../kit/object-store.ts';
 import { publishInputs, rollbackInputs, silentProgress, stillClock, type Site } from '../shell/sync-frontend.fakes.ts';
 import { countingProxy, type CountingProxy } from './counting-proxy.ts';
 
@@ -36,9 +36,7 @@ afterAll(() => {
 beforeEach(async () => {
   bucket = `adapter-${(buckets += 1)}`;
   await client.send(new CreateBucketCommand({ Bucket: bucket }));
-  const options = { region: 'us-east-1', roleSessionName: 'slipway', roleDurationSeconds: 3600 };
-  const unused = { idToken: () => Promise.reject(new Error('unused')), mask: () => undefined };
-  store = objectStore(sdkConfig(options, unused), bucket);
+  store = storeOf(bucket);
   scratch = await mkdtemp(join(tmpdir(), 'slipway-s3-'));
   proxy.seen.length = 0;
 });
@@ -154,8 +152,7 @@ describe('the object store', () => {
   });
 
   test('a bucket that does not exist is an error, not an empty site', async () => {
-    const options = { region: 'us-east-1', roleSessionName: 'slipway', roleDurationSeconds: 3600 };
-    const none = objectStore(sdkConfig(options, { idToken: async () => '', mask: () => undefined }), 'no-such-bucket');
+    const none = storeOf('no-such-bucket');
     await expect(none.list('')).rejects.toMatchObject({ code: 'NoSuchBucket' });
     await expect(none.read('x')).rejects.toMatchObject({ code: 'NoSuchBucket' });
   });

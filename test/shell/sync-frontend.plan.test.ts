@@ -73,8 +73,8 @@ describe('the order of a publish', () => {
     const bucket = await published({ ...v1, '_next/static/chunks/main.js': 'as it was' });
     await publish(bucket, v2, { retainReleases: 1, contentTypes: new Map([['about', 'text/html']]) });
     expect(requests(bucket)).toEqual([
-      'list ',
       'read .releases/state.json',
+      'list ',
       'upload assets/app-cccc3333.js',
       'upload .well-known/security.txt',
       'upload precache.js',
@@ -109,8 +109,8 @@ describe('requests', () => {
     const bucket = await published(v1);
     await publish(bucket, { ...v1, 'docs/index.html': 'docs 2', 'sw.js': 'sw 2', 'assets/new-dddd4444.js': 'new' });
     expect(requests(bucket)).toEqual([
-      'list ',
       'read .releases/state.json',
+      'list ',
       'copy docs/index.html .releases/bodies/…',
       'copy sw.js .releases/bodies/…',
       'upload assets/new-dddd4444.js',

@@ -54,8 +54,8 @@ describe('publishing', () => {
     const bucket = new FakeBucket();
     const { outputs } = await publish(bucket, v1);
     expect(bucket.log).toEqual([
-      'list ',
       'read .releases/state.json',
+      'list ',
       'upload assets/app-aaaa1111.js',
       'upload assets/docs-bbbb2222.js',
       'upload assets/same-cccc3333.js',
@@ -73,7 +73,7 @@ describe('publishing', () => {
     const first = await publish(bucket, v1);
     bucket.log.length = 0;
     const again = await publish(bucket, v1, { releaseId: 'another commit, same content' });
-    expect(bucket.log).toEqual(['list ', 'read .releases/state.json']);
+    expect(bucket.log).toEqual(['read .releases/state.json', 'list ']);
     expect(again.outputs).toMatchObject({ changed: 'false', uploaded: '0', unchanged: '6', 'release-id': 'r1' });
     for (const name of ['changed-paths', 'publication']) expect(again.outputs[name]).toBe(first.outputs[name]);
   });

@@ -1,4 +1,5 @@
 import type { CommonInputs, InputReader } from '../../../shared/action/input-reader.ts';
+import { humanCount } from '../../../shared/core/clock.ts';
 import { matching, type Parser } from '../../../shared/core/parsers.ts';
 import { bucketName, keyPrefix } from '../../../shared/core/s3-names.ts';
 import { encodeUrlPath } from '../../../shared/core/url-path.ts';
@@ -27,7 +28,7 @@ const domainName = matching(
 /** CloudFront takes 4,000 characters, with the "*" that may be added. */
 function urlPath(maxLength: number): Parser<string> {
   return {
-    accepted: `a URL path that starts with "/", with "*" only as its last character, at most ${maxLength.toLocaleString('en')} characters when encoded`,
+    accepted: `a URL path that starts with "/", with "*" only as its last character, at most ${humanCount(maxLength)} characters when encoded`,
     parse: (text) => {
       if (!text.startsWith('/') || text.slice(0, -1).includes('*') || /\p{Cc}|\p{Cs}/u.test(text)) return undefined;
       const encoded = encodeUrlPath(text);

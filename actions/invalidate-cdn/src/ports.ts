@@ -8,11 +8,22 @@ import type { Inputs } from './inputs.ts';
 
 export function connectPorts(inputs: Inputs, io: ActionIo): ApplyPorts {
   // A call that hangs is not to hold up the look at the time limit for long.
-  const config = sdkConfig(inputs, { ...io, requestTimeout: 15_000 });
-  const { record } = inputs;
+  const requestTimeout = 15_000;
+  const config = sdkConfig(inputs, { ...io, requestTimeout });
+  const { record, region } = inputs;
+  const hasRole = inputs.roleToAssume !== undefined;
   return {
     cdn: cdn(config),
-    store: record === undefined ? undefined : objectStore(config, record.bucket),
+    store:
+      record === undefined
+        ? undefined
+        : objectStore({
+            bucket: record.bucket,
+            region,
+            hasRole,
+            requestTimeout,
+            sdkConfig: () => Promise.resolve(config),
+          }),
     clock: systemClock,
     random: Math.random,
     progress: io.progress,

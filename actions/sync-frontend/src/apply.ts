@@ -5,7 +5,7 @@ import { ActionError } from '../../../shared/core/errors.ts';
 import { forEachConcurrently } from '../../../shared/core/pool.ts';
 import { serializeState, statePath, type SiteState } from '../../../shared/core/release.ts';
 import type { Plan } from './plan.ts';
-import { stages, type Stage, type Step } from './plan-steps.ts';
+import { inWaves, type Stage, type Step } from './plan-steps.ts';
 import { progressLine } from './progress-line.ts';
 
 export interface ApplyPorts {
@@ -43,8 +43,8 @@ const stageNames: Readonly<Record<Stage, string>> = {
   index: 'root page',
 };
 
-/** So many lines of single files a stage prints; the summary has the rest. */
-const shownPerStage = 10;
+/** So many lines of single files a wave prints; the summary has the rest. */
+const shownPerWave = 10;
 
 export async function apply(plan: Plan, options: ApplyOptions, ports: ApplyPorts): Promise<Result> {
   const run = new Run(options, ports);
@@ -79,12 +79,9 @@ class Run {
   async all(plan: Plan): Promise<void> {
     const { signal, progress } = this.#ports;
     if (plan.mark !== undefined) await this.#writeState(plan.mark);
-    for (const stage of stages) {
+    for (const wave of inWaves(plan.steps)) {
       signal?.throwIfAborted();
-      await this.#stage(
-        stage,
-        plan.steps.filter((step) => step.stage === stage),
-      );
+      await this.#wave(wave);
     }
     signal?.throwIfAborted();
     if (plan.state !== undefined) {
@@ -96,11 +93,10 @@ class Run {
     await this.#remove(plan);
   }
 
-  async #stage(stage: Stage, steps: readonly Step[]): Promise<void> {
-    if (steps.length === 0) return;
+  async #wave(steps: readonly Step[]): Promise<void> {
     const { clock, progress, signal } = this.#ports;
     const started = clock.now();
-    const what = stageNames[stage];
+    const what = [...new Set(steps.map(({ stage }) => stageNames[stage]))].join(', ');
     const total = steps.length;
     const totalBytes = bytesOf(steps);
     let count = 0;
@@ -119,7 +115,7 @@ class Run {
         this.done.push(step);
         count += 1;
         bytes += bytesOf([step]) - inParts;
-        if (total <= shownPerStage) progress.info(`  ${step.path} (${step.reason})`);
+        if (total <= shownPerWave) progress.info(`  ${step.path} (${step.reason})`);
       });
     } finally {
       stop();

@@ -7,10 +7,10 @@ import { parseInputs, type FoundSource } from './inputs.ts';
 
 await runAction(async (io) => {
   const inputs = parseInputs(io.read, io.context, lookAtSource);
-  // The rest is loaded once the inputs are known to be good, the AWS side while the files are being hashed.
+  // The rest is loaded once the inputs are known to be good: the AWS side, and after it what plans, while threads hash the files.
   const [{ syncFrontend }, { sourceTree }] = await Promise.all([import('./sync.ts'), import('./source-tree.ts')]);
   boundYoungGeneration();
-  const store = deferredStore(async () => (await import('./ports.ts')).connectStore(inputs, io));
+  const store = deferredStore(import('./ports.ts').then(({ connectStore }) => connectStore(inputs, io)));
   return syncFrontend(inputs, {
     store,
     tree: sourceTree,

@@ -69,15 +69,24 @@ export async function observeBucket(
   { prefix }: PublishInputs | RollbackInputs | CheckInputs,
   { store, clock }: Pick<Ports, 'store' | 'clock'>,
 ): Promise<Observed> {
-  const [objects, stored] = await Promise.all([store.list(prefix), store.read(prefix + statePath)]);
+  const reading = readState(store, prefix);
+  const expected = async (): Promise<readonly string[]> => {
+    const { state } = await reading;
+    return [...new Set(state?.releases.flatMap(({ files }) => [...files.keys()]))].map((path) => prefix + path);
+  };
+  const [objects, { state, stateEtag }] = await Promise.all([store.list(prefix, expected), reading]);
   const files = new Map<string, StoredFile>();
   const internal = new Map<string, StoredFile>();
   for (const { key, size, etag } of objects) {
     const path = key.slice(prefix.length);
     (isReleasePath(path) ? internal : files).set(path, { size, etag });
   }
-  const state = stored === undefined ? undefined : parseState(stored.text);
-  return { files, internal, state, stateEtag: stored?.etag, now: clock.now() };
+  return { files, internal, state, stateEtag, now: clock.now() };
+}
+
+async function readState(store: ObjectStore, prefix: string): Promise<Pick<Observed, 'state' | 'stateEtag'>> {
+  const stored = await store.read(prefix + statePath);
+  return { state: stored === undefined ? undefined : parseState(stored.text), stateEtag: stored?.etag };
 }
 
 async function hashAll(files: readonly FoundFile[], { tree, progress }: Ports): Promise<readonly string[]> {

@@ -83,6 +83,22 @@ export function inOrder(steps: readonly Step[]): readonly Step[] {
   return stages.flatMap((stage) => steps.filter((step) => step.stage === stage));
 }
 
+/**
+ * What is sent side by side, one wave after the other: a stage each, but contents are put aside beside the first stage that does not
+ * overwrite them.
+ */
+export function inWaves(steps: readonly Step[]): readonly (readonly Step[])[] {
+  const aside = steps.filter(({ stage }) => stage === 'keep');
+  const [first = [], ...rest] = stages
+    .filter((stage) => stage !== 'keep')
+    .map((stage) => steps.filter((step) => step.stage === stage))
+    .filter((wave) => wave.length > 0);
+  const overwritten = new Set(first.map(({ path }) => path));
+  const before = aside.filter(({ path }) => overwritten.has(path));
+  const beside = aside.filter(({ path }) => !overwritten.has(path));
+  return [before, [...beside, ...first], ...rest].filter((wave) => wave.length > 0);
+}
+
 function stepFor(file: Wanted, difference: Change['difference'], observed: Observed): SendStep {
   const { path, size, headers, source } = file;
   const base = { path, size, stage: stageOf(file, difference) };

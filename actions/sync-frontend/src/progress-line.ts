@@ -1,4 +1,4 @@
-import { humanBytes, humanDuration } from '../../../shared/core/clock.ts';
+import { humanBytes, humanCount, humanDuration } from '../../../shared/core/clock.ts';
 
 export interface Advance {
   /** What is going on, such as `new assets` or `hashing`. */
@@ -14,11 +14,9 @@ export interface Advance {
 /** Files that are larger than this on average take as long as their bytes do; smaller ones as long as their requests do. */
 const bytesMatterAbove = 100_000;
 
-const grouped = new Intl.NumberFormat('en');
-
 /** `new assets: 120 of 2,000 files, 12.3 MB of 195.0 MB, 24.1 MB/s, about 8 s left`. Rate and time left once there is something to go by. */
 export function progressLine({ what, done, total, bytes, totalBytes, elapsedMs }: Advance): string {
-  const files = `${what}: ${grouped.format(done)} of ${grouped.format(total)} files`;
+  const files = `${what}: ${humanCount(done)} of ${humanCount(total)} files`;
   const parts = totalBytes > 0 ? [files, `${humanBytes(bytes)} of ${humanBytes(totalBytes)}`] : [files];
   const byBytes = totalBytes > bytesMatterAbove * total;
   const perSecond = ((byBytes ? bytes : done) * 1000) / elapsedMs;

@@ -1,49 +1,24 @@
 import type { ActionReport } from '../../../shared/action/run.ts';
-import { apply, type ApplyPorts } from './apply.ts';
-import type { CheckInputs, Inputs, PublishInputs, RollbackInputs } from './inputs.ts';
-import { observeBucket, observeCheck, observePublish, type Observed, type Ports } from './observe.ts';
-import { planCheck } from './plan-check.ts';
-import { planPublish, planRollback, type Plan } from './plan.ts';
-import { reportCheck, reportPublish } from './report.ts';
+import type { ApplyPorts } from './apply.ts';
+import type { Inputs } from './inputs.ts';
+import { observeBucket, observeCheck, observePublish, type Ports } from './observe.ts';
 
 export type AllPorts = Ports & ApplyPorts;
 
-/** The three things the action does, each: observe, plan, apply, report. */
+/** The three things the action does, each: observe, plan, apply, report. What comes after observing is loaded while files are hashed. */
 export async function syncFrontend(inputs: Inputs, ports: AllPorts): Promise<ActionReport> {
   switch (inputs.mode) {
-    case 'check':
-      return check(inputs, ports);
+    case 'check': {
+      const [observed, { check }] = await Promise.all([observeCheck(inputs, ports), import('./carry-out.ts')]);
+      return check({ inputs, observed, ports });
+    }
     case 'rollback': {
-      const observed = await observeBucket(inputs, ports);
-      return carryOut(planRollback(inputs, observed), { inputs, observed, ports });
+      const [observed, { rollBack }] = await Promise.all([observeBucket(inputs, ports), import('./carry-out.ts')]);
+      return rollBack({ inputs, observed, ports });
     }
     case 'publish': {
-      const observed = await observePublish(inputs, ports);
-      return carryOut(planPublish(inputs, observed), { inputs, observed, ports });
+      const [observed, { publish }] = await Promise.all([observePublish(inputs, ports), import('./carry-out.ts')]);
+      return publish({ inputs, observed, ports });
     }
   }
-}
-
-interface Scene {
-  readonly inputs: PublishInputs | RollbackInputs;
-  readonly observed: Observed;
-  readonly ports: AllPorts;
-}
-
-async function carryOut(plan: Plan, { inputs, observed, ports }: Scene): Promise<ActionReport> {
-  const { progress } = ports;
-  for (const warning of plan.warnings) progress.warn(warning);
-  const sending = plan.steps.filter(({ kind }) => kind !== 'keep').length;
-  progress.info(`${sending} to send, ${plan.unchanged} unchanged, ${plan.deletions.length} to delete`);
-  const { prefix, concurrency, dryRun } = inputs;
-  const { stateEtag } = observed;
-  const result = dryRun ? undefined : await apply(plan, { prefix, concurrency, stateEtag }, ports);
-  return reportPublish(plan, inputs, result);
-}
-
-async function check(inputs: CheckInputs, ports: AllPorts): Promise<ActionReport> {
-  const observed = await observeCheck(inputs, ports);
-  const verdict = planCheck(inputs, observed);
-  ports.progress.info(`${verdict.isPublished ? 'published already' : 'not published'}: ${verdict.reason}`);
-  return reportCheck(verdict, inputs);
 }

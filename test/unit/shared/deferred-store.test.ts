@@ -3,14 +3,13 @@ import { deferredStore } from '../../../shared/aws/deferred-store.ts';
 import type { ObjectStore } from '../../../shared/aws/s3.ts';
 import { FakeBucket } from '../../shell/sync-frontend.fakes.ts';
 
-test('a store is connected by its first request, once, and then does what it is asked', async () => {
+test('a store that is still being connected does what it is asked once it is', async () => {
   const bucket = new FakeBucket();
-  let connections = 0;
-  const store: ObjectStore = deferredStore(async () => {
-    connections += 1;
-    return bucket;
-  });
-  expect(connections).toBe(0);
+  const { promise, resolve } = Promise.withResolvers<ObjectStore>();
+  const store = deferredStore(promise);
+  setTimeout(() => {
+    resolve(bucket);
+  }, 10);
   const expected = { key: 'a', text: 'x', contentType: 'text/plain', expected: 'nothing' } as const;
   const [nothing, etag] = await Promise.all([store.read('none'), store.write(expected)]);
   expect(nothing).toBeUndefined();
@@ -20,5 +19,10 @@ test('a store is connected by its first request, once, and then does what it is 
   expect(bucket.content('b')).toBe('x');
   expect(await store.remove(['a', 'b'])).toEqual([]);
   expect(bucket.keys).toEqual([]);
-  expect(connections).toBe(1);
+});
+
+test('one that could not be connected says so to whoever asks', async () => {
+  const store = deferredStore(Promise.reject(new Error('no way')));
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  await expect(store.list('')).rejects.toThrow('no way');
 });
