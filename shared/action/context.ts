@@ -1,8 +1,9 @@
-import { context } from '@actions/github';
-
 /** The run as GitHub describes it; empty texts where there is none (a plain shell). */
 export interface RunContext {
   readonly repository: string;
+  /** Numbers that stay when the repository or its owner is renamed; empty where nothing tells. */
+  readonly repositoryId: string;
+  readonly ownerId: string;
   readonly sha: string;
   readonly ref: string;
   readonly runId: string;
@@ -15,21 +16,30 @@ export interface RunContext {
   readonly tempDirectory: string;
 }
 
+/** From the variables that the runner sets: `@actions/github` reads the same ones, and brings all of GitHub's API with it. */
 export function runContext(env: NodeJS.ProcessEnv): RunContext {
   const repository = env['GITHUB_REPOSITORY'] ?? '';
-  const runId = Number.isNaN(context.runId) ? '' : String(context.runId);
+  const runId = numberIn(env['GITHUB_RUN_ID']);
+  const runAttempt = numberIn(env['GITHUB_RUN_ATTEMPT']) || '1';
+  const serverUrl = env['GITHUB_SERVER_URL'] ?? 'https://github.com';
   return {
     repository,
-    sha: context.sha ?? '',
-    ref: context.ref ?? '',
+    repositoryId: env['GITHUB_REPOSITORY_ID'] ?? '',
+    ownerId: env['GITHUB_REPOSITORY_OWNER_ID'] ?? '',
+    sha: env['GITHUB_SHA'] ?? '',
+    ref: env['GITHUB_REF'] ?? '',
     runId,
-    runAttempt: Number.isNaN(context.runAttempt) ? 1 : context.runAttempt,
-    runUrl: repository === '' || runId === '' ? '' : `${context.serverUrl}/${repository}/actions/runs/${runId}`,
+    runAttempt: Number(runAttempt),
+    runUrl: repository === '' || runId === '' ? '' : `${serverUrl}/${repository}/actions/runs/${runId}`,
     step:
       runId === '' || env['ACT'] === 'true'
         ? undefined
-        : [runId, context.runAttempt, env['GITHUB_JOB'], env['GITHUB_ACTION']].join('/'),
+        : [runId, runAttempt, env['GITHUB_JOB'], env['GITHUB_ACTION']].join('/'),
     workspace: env['GITHUB_WORKSPACE'] ?? process.cwd(),
     tempDirectory: env['RUNNER_TEMP'] ?? '/tmp',
   };
+}
+
+function numberIn(text = ''): string {
+  return /^\d+$/.test(text) ? text : '';
 }

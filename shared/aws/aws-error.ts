@@ -147,6 +147,12 @@ export function webIdentityOf(input: object): WebIdentity | undefined {
   return { role: String(input.RoleArn), issuer: text('iss'), subject: text('sub'), audience: text('aud') };
 }
 
+/** The `sub` of an OIDC token; undefined when there is none. */
+export function tokenSubject(token: string): string | undefined {
+  const subject = jwtPayload(token).get('sub');
+  return typeof subject === 'string' ? subject : undefined;
+}
+
 function jwtPayload(token: string): ReadonlyMap<string, unknown> {
   try {
     const payload: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));

@@ -128,7 +128,8 @@ export function cloudFormationStacks(config: SdkConfig): Stacks {
               : { ParameterKey: name, UsePreviousValue: true },
           ),
           Tags: [...request.tags].map(([Key, Value]) => ({ Key, Value })),
-          Capabilities: ['CAPABILITY_IAM'],
+          // The bootstrap stack's roles have names, since workflows must know them.
+          Capabilities: ['CAPABILITY_NAMED_IAM'],
           ...(executionRole === undefined ? {} : { RoleARN: executionRole }),
         }),
       );

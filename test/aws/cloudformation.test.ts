@@ -14,6 +14,10 @@ import { tiers } from '../../actions/provision-env/src/stacks.ts';
 import { InputReader } from '../../shared/action/input-reader.ts';
 import type { ActionReport } from '../../shared/action/run.ts';
 import { systemClock } from '../../shared/action/system-clock.ts';
+import { globalCaller } from '../../shared/aws/global-call.ts';
+import { oidcProviders } from '../../shared/aws/oidc-providers.ts';
+import { hostedZones } from '../../shared/aws/route53.ts';
+import { edgeRegion } from '../../actions/provision-env/src/stacks.ts';
 import { cloudFormationStacks, type ChangeSetRequest } from '../../shared/aws/cloudformation.ts';
 import { ecsServices } from '../../shared/aws/ecs.ts';
 import { sdkConfig } from '../../shared/aws/sdk-config.ts';
@@ -32,8 +36,15 @@ const stacks = cloudFormationStacks(config);
 const lines: string[] = [];
 const io = {
   stacks,
+  edgeStacks: cloudFormationStacks({ ...config, region: edgeRegion }),
+  zones: hostedZones(globalCaller(config)),
+  oidcProviders: oidcProviders(globalCaller(config)),
+  // No test here asks the internet.
+  subject: () => Promise.resolve(undefined),
+  dns: { nameServers: () => Promise.resolve(undefined) },
   secrets: secretsManager(config),
   services: ecsServices(config),
+  deadTasks: () => Promise.resolve(undefined),
   clock: systemClock,
   signal: new AbortController().signal,
   context: { runId: '1', runAttempt: 1 },
@@ -54,7 +65,7 @@ async function provision(inputs: Readonly<Record<string, string>>, file = ''): P
     env: { AWS_REGION: region },
     mask: () => undefined,
   });
-  return run(parseInputs(read, { workspace }), io);
+  return run(parseInputs(read, { workspace, repository: 'your-org/studio', repositoryId: '22', ownerId: '11' }), io);
 }
 
 describe('the port', () => {

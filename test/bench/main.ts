@@ -1,5 +1,6 @@
 /** `npm run bench [name …]` prints figures side by side with what a user would have otherwise; without a name, all of them. */
 import { deploy } from './deploy.ts';
+import { provision } from './provision.ts';
 import { startup } from './startup.ts';
 import { sync, syncWords } from './sync.ts';
 
@@ -13,6 +14,7 @@ const benches: Readonly<Record<string, Bench>> = {
   startup: { run: startup, words: [] },
   deploy: { run: deploy, words: [] },
   sync: { run: sync, words: syncWords },
+  provision: { run: provision, words: [] },
 };
 
 const asked = process.argv.slice(2);

@@ -26,8 +26,13 @@ export const cases: readonly BadInputs[] = [
   { name: 'an environment with a slash', inputs: { environment: 'a/b' }, expect: ['environment is "a/b"'] },
   { name: 'an unknown tier', inputs: { tier: 'small' }, expect: ['tier is "small"', '"production-small"'] },
   { name: 'NAT of no kind', inputs: { nat: 'double' }, expect: ['nat is "double"', '"per-az"'] },
-  { name: 'EC2 capacity', inputs: { compute: 'ec2' }, expect: ['compute is "ec2"', 'not supported yet'] },
-  { name: 'customer keys', inputs: { kms: 'customer' }, expect: ['kms is "customer"', 'not supported yet'] },
+  {
+    name: 'one small instance for production',
+    inputs: { compute: 'ec2', tier: 'production-small' },
+    expect: ['compute is "ec2"', '"fargate" in tier "production-small"'],
+  },
+  { name: 'computers of no kind', inputs: { compute: 'lambda' }, expect: ['compute is "lambda"', '"ec2"'] },
+  { name: 'keys of no kind', inputs: { kms: 'mine' }, expect: ['kms is "mine"', '"customer"'] },
   {
     name: 'a domain without certificates, and not even a domain',
     inputs: { domain: 'https://example.com' },

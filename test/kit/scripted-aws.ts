@@ -2,8 +2,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 
 export interface ScriptedCall {
-  /** `ecs`, `logs`, `ecr`, `secretsmanager`, `ssm`, `elasticloadbalancing`, `iam`, `ec2`, `sts`, or `http` for a plain GET. */
+  /** `ecs`, `logs`, `ecr`, `secretsmanager`, `ssm`, `elasticloadbalancing`, `iam`, `ec2`, `sts`, `cloudformation`, `route53`, or `http` for a plain GET. */
   readonly service: string;
+  /** That the request is signed for; `''` for a plain GET. One endpoint speaks for all regions. */
+  readonly region: string;
   readonly operation: string;
   /** Of the Query protocol flat, as it is sent: `TargetGroupArns.member.1`. */
   readonly input: Readonly<Record<string, unknown>>;
@@ -41,6 +43,7 @@ const queryServices: Readonly<Record<string, string>> = {
   '2010-05-08': 'iam',
   '2016-11-15': 'ec2',
   '2011-06-15': 'sts',
+  '2010-05-15': 'cloudformation',
 };
 
 /** Services of AWS's JSON and Query protocols over real HTTP whose answers a test gives; what was asked is kept. */
@@ -101,23 +104,27 @@ function errorOf(name: string, { message = `scripted ${name}`, status = 400 }: F
 
 function readCall(request: IncomingMessage, body: string): Omit<ScriptedCall, 'at' | 'broken'> {
   const target = request.headers['x-amz-target'];
+  const [, region = ''] = /Credential=[^/]+\/\d+\/([^/]+)\//.exec(request.headers.authorization ?? '') ?? [];
   if (typeof target === 'string') {
     const dot = target.lastIndexOf('.');
     const prefix = target.slice(0, dot);
     return {
       service: jsonServices[prefix] ?? prefix,
+      region,
       operation: target.slice(dot + 1),
       input: JSON.parse(body || '{}') as Record<string, unknown>,
     };
   }
-  if (request.method === 'GET') return { service: 'http', operation: `GET ${request.url ?? ''}`, input: {} };
+  const [, zone] = /^\/2013-04-01\/hostedzone\/(\w+)$/.exec(request.url ?? '') ?? [];
+  if (zone !== undefined) return { service: 'route53', region, operation: 'GetHostedZone', input: { Id: zone } };
+  if (request.method === 'GET') return { service: 'http', region, operation: `GET ${request.url ?? ''}`, input: {} };
   const { Action = '', Version = '', ...input } = Object.fromEntries(new URLSearchParams(body));
-  return { service: queryServices[Version] ?? Version, operation: Action, input };
+  return { service: queryServices[Version] ?? Version, region, operation: Action, input };
 }
 
 function send({ service, operation }: ScriptedCall, said: Answer, response: ServerResponse): void {
   const error = '__type' in said ? said : undefined;
-  const json = !Object.values(queryServices).includes(service);
+  const json = service !== 'route53' && !Object.values(queryServices).includes(service);
   response.writeHead(error === undefined ? 200 : 'httpStatus' in error ? (error.httpStatus ?? 400) : 400, {
     'content-type': json ? 'application/x-amz-json-1.1' : 'text/xml',
     'x-amzn-requestid': '00000000-0000-4000-8000-000000000000',
@@ -125,9 +132,9 @@ function send({ service, operation }: ScriptedCall, said: Answer, response: Serv
   if (json) {
     response.end(JSON.stringify({ ...said, httpStatus: undefined }));
   } else if (error === undefined) {
-    const xml = toXml(said, service === 'ec2' ? 'item' : 'member');
+    const xml = toXml(said, service === 'ec2' ? 'item' : service === 'route53' ? 'NameServer' : 'member');
     response.end(
-      service === 'ec2'
+      service === 'ec2' || service === 'route53'
         ? `<${operation}Response>${xml}</${operation}Response>`
         : `<${operation}Response><${operation}Result>${xml}</${operation}Result></${operation}Response>`,
     );

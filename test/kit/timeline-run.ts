@@ -62,6 +62,8 @@ export async function runTimeline(
     },
     context: {
       repository: 'your-org/analytics-studio',
+      repositoryId: '',
+      ownerId: '',
       sha: '0123456789abcdef0123456789abcdef01234567',
       ref: 'refs/heads/main',
       runId: '1',

@@ -10,7 +10,6 @@ export const paths = {
   logs: join(workRoot, 'logs'),
   venv: join(workRoot, 'venv'),
   venvBin: join(workRoot, 'venv', 'bin'),
-  venvStamp: join(workRoot, 'venv', '.slipway-stamp'),
   images: join(workRoot, 'images'),
   state: join(workRoot, 'state.json'),
   prepareLock: join(workRoot, 'prepare.lock'),

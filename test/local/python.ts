@@ -1,25 +1,45 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { must, run } from './command.ts';
-import { paths, workRoot } from './paths.ts';
+import { paths } from './paths.ts';
 import { step, type Log } from './progress.ts';
 
-/** A Python environment with the emulator and act, made once for each list of requirements. */
-export async function preparePython(log: Log): Promise<void> {
-  const wanted = createHash('sha256').update(readFileSync(paths.requirements)).digest('hex');
-  if (existsSync(paths.venvStamp) && readFileSync(paths.venvStamp, 'utf8') === wanted) return;
-  mkdirSync(workRoot, { recursive: true });
+export interface PythonEnvironment {
+  readonly venv: string;
+  /** Every version pinned, dependencies included. */
+  readonly requirements: string;
+  /** Leave it to Python to compile what it loads: quicker where most of what is installed is never loaded. */
+  readonly compileLater?: boolean;
+  readonly what: string;
+}
+
+/** A Python environment with the emulator and act. */
+export function preparePython(log: Log): Promise<void> {
+  return prepareEnvironment(
+    { venv: paths.venv, requirements: paths.requirements, what: 'the AWS emulator (ministack) and act' },
+    log,
+  );
+}
+
+/** A Python environment, made once for each list of requirements. */
+export async function prepareEnvironment(environment: PythonEnvironment, log: Log): Promise<void> {
+  const { venv, requirements, what, compileLater = false } = environment;
+  const stamp = join(venv, '.slipway-stamp');
+  const wanted = createHash('sha256').update(readFileSync(requirements)).digest('hex');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
+  mkdirSync(dirname(venv), { recursive: true });
   const python = await findPython();
-  await step(log, 'Python environment in .local/venv: the AWS emulator (ministack) and act', async () => {
-    rmSync(paths.venvStamp, { force: true });
-    if (!existsSync(join(paths.venvBin, 'pip'))) {
-      rmSync(paths.venv, { recursive: true, force: true });
-      await must(python, ['-m', 'venv', paths.venv]);
+  await step(log, `Python environment in ${venv.slice(dirname(dirname(venv)).length + 1)}: ${what}`, async () => {
+    rmSync(stamp, { force: true });
+    const pip = join(venv, 'bin', 'pip');
+    if (!existsSync(pip)) {
+      rmSync(venv, { recursive: true, force: true });
+      await must(python, ['-m', 'venv', venv]);
     }
-    const pip = join(paths.venvBin, 'pip');
-    await must(pip, ['install', '--quiet', '--disable-pip-version-check', '--no-deps', '-r', paths.requirements]);
-    writeFileSync(paths.venvStamp, wanted);
+    const options = ['--quiet', '--disable-pip-version-check', '--no-deps', ...(compileLater ? ['--no-compile'] : [])];
+    await must(pip, ['install', ...options, '-r', requirements]);
+    writeFileSync(stamp, wanted);
   });
 }
 

@@ -7,6 +7,7 @@ import type {
   StackState,
 } from '../../shared/aws/cloudformation.ts';
 import type { Clock } from '../../shared/core/clock.ts';
+import type { HostedZone } from '../../shared/aws/route53.ts';
 import { AwsError } from '../../shared/core/errors.ts';
 import type { RunningService } from '../../actions/provision-env/src/observe.ts';
 import type { RunIo } from '../../actions/provision-env/src/run.ts';
@@ -175,7 +176,8 @@ export class FakeStacks implements Stacks {
     const verb = request.kind;
     this.writes.push(`execute ${name}`);
     this.executed.push({ stack: name, parameters: Object.fromEntries(parameters) });
-    this.changeSets.clear();
+    // Executing one drops the stack's others.
+    for (const [id, made] of this.changeSets) if (made.request.stack === name) this.changeSets.delete(id);
     const begin = (): void => {
       stack.state.status = `${verb}_IN_PROGRESS`;
       this.#event(stack, name, [stack.state.status, 'User Initiated']);
@@ -262,6 +264,11 @@ export function throttled(): AwsError {
 
 export interface World extends RunIo {
   readonly stacks: FakeStacks;
+  zone: HostedZone | Error | undefined;
+  publicServers: readonly string[] | undefined;
+  providers: readonly string[];
+  /** What the job's own token says. */
+  sub: string | undefined;
   readonly clock: FakeClock;
   readonly lines: string[];
   readonly cancel: AbortController;
@@ -273,9 +280,25 @@ export function world(): World {
   const clock = new FakeClock();
   const lines: string[] = [];
   const cancel = new AbortController();
+  const stacks = new FakeStacks(clock);
   const made: World = {
     clock,
-    stacks: new FakeStacks(clock),
+    stacks,
+    // Names are unique among all regions here.
+    edgeStacks: stacks,
+    zone: { name: 'example.com', nameServers: ['ns-1.awsdns-01.org', 'ns-2.awsdns-02.com'] },
+    publicServers: ['ns-2.awsdns-02.com', 'ns-1.awsdns-01.org'],
+    providers: [],
+    sub: undefined,
+    subject: async () => made.sub,
+    zones: {
+      zone: async () => {
+        if (made.zone instanceof Error) throw made.zone;
+        return made.zone;
+      },
+    },
+    dns: { nameServers: async () => made.publicServers },
+    oidcProviders: { list: async () => made.providers },
     lines,
     cancel,
     signal: cancel.signal,
@@ -288,6 +311,7 @@ export function world(): World {
         return made.openaiKey;
       },
     },
+    deadTasks: async () => undefined,
     services: { describeService: async () => made.service },
     progress: {
       info: (line) => lines.push(line),

@@ -13,6 +13,7 @@ import { modification, service, throttled, world, type World } from './provision
 const workspace = mkdtempSync(join(tmpdir(), 'slipway-provision-'));
 const foundation = 'analytics-studio-production-foundation';
 const app = 'analytics-studio-production-app';
+const monitoring = 'analytics-studio-production-monitoring';
 const deployed = 'arn:aws:ecs:us-east-1:1:task-definition/analytics-studio-backend:7';
 const base = 'arn:aws:ecs:us-east-1:1:task-definition/analytics-studio-backend-base:1';
 
@@ -27,7 +28,7 @@ async function provision(inputs: Readonly<Record<string, string>> = {}): Promise
     env: { AWS_REGION: 'us-east-1' },
     mask: () => undefined,
   });
-  return run(parseInputs(read, { workspace }), aws);
+  return run(parseInputs(read, { workspace, repository: 'your-org/studio', repositoryId: '22', ownerId: '11' }), aws);
 }
 
 /** A changed setting of the app stack. */
@@ -44,7 +45,7 @@ describe('first creation', () => {
   test('makes the foundation, then the app with its outputs', async () => {
     const report = await provision();
     expect(report.failure).toBeUndefined();
-    expect(aws.stacks.executed.map(({ stack }) => stack)).toEqual([foundation, foundation, app]);
+    expect(aws.stacks.executed.map(({ stack }) => stack)).toEqual([foundation, foundation, app, monitoring]);
     expect(parametersOf(0)).toMatchObject({ Name: 'analytics-studio', Nat: 'single', Redis: 'true' });
     expect(parametersOf(2)).toMatchObject({
       VpcId: `VpcId of ${foundation}`,
@@ -75,13 +76,14 @@ describe('first creation', () => {
     });
     expect(report.summary).toContain('✅ created');
     // What the second step does is no change of its own.
-    const all = [...readTemplates().foundation.resources, ...readTemplates().app.resources];
+    const { foundation: data, app: serving, monitoring: watching } = readTemplates();
+    const all = [data, serving, watching].flatMap(({ resources }) => [...resources]);
     expect(report.outputs['changes']).toBe(String(all.length));
   });
 
   test('one that is not to be protected is made in one step', async () => {
     await provision({ tier: 'development' });
-    expect(aws.stacks.executed.map(({ stack }) => stack)).toEqual([foundation, app]);
+    expect(aws.stacks.executed.map(({ stack }) => stack)).toEqual([foundation, app, monitoring]);
   });
 
   test('a protection that failed is red, tells the outputs, and the next run sees to it', async () => {
@@ -398,7 +400,9 @@ describe('plan', () => {
   test('of nothing comes from the templates, without a single write', async () => {
     const report = await provision({ mode: 'plan' });
     expect(aws.stacks.writes).toEqual([]);
-    expect(report.outputs).toMatchObject({ changed: 'false', changes: '54' });
+    const added = aws.lines.filter((line) => line.startsWith('  add ')).length;
+    expect(added).toBeGreaterThan(70);
+    expect(report.outputs).toMatchObject({ changed: 'false', changes: String(added) });
     expect(report.summary).toContain('PostgreSQL database');
     expect(report.summary).not.toContain('second NAT gateway');
   });

@@ -1,7 +1,7 @@
 /**
  * `npm run build` deletes and rebuilds every action's `dist/`. With `--check` it builds elsewhere and fails on any
  * difference from what is committed, on a stray chunk (one that `index.js` cannot reach), and on a bundle whose size
- * is above the limit without a written reason.
+ * is above the limit.
  */
 import { execFile } from 'node:child_process';
 import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -13,12 +13,6 @@ import { actionNames, root } from './actions.ts';
 
 const run = promisify(execFile);
 const limitBytes = 1_300_000;
-
-/** Why a bundle may be larger than the limit; every entry is shown in ARCHITECTURE.md. */
-const sizeReasons: Readonly<Record<string, string>> = {
-  'deploy-ecs':
-    'the clients of ECS, CloudWatch Logs and load balancers, and for the preflight of ECR, Secrets Manager, Systems Manager and IAM, loaded lazily',
-};
 
 type Files = ReadonlyMap<string, Buffer>;
 
@@ -86,12 +80,8 @@ function judge(action: string, built: Files, committed: Files | undefined): read
     }
   }
   const bytes = [...built.values()].reduce((sum, file) => sum + file.length, 0);
-  const reason = sizeReasons[action];
-  if (bytes > limitBytes && reason === undefined)
-    faults.push(`${action}: ${bytes} bytes are more than ${limitBytes}, without a reason`);
-  console.log(
-    `${action.padEnd(18)} ${(bytes / 1e6).toFixed(2)} MB in ${built.size} files${reason === undefined ? '' : ` (${reason})`}`,
-  );
+  if (bytes > limitBytes) faults.push(`${action}: ${bytes} bytes are more than ${limitBytes}`);
+  console.log(`${action.padEnd(18)} ${(bytes / 1e6).toFixed(2)} MB in ${built.size} files`);
   return faults;
 }
 

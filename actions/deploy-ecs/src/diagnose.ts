@@ -6,7 +6,7 @@ import { factsOf, few, livedSeconds, type ContainerLog, type Evidence, type Fact
 import { healthText } from './health.ts';
 import { healthRules } from './health-rules.ts';
 import { logRules, readLog } from './log-rules.ts';
-import { hider } from './masking.ts';
+import { hider } from '../../../shared/core/masking.ts';
 import { lastSeen, remarks, startingTexts, taskRules } from './task-rules.ts';
 
 export type { ContainerLog, Evidence } from './facts.ts';

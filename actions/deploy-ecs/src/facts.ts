@@ -8,7 +8,7 @@ import type {
 import type { TargetState } from '../../../shared/aws/elbv2.ts';
 import { lastPart, parseArn } from '../../../shared/core/arn.ts';
 import type { HealthAnswer } from './health.ts';
-import { hideEvents, hider } from './masking.ts';
+import { hideEvents, hider } from '../../../shared/core/masking.ts';
 import { mainContainer } from './task-definition.ts';
 
 export interface ContainerLog {

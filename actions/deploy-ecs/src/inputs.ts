@@ -3,7 +3,7 @@ import { lastPart, parseArn } from '../../../shared/core/arn.ts';
 import { deployableImage, matching, oneOf, type Parser } from '../../../shared/core/parsers.ts';
 import { shellWords } from '../../../shared/core/shell-words.ts';
 import type { Tag, TaskDefinitionRequest } from '../../../shared/aws/ecs.ts';
-import { hider } from './masking.ts';
+import { hider } from '../../../shared/core/masking.ts';
 import {
   containerNames,
   ownTags,

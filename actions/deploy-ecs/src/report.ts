@@ -5,7 +5,7 @@ import { code, codeBlock, details, escapeMarkdown, table } from '../../../shared
 import type { Outcome, Result } from './apply.ts';
 import { diagnosisText, type Diagnosis } from './diagnose.ts';
 import { healthText, slowAnswer, type HealthAnswer } from './health.ts';
-import type { Hide } from './masking.ts';
+import type { Hide } from '../../../shared/core/masking.ts';
 import { provenRevision, type Plan, type Step } from './plan.ts';
 import { preflightCounts, unknownLines, type Finding } from './preflight.ts';
 import { hiddenChange, shortName, type Change } from './task-definition.ts';

@@ -7,7 +7,7 @@ import { sha256 } from '../../../shared/core/hash.ts';
 import { lastPart } from '../../../shared/core/arn.ts';
 import { clip, diagnose, diagnoseDenial, diagnosisText, type Diagnosis } from './diagnose.ts';
 import { gatherEvidence, type EvidencePorts } from './evidence.ts';
-import { hideEvents, hider, type Hide } from './masking.ts';
+import { hideEvents, hider, type Hide } from '../../../shared/core/masking.ts';
 import type { Plan, RunBeforeStep } from './plan.ts';
 import { logStreamOf, sensitiveValues } from './task-definition.ts';
 import type { WatchPorts } from './watch.ts';

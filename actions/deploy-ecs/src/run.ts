@@ -2,7 +2,7 @@ import type { Progress } from '../../../shared/action/progress.ts';
 import type { ActionIo, ActionReport } from '../../../shared/action/run.ts';
 import { apply } from './apply.ts';
 import type { Inputs } from './inputs.ts';
-import { hider, type Hide } from './masking.ts';
+import { hider, type Hide } from '../../../shared/core/masking.ts';
 import { observe, type Observed } from './observe.ts';
 import { planDeploy, provenRevision, type Plan } from './plan.ts';
 import { connectPorts } from './ports.ts';

@@ -1,7 +1,7 @@
 import type { ContainerDefinition, Tag, TaskDefinitionRequest } from '../../../shared/aws/ecs.ts';
 import { canonicalJson, type Json } from '../../../shared/core/hash.ts';
 import { lastPart } from '../../../shared/core/arn.ts';
-import { hider, type Hide } from './masking.ts';
+import { hider, type Hide } from '../../../shared/core/masking.ts';
 import { taskDefinitionFields, type Field } from './task-definition-fields.ts';
 
 /** What AWS adds when it describes a revision; it knows these, so they are left out without a word. */

@@ -1,10 +1,10 @@
 import type { Progress } from '../../../shared/action/progress.ts';
 import type { ChangeSetRequest, ParameterValue, StackState } from '../../../shared/aws/cloudformation.ts';
-import { ActionError, DeploymentError, PreconditionError } from '../../../shared/core/errors.ts';
+import { ActionError, AwsError, DeploymentError, isAwsError, PreconditionError } from '../../../shared/core/errors.ts';
 import { discard, makeChangeSet, validationFailures, type MadeChangeSet } from './change-set.ts';
-import { failureOf, hintsAtValidation } from './diagnose.ts';
+import { failureOf, hintsAtValidation, named, plainReason } from './diagnose.ts';
 import { follow, type Operation, type OperationEnd } from './follow.ts';
-import { openaiKey, revisionOf, type Ports } from './observe.ts';
+import { openaiKey, revisionOf, stacksOf, type Ports } from './observe.ts';
 import {
   catchUpParameters,
   creationParameters,
@@ -13,6 +13,7 @@ import {
   type LiveService,
 } from './parameters.ts';
 import {
+  computeMoved,
   containerFixed,
   describeChanges,
   forbidden,
@@ -23,7 +24,7 @@ import {
   type StackPlan,
 } from './plan.ts';
 import type { StackKey, StackSpec } from './stacks.ts';
-import { condition, succeeded } from './verdict.ts';
+import { condition, outdated, succeeded } from './verdict.ts';
 
 export interface ApplyOptions {
   readonly executionRole: string | undefined;
@@ -39,6 +40,8 @@ export interface StackResult {
   readonly changes: readonly PlannedChange[];
   /** Whether anything at all was executed in AWS. */
   readonly executed: boolean;
+  /** What could not be removed although all went well, and why. */
+  readonly leftBehind: readonly string[];
   readonly outputs: ReadonlyMap<string, string>;
   readonly ms: number;
   readonly failure?: ActionError;
@@ -75,7 +78,15 @@ export async function apply(
       const lacking = before.find(({ outcome }) => outcome === 'failed' || outcome === 'not-started');
       if (lacking !== undefined) {
         io.progress.info(`${stack.spec.key}  not started: it needs ${lacking.spec.name}`);
-        return { spec: stack.spec, outcome: 'not-started', changes: [], executed: false, outputs: new Map(), ms: 0 };
+        return {
+          spec: stack.spec,
+          outcome: 'not-started',
+          changes: [],
+          executed: false,
+          leftBehind: [],
+          outputs: new Map(),
+          ms: 0,
+        };
       }
       const result = await new StackRun(stack, stackOptions, io).run(outputs);
       outputs.set(stack.spec.key, result.outputs);
@@ -84,7 +95,21 @@ export async function apply(
     running.set(stack.spec.key, work());
   }
   const stacks = await Promise.all(running.values());
-  return { stacks, openaiApiKeyHasValue: await openaiKey(outputs, io) };
+  return { stacks, openaiApiKeyHasValue: await keyAtTheEnd(outputs, io) };
+}
+
+/** Everything is done by now: what cannot be asked any more is not known. */
+async function keyAtTheEnd(
+  outputs: Outputs,
+  io: Ports & { readonly progress: Progress },
+): Promise<boolean | undefined> {
+  try {
+    return await openaiKey(outputs, io);
+  } catch (error) {
+    if (!(error instanceof ActionError)) throw error;
+    io.progress.warn(`whether openai-api-key has a value could not be asked: ${error.message}`);
+    return undefined;
+  }
 }
 
 interface StackOptions extends ApplyOptions {
@@ -100,12 +125,13 @@ class StackRun {
   readonly #deadline: number;
   #changes: readonly PlannedChange[] = [];
   #executed = false;
+  readonly #leftBehind: string[] = [];
   #attempts = 0;
 
   constructor(plan: StackPlan, options: StackOptions, io: Ports & { readonly progress: Progress }) {
     this.#plan = plan;
     this.#options = options;
-    this.#io = io;
+    this.#io = { ...io, stacks: stacksOf(plan.spec, io) };
     this.#deadline = io.clock.now() + options.waitTimeoutMs;
   }
 
@@ -117,13 +143,15 @@ class StackRun {
       outcome,
       changes: this.#changes,
       executed: this.#executed,
+      leftBehind: this.#leftBehind,
       outputs: state?.outputs ?? new Map(),
       ms: this.#io.clock.now() - start,
     });
     let existing: StackState | undefined;
     try {
       existing = await this.#settle();
-      const resolved = resolveParameters(spec, outputs, await openaiKey(outputs, this.#io));
+      const key = spec.parameters.has('OpenaiApiKeyHasValue') ? await openaiKey(outputs, this.#io) : undefined;
+      const resolved = resolveParameters(spec, outputs, key);
       if (resolved === undefined) {
         throw new DeploymentError(
           'OutputMissing',
@@ -154,7 +182,11 @@ class StackRun {
       progress.info(`${spec.key}  ${state.status}: waiting for the operation that runs already`);
       // Everything that comes from now on; its beginning is of no interest.
       const since = await stacks.lastEvent(state.id);
-      ({ state } = await this.#follow(state.id, { since, begun: true }));
+      const end = await this.#follow(state.id, { since, begun: true });
+      if (end.state !== undefined && condition(end.state.status) === 'stuck')
+        throw failureOf(spec, end.state, end.events);
+      this.#tellLeftBehind(end);
+      ({ state } = end);
     }
     if (state === undefined) return undefined;
     switch (condition(state.status)) {
@@ -202,18 +234,12 @@ class StackRun {
       this.#io.progress.info(`${spec.key}  unchanged`);
       return undefined;
     }
-    const atRisk = forbidden(describeChanges(spec, changeSet.changes), this.#options.allowReplacement);
-    const service = spec.parameters.has('ServiceTaskDefinition') ? await this.#service() : undefined;
-    if (atRisk.length > 0 || service instanceof ActionError) {
+    let service: LiveService | undefined;
+    try {
+      service = await this.#permitted(existing, changeSet);
+    } catch (error) {
       await discard({ ...request, id: changeSet.id }, this.#io.stacks);
-      throw service instanceof ActionError ? service : forbiddenError(spec, atRisk);
-    }
-    // Once more: what runs now may not have been known when it was planned.
-    const deployed = service === undefined || service.taskDefinition === 'base' ? undefined : service.taskDefinition;
-    const fixed = deployed === undefined ? undefined : containerFixed(spec, existing, deployed);
-    if (fixed !== undefined) {
-      await discard({ ...request, id: changeSet.id }, this.#io.stacks);
-      throw fixed;
+      throw error;
     }
     const catchUp = service === undefined ? undefined : catchUpParameters(spec, existing, service);
     if (catchUp === undefined) return this.#executeBeside(service, request, changeSet);
@@ -227,6 +253,21 @@ class StackRun {
     else await discard({ ...note, id: noted.id }, this.#io.stacks);
     const known = await this.#io.stacks.describe(spec.name);
     return this.#attempts > 3 || known === undefined ? this.#unsettled() : this.#update(known, resolved);
+  }
+
+  /** What runs now, where that matters; throws when the change set may not be executed. */
+  async #permitted(existing: StackState, changeSet: MadeChangeSet): Promise<LiveService | undefined> {
+    const { spec } = this.#plan;
+    const service = spec.parameters.has('ServiceTaskDefinition') ? await this.#service() : undefined;
+    if (service instanceof ActionError) throw service;
+    const atRisk = forbidden(describeChanges(spec, changeSet.changes), this.#options.allowReplacement);
+    if (atRisk.length > 0) throw forbiddenError(spec, atRisk);
+    // Once more: neither may have been known when it was planned.
+    const deployed = service === undefined || service.taskDefinition === 'base' ? undefined : service.taskDefinition;
+    const fixed = deployed === undefined ? undefined : containerFixed(spec, existing, deployed);
+    const moved = computeMoved(spec, existing) ?? fixed;
+    if (moved !== undefined) throw moved;
+    return service;
   }
 
   /** Executes, and after a roll-back makes sure that the service still runs what it ran. */
@@ -258,7 +299,7 @@ class StackRun {
       'DeploymentRunning',
       `${this.#plan.spec.name}: deployments keep changing what the service runs`,
       {
-        hint: 'Nothing was changed by this run. Run again when no deployment is under way.',
+        hint: 'The stack took note of them; nothing else was changed in it. Run again when no deployment is under way.',
       },
     );
   }
@@ -280,16 +321,27 @@ class StackRun {
     const { spec } = this.#plan;
     const { stacks, progress } = this.#io;
     const changes = describeChanges(spec, changeSet.changes);
-    const state = await stacks.describe(spec.name);
-    if (state === undefined)
-      throw new DeploymentError('StackGone', `${spec.name} vanished before its change set was executed`);
-    const since = await stacks.lastEvent(state.id);
+    const { state, since } = await this.#before(request, changeSet);
     progress.info(
       `${spec.key}  ${request.kind === 'CREATE' ? 'creating' : 'updating'} ${spec.name}: ${counted(changes)}`,
     );
     this.#options.beforeExecution();
     this.#executed = true;
-    await stacks.executeChangeSet(changeSet.id, request.name);
+    try {
+      await stacks.executeChangeSet(changeSet.id, request.name);
+    } catch (error) {
+      if (
+        isAwsError(
+          error,
+          'InvalidChangeSetStatus',
+          'ChangeSetNotFound',
+          'InvalidChangeSetStatusException',
+          'ChangeSetNotFoundException',
+        )
+      )
+        throw outdated(spec.name, error);
+      throw error;
+    }
     if (typeof request.template === 'string') this.#changes = changes;
     const end = await this.#follow(state.id, { since, only: changes.map(({ logicalId }) => logicalId) });
     if (end.state === undefined || !succeeded(end.state.status)) {
@@ -297,7 +349,37 @@ class StackRun {
       const ours = found.filter(({ at }) => at >= (end.events[0]?.at ?? 0));
       throw failureOf(spec, end.state ?? { ...state, status: 'DELETE_COMPLETE' }, [...ours, ...end.events]);
     }
+    this.#tellLeftBehind(end);
     return end.state;
+  }
+
+  /** The stack and its newest event; where they cannot be had, nothing is left of the change set. */
+  async #before(
+    request: ChangeSetRequest,
+    changeSet: MadeChangeSet,
+  ): Promise<{ readonly state: StackState; readonly since: string | undefined }> {
+    const { stacks } = this.#io;
+    const { name } = this.#plan.spec;
+    try {
+      const state = await stacks.describe(name);
+      if (state === undefined)
+        throw new DeploymentError('StackGone', `${name} vanished before its change set was executed`);
+      return { state, since: await stacks.lastEvent(state.id) };
+    } catch (error) {
+      if (error instanceof AwsError) await discard({ ...request, id: changeSet.id }, stacks);
+      throw error;
+    }
+  }
+
+  /** CloudFormation calls an update complete although it could not remove what it replaced. */
+  #tellLeftBehind({ state, events }: OperationEnd): void {
+    const { spec } = this.#plan;
+    for (const event of events) {
+      if (event.status !== 'DELETE_FAILED' || event.physicalId === state?.id) continue;
+      const left = `${spec.name}: ${named(spec, event)} could not be removed and stays, outside of the stack: ${event.physicalId}: ${plainReason(event.reason)}`;
+      this.#leftBehind.push(left);
+      this.#io.progress.warn(left);
+    }
   }
 
   async #follow(stackId: string, what: Pick<Operation, 'since' | 'begun' | 'only'>): Promise<OperationEnd> {
@@ -326,7 +408,9 @@ class StackRun {
   #cancelled(error: unknown): ActionError {
     return new ActionError('Cancelled', `${this.#plan.spec.name}: the run was cancelled`, {
       cause: error,
-      hint: 'What CloudFormation has begun goes on by itself; a new run attaches to it.',
+      hint: this.#executed
+        ? 'What CloudFormation has begun goes on by itself; a new run attaches to it.'
+        : 'Nothing was changed in this stack.',
     });
   }
 }

@@ -67,8 +67,12 @@ export function parseConfig(path: string, text: string): Config {
     return { ...emptyConfig, problems };
   }
 
-  /** A map's entries as texts; a list becomes JSON, as settings such as CORS_ORIGINS want it. */
-  const texts = (field: string, node: unknown): ReadonlyMap<string, string> => {
+  /** A map's entries as texts; a list becomes what `join` makes of it. */
+  const texts = (
+    field: string,
+    node: unknown,
+    join: (items: readonly unknown[]) => string | undefined,
+  ): ReadonlyMap<string, string> => {
     const found = new Map<string, string>();
     if (isScalar(node) && node.value === null) return found;
     if (!isMap(node)) {
@@ -77,7 +81,7 @@ export function parseConfig(path: string, text: string): Config {
     }
     for (const pair of node.items) {
       const name = scalarText(pair.key) ?? '';
-      const value = isSeq(pair.value) ? listText(pair.value.items) : scalarText(pair.value);
+      const value = isSeq(pair.value) ? join(pair.value.items) : scalarText(pair.value);
       if (value === undefined)
         refuse(`${field}.${name}`, undefined, 'a text, a number, true or false; or a list of them');
       else found.set(name, value);
@@ -92,8 +96,8 @@ export function parseConfig(path: string, text: string): Config {
   for (const pair of root.items) {
     const name = scalarText(pair.key) ?? '';
     const value = scalarText(pair.value);
-    if (name === 'parameters') parameters = texts(name, pair.value);
-    else if (name === 'environment-variables') environmentVariables = texts(name, pair.value);
+    if (name === 'parameters') parameters = texts(name, pair.value, commaList);
+    else if (name === 'environment-variables') environmentVariables = texts(name, pair.value, listText);
     else if (runInputs.includes(name))
       refuse(name, value, 'an input of the run: give it to the action, not in the file');
     else if (!known.includes(name)) {
@@ -116,7 +120,13 @@ function scalarText(node: unknown): string | undefined {
 
 const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
-/** A list as JSON; a number that JSON has no spelling for, such as 007, becomes a text. */
+/** A list as CloudFormation's parameters have it. */
+function commaList(items: readonly unknown[]): string | undefined {
+  const texts = items.map(scalarText);
+  return texts.some((text) => text === undefined || text.includes(',')) ? undefined : texts.join(',');
+}
+
+/** A list as JSON, as settings such as CORS_ORIGINS want it; a number that JSON has no spelling for, such as 007, becomes a text. */
 function listText(items: readonly unknown[]): string | undefined {
   const texts = items.map((item) => {
     const text = scalarText(item);

@@ -1,5 +1,5 @@
 import type { InputProblem } from '../../../shared/core/errors.ts';
-import { tierParameters, type Tier } from './stacks.ts';
+import { isGiven, tierParameters, type Tier } from './stacks.ts';
 import type { Templates } from './templates.ts';
 
 export interface Together {
@@ -21,6 +21,9 @@ const fargateMemory: Readonly<Record<string, readonly [number, number, number]>>
   '16384': [32_768, 122_880, 8192],
 };
 
+/** MiB of a t3.micro's 1 GiB that a task may have, as the template's rule has it; the system, ECS's agent and a second task take the rest. */
+const instanceMemory = ['256', '384', '512'];
+
 /** Values that are fine by themselves and would fail, or silently do nothing, together. */
 export function contradictions(chosen: Together, templates: Templates): readonly InputProblem[] {
   const { parameters, region, hasDomain } = chosen;
@@ -32,10 +35,17 @@ export function contradictions(chosen: Together, templates: Templates): readonly
   const used = (...names: readonly string[]): readonly string[] | undefined =>
     names.some((name) => parameters.has(name)) ? names.map((name) => effective(name, chosen, templates)) : undefined;
 
-  const [cpu = '', memory = ''] = used('TaskCpu', 'TaskMemory') ?? [];
-  const fitting = memories(cpu);
+  const [compute, instance, cpu = '', memory = ''] = used('Compute', 'InstanceType', 'TaskCpu', 'TaskMemory') ?? [];
+  if (compute === 'ec2' && instance === 't3.micro' && !instanceMemory.includes(memory))
+    refuse('TaskMemory', memory, `on a t3.micro ${instanceMemory.join(', ')}`);
+  const fitting = compute === 'ec2' ? [] : memories(cpu);
   if (fitting.length > 0 && !fitting.includes(memory))
     refuse('TaskMemory', memory, `what Fargate accepts with TaskCpu ${cpu}: ${fitting.join(', ')}`);
+
+  const [fewest = '', initial = '', highest = ''] = used('MinCount', 'InitialCount', 'MaxCount') ?? [];
+  if (Number(highest) < Number(fewest)) refuse('MaxCount', highest, `${fewest} or more: MinCount`);
+  else if (Number(initial) < Number(fewest) || Number(initial) > Number(highest))
+    refuse('InitialCount', initial, `from MinCount, ${fewest}, to MaxCount, ${highest}`);
 
   const [start = '', most = ''] = used('DatabaseAllocatedStorage', 'DatabaseMaxAllocatedStorage') ?? [];
   // RDS wants a tenth of room to grow.
@@ -54,7 +64,7 @@ export function contradictions(chosen: Together, templates: Templates): readonly
 
   for (const name of ['SiteCertificateArn', 'ApiCertificateArn']) {
     const arn = parameters.get(name) ?? '';
-    if (arn === '') continue;
+    if (!isGiven(arn)) continue;
     if (!hasDomain) refuse(name, arn, 'left out, except with a domain');
     // The template itself wants the site's in us-east-1.
     else if (name === 'ApiCertificateArn' && region !== undefined && arn.split(':')[3] !== region)

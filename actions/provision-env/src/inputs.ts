@@ -10,6 +10,7 @@ import { cloudFrontPrefixLists } from './prefix-lists.ts';
 import {
   fitsInline,
   inputParameters,
+  isGiven,
   namePrefix,
   observedParameters,
   stackKeys,
@@ -21,13 +22,15 @@ import { accepts, maxTemplateBytes } from './template.ts';
 import { readTemplates, type Templates } from './templates.ts';
 
 export interface Inputs extends CommonInputs {
-  readonly mode: 'plan' | 'apply' | 'outputs';
+  readonly mode: 'plan' | 'apply' | 'outputs' | 'bootstrap';
   readonly app: string;
   readonly environment: string;
   readonly tier: (typeof tiers)[number];
   /** Chosen by a person, by template parameter. */
   readonly parameters: ReadonlyMap<string, string>;
   readonly environmentVariables: ReadonlyMap<string, string>;
+  /** The one that this runs in; empty texts where there is none. */
+  readonly repository: { readonly name: string; readonly id: string; readonly ownerId: string };
   readonly planDigest: string | undefined;
   readonly allowReplacement: readonly string[];
   readonly executionRole: string | undefined;
@@ -43,15 +46,18 @@ const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** What the template reads from Secrets Manager. */
 const secretVariables = ['DATABASE_URL', 'OPENAI_API_KEY', 'SECRET_KEY', 'REDIS_URL'];
 const later = 'is not supported yet';
+const allKeys = ['bootstrap', ...stackKeys] as const;
 
-export function parseInputs(read: InputReader, context: Pick<RunContext, 'workspace'>): Inputs {
+type Context = Pick<RunContext, 'workspace' | 'repository' | 'repositoryId' | 'ownerId'>;
+
+export function parseInputs(read: InputReader, context: Context): Inputs {
   const config = loadConfig(read, context.workspace);
   read.defaults(config.inputs);
 
   const common = read.common();
   const mode = read.withDefault('mode', oneOf(['plan', 'apply', 'drift', 'destroy', 'outputs', 'bootstrap']), 'plan');
-  if (mode === 'drift' || mode === 'destroy' || mode === 'bootstrap') {
-    read.problem('mode', mode, `"plan", "apply" or "outputs"; "${mode}" ${later}`);
+  if (mode === 'drift' || mode === 'destroy') {
+    read.problem('mode', mode, `"plan", "apply", "outputs" or "bootstrap"; "${mode}" ${later}`);
   }
   const app = read.withDefault('app', name, 'analytics-studio');
   const environment = read.withDefault('environment', name, 'production');
@@ -65,14 +71,17 @@ export function parseInputs(read: InputReader, context: Pick<RunContext, 'worksp
   const tier = read.withDefault('tier', oneOf(tiers), 'development');
 
   const compute = read.withDefault('compute', oneOf(['fargate', 'ec2']), 'fargate');
-  if (compute === 'ec2') read.problem('compute', compute, `"fargate"; "ec2" ${later}`);
+  if (compute === 'ec2' && tier !== 'development')
+    read.problem('compute', compute, `"fargate" in tier "${tier}": one small instance is for development`);
   const kms = read.withDefault('kms', oneOf(['aws', 'customer']), 'aws');
-  if (kms === 'customer') read.problem('kms', kms, `"aws"; "customer" ${later}`);
 
   const templates = readTemplates();
   const parameters = new Map(checkParameters(read, config, templates));
+  parameters.set('Compute', compute).set('Kms', kms);
+  if (compute === 'ec2') instanceDefaults(parameters);
   checkDomain(read, parameters);
-  if (mode !== 'outputs') checkPrefixList(read, parameters, common.region);
+  if (mode === 'bootstrap') checkRepository(read, parameters, context);
+  else if (mode !== 'outputs') checkPrefixList(read, parameters, common.region);
   const nat = read.optional('nat', oneOf(['none', 'single', 'per-az']));
   if (nat !== undefined) parameters.set('Nat', nat);
 
@@ -103,12 +112,13 @@ export function parseInputs(read: InputReader, context: Pick<RunContext, 'worksp
   }
   return read.finish({
     ...common,
-    mode: mode === 'outputs' || mode === 'apply' ? (common.dryRun && mode === 'apply' ? 'plan' : mode) : 'plan',
+    mode: mode === 'drift' || mode === 'destroy' || (mode === 'apply' && common.dryRun) ? 'plan' : mode,
     app,
     environment,
     tier,
     parameters,
     environmentVariables,
+    repository: { name: context.repository, id: context.repositoryId, ownerId: context.ownerId },
     planDigest,
     allowReplacement: checkReplacements(read, templates),
     executionRole: read.optional('execution-role-arn', roleArn),
@@ -137,8 +147,12 @@ function loadConfig(read: InputReader, workspace: string): Config {
 function checkParameters(read: InputReader, config: Config, templates: Templates): ReadonlyMap<string, string> {
   // Reading a template takes longer than all other checks together.
   if (config.parameters.size === 0) return config.parameters;
-  const known = new Map(stackKeys.flatMap((key) => [...templates[key].parameters]));
-  const supplied = new Set(stackKeys.flatMap((key) => stackNeeds[key].flatMap((need) => templates[need].outputs)));
+  const known = new Map(allKeys.flatMap((key) => [...templates[key].parameters]));
+  /** Every stack that has it gets it from another. */
+  const isSupplied = (parameter: string): boolean =>
+    stackKeys
+      .filter((key) => templates[key].parameters.has(parameter))
+      .every((key) => stackNeeds[key].some((need) => templates[need].outputs.includes(parameter)));
   for (const [parameter, value] of config.parameters) {
     const field = `parameters.${parameter}`;
     const definition = known.get(parameter);
@@ -151,7 +165,11 @@ function checkParameters(read: InputReader, config: Config, templates: Templates
         value,
         meant === undefined ? 'a parameter of templates/*.yml' : `a known parameter; did you mean "${meant}"?`,
       );
-    } else if (supplied.has(parameter) || observedParameters.some((item) => item === parameter)) {
+    } else if (
+      (isSupplied(parameter) && !templates.bootstrap.parameters.has(parameter)) ||
+      observedParameters.some((item) => item === parameter && item !== 'PermissionsBoundaryArn') ||
+      ['CreateOidcProvider', 'SharedParts'].includes(parameter)
+    ) {
       read.problem(field, value, 'left out: it follows from what is deployed');
     } else if (value.includes('{{resolve:'))
       read.problem(field, value, 'a plain value: references are the templates’ own');
@@ -177,7 +195,27 @@ function checkVariables(read: InputReader, config: Config): ReadonlyMap<string, 
   return config.environmentVariables;
 }
 
-/** The certificates come from the caller until there is a stack for them. */
+/** A t3.micro holds one task of this size beside ECS's own agent. */
+function instanceDefaults(parameters: Map<string, string>): void {
+  for (const [name, value] of [
+    ['TaskCpu', '256'],
+    ['TaskMemory', '512'],
+  ] as const) {
+    if (!parameters.has(name)) parameters.set(name, value);
+  }
+}
+
+/** Whose workflows the roles are for: those of the repository that this runs in, unless the configuration names another. */
+function checkRepository(read: InputReader, parameters: ReadonlyMap<string, string>, { repository }: Context): void {
+  if (repository !== '' || parameters.has('GitHubSubject')) return;
+  read.problem(
+    'parameters.GitHubSubject',
+    undefined,
+    'outside of a workflow, how GitHub’s tokens name the repository: repo:owner@1234/name@5678, or repo:owner/name for older ones',
+  );
+}
+
+/** A hosted zone is where certificates are proved; without one they come from the caller. */
 function checkDomain(read: InputReader, parameters: Map<string, string>): void {
   const domain = read.optional('domain', domainName);
   const zone = read.optional(
@@ -187,11 +225,11 @@ function checkDomain(read: InputReader, parameters: Map<string, string>): void {
   if (zone !== undefined && domain === undefined) read.problem('hosted-zone-id', zone, 'empty, except with a domain');
   if (domain === undefined) return;
   for (const certificate of ['SiteCertificateArn', 'ApiCertificateArn']) {
-    if ((parameters.get(certificate) ?? '') === '') {
+    if (zone === undefined && !isGiven(parameters.get(certificate))) {
       read.problem(
         `parameters.${certificate}`,
         undefined,
-        `with a domain, the ARN of an issued certificate: making one ${later}`,
+        'with a domain, the ARN of an issued certificate; or set hosted-zone-id, and one is made',
       );
     }
   }
@@ -202,6 +240,9 @@ function checkDomain(read: InputReader, parameters: Map<string, string>): void {
 /** Without a domain the load balancer lets in CloudFront alone, by the region's list of its addresses. */
 function checkPrefixList(read: InputReader, parameters: Map<string, string>, region: string): void {
   const parameter = 'CloudFrontPrefixListId';
+  // Regions that have to be opted into, whose buckets CloudFront cannot log to, are not in the table.
+  if (region !== '' && !cloudFrontPrefixLists.has(region) && !parameters.has('CloudFrontLogs'))
+    parameters.set('CloudFrontLogs', 'false');
   if (read.text('domain') !== undefined || region === '' || (parameters.get(parameter) ?? '') !== '') return;
   const known = cloudFrontPrefixLists.get(region);
   if (known !== undefined) parameters.set(parameter, known);
@@ -216,7 +257,7 @@ function checkPrefixList(read: InputReader, parameters: Map<string, string>, reg
 function checkReplacements(read: InputReader, templates: Templates): readonly string[] {
   const allowed = read.list('allow-replacement', anyText);
   if (allowed.length === 0) return allowed;
-  const known = new Set(stackKeys.flatMap((key) => [...templates[key].resources.keys()]));
+  const known = new Set(allKeys.flatMap((key) => [...templates[key].resources.keys()]));
   for (const id of allowed) {
     // A resource that an older version of the templates had is unknown here, and may well be the one to remove.
     const meant = known.has(id) ? undefined : nearest(id, known);

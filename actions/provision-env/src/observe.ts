@@ -1,12 +1,18 @@
 import type { ChangeSetState, Stacks, StackState } from '../../../shared/aws/cloudformation.ts';
 import type { DeploymentState, ServiceRef, ServiceState } from '../../../shared/aws/ecs.ts';
+import type { PublicDns } from '../../../shared/action/public-dns.ts';
+import type { OidcProviders } from '../../../shared/aws/oidc-providers.ts';
+import type { HostedZones } from '../../../shared/aws/route53.ts';
 import type { Secrets } from '../../../shared/aws/secrets-manager.ts';
 import type { Clock } from '../../../shared/core/clock.ts';
-import { isAwsError } from '../../../shared/core/errors.ts';
+import { AwsError, isAwsError } from '../../../shared/core/errors.ts';
+import type { DeadTasks } from './dead-task.ts';
 import { makeChangeSet } from './change-set.ts';
 import { containerChanges, heldParameters, knownOutputs, resolveParameters } from './parameters.ts';
 import { condition } from './verdict.ts';
-import type { StackKey, StackSpec } from './stacks.ts';
+import { inEdgeOrder } from './edge.ts';
+import { bootstrapName, edgeRegion, isGiven, stackName, type StackKey, type StackSpec } from './stacks.ts';
+import { namesBetween, type SeenZone } from './zone.ts';
 
 /** What there is to know about a service here: `EcsServices` tells it. */
 export interface RunningServices {
@@ -18,15 +24,35 @@ export interface RunningService extends Pick<ServiceState, 'status' | 'taskDefin
 }
 
 export interface Ports {
+  /** In the run's region. */
   readonly stacks: Stacks;
+  /** In the one region where CloudFront looks for certificates and firewalls. */
+  readonly edgeStacks: Stacks;
+  readonly zones: HostedZones;
+  readonly dns: PublicDns;
+  readonly oidcProviders: OidcProviders;
+  /** The `sub` of the job's own OIDC token; undefined where the job may not have one. */
+  readonly subject: () => Promise<string | undefined>;
   readonly secrets: Secrets;
   readonly services: RunningServices;
+  /** Why tasks of a service died that does not become stable. */
+  readonly deadTasks: DeadTasks;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
+/** Where a stack's own calls go. */
+export function stacksOf(
+  { key }: Pick<StackSpec, 'key'>,
+  { stacks, edgeStacks }: Pick<Ports, 'stacks' | 'edgeStacks'>,
+): Stacks {
+  return key === 'edge' ? edgeStacks : stacks;
+}
+
 export interface ObserveInputs {
   readonly mode: 'plan' | 'apply' | 'outputs';
+  readonly app: string;
+  readonly environment: string;
   readonly specs: readonly StackSpec[];
   readonly executionRole: string | undefined;
   readonly service: ServiceRef & { readonly baseFamily: string };
@@ -42,19 +68,25 @@ export interface Observed {
   readonly openaiApiKeyHasValue: boolean | undefined;
   /** The deployed revision that runs; only asked for where a change of its container is wanted. */
   readonly deployed: string | undefined;
+  /** What is known of the zone in which a certificate will be proved; undefined when none is to be made. */
+  readonly zone: SeenZone | undefined;
+  /** The name of an edge stack that is there and that nothing needs any more. */
+  readonly needlessEdge: string | undefined;
 }
 
 export async function observe(inputs: ObserveInputs, ports: Ports): Promise<Observed> {
   const found = await Promise.all(
-    inputs.specs.map(async (spec) => [spec, await ports.stacks.describe(spec.name)] as const),
+    inputs.specs.map(async (spec) => [spec, await stacksOf(spec, ports).describe(spec.name)] as const),
   );
   const stacks = new Map(found.flatMap(([{ key }, state]) => (state === undefined ? [] : [[key, state] as const])));
   const outputs = knownOutputs(stacks);
   const openaiApiKeyHasValue = await openaiKey(outputs, ports);
   const previews = new Map<StackKey, ChangeSetState>();
   if (inputs.mode === 'plan') {
-    await Promise.all(
-      found.map(async ([spec, state]) => {
+    const { specs } = inEdgeOrder(inputs.specs, stacks);
+    const ends = await Promise.allSettled(
+      specs.map(async (spec) => {
+        const state = stacks.get(spec.key);
         if (state === undefined || condition(state.status) !== 'ready') return;
         const parameters = resolveParameters(spec, outputs, openaiApiKeyHasValue);
         if (parameters === undefined) return;
@@ -68,19 +100,105 @@ export async function observe(inputs: ObserveInputs, ports: Ports): Promise<Obse
             tags: spec.tags,
             executionRole: inputs.executionRole,
           },
-          ports,
+          { ...ports, stacks: stacksOf(spec, ports) },
         );
-        await ports.stacks.deleteChangeSet(preview.id);
+        await stacksOf(spec, ports).deleteChangeSet(preview.id);
         previews.set(spec.key, preview);
       }),
     );
+    // Only now: a change set that is still being made would be left behind.
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
   const ofTheContainer = found.some(
     ([spec, state]) => inputs.mode !== 'outputs' && state !== undefined && containerChanges(spec, state).length > 0,
   );
   const running = ofTheContainer ? await ports.services.describeService(inputs.service) : undefined;
   const revision = running === undefined ? 'base' : revisionOf(running, inputs.service.baseFamily);
-  return { stacks, previews, openaiApiKeyHasValue, deployed: revision === 'base' ? undefined : revision };
+  return {
+    stacks,
+    previews,
+    openaiApiKeyHasValue,
+    deployed: revision === 'base' ? undefined : revision,
+    zone: inputs.mode === 'outputs' ? undefined : await seenZone(inputs.specs, stacks, ports),
+    needlessEdge: await needlessEdge(inputs, ports),
+  };
+}
+
+/** Looked at only while a certificate is still to be made in it: later ones are renewed by the same record. */
+async function seenZone(
+  specs: readonly StackSpec[],
+  stacks: ReadonlyMap<StackKey, StackState>,
+  { zones, dns }: Pick<Ports, 'zones' | 'dns'>,
+): Promise<SeenZone | undefined> {
+  const app = specs.find(({ key }) => key === 'app');
+  const wanted = (name: string): string | undefined => {
+    const source = app?.parameters.get(name);
+    const value = source?.from === 'value' ? source.value : app?.template.parameters.get(name)?.fallback;
+    return isGiven(value) ? value : undefined;
+  };
+  const domain = wanted('Domain');
+  const zoneId = wanted('HostedZoneId');
+  if (domain === undefined || zoneId === undefined) return undefined;
+  const isMade = (certificate: string, key: StackKey, subdomain: string): boolean => {
+    const state = stacks.get(key);
+    const same = ['Domain', 'HostedZoneId', subdomain].every((name) => state?.parameters.get(name) === wanted(name));
+    // One that is under way waits already; this run waits with it.
+    const isUnderWay = state !== undefined && condition(state.status) === 'busy';
+    return wanted(certificate) !== undefined || (same && (isUnderWay || isGiven(state?.outputs.get(certificate))));
+  };
+  if (isMade('SiteCertificateArn', 'edge', 'SiteSubdomain') && isMade('ApiCertificateArn', 'app', 'ApiSubdomain'))
+    return undefined;
+  try {
+    const zone = await zones.zone(zoneId);
+    const ask = async (name: string) => ({ name, servers: await dns.nameServers(name) });
+    const [apex, ...between] =
+      zone === undefined ? [] : await Promise.all([zone.name, ...namesBetween(domain, zone.name)].map(ask));
+    return { domain, zoneId, zone, publicServers: apex?.servers, between };
+  } catch (error) {
+    if (!(error instanceof AwsError)) throw error;
+    return { domain, zoneId, zone: error.message, publicServers: undefined, between: [] };
+  }
+}
+
+/** The domain or the firewall is gone from the configuration, and the stack that was made for it is not. */
+async function needlessEdge(inputs: ObserveInputs, ports: Pick<Ports, 'edgeStacks'>): Promise<string | undefined> {
+  if (inputs.mode === 'outputs' || inputs.specs.some(({ key }) => key === 'edge' || key === 'bootstrap'))
+    return undefined;
+  const name = stackName(inputs, 'edge');
+  try {
+    return (await ports.edgeStacks.describe(name)) === undefined ? undefined : name;
+  } catch (error) {
+    // Only advice hangs on it.
+    if (error instanceof AwsError) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * What the environment's bootstrap stack tells: roles. It is in the run's region, or in the one where most accounts have what they have once.
+ * Empty where there is none; undefined where this run may not look at it.
+ */
+export async function bootstrapOutputs(
+  { app, environment, region }: { readonly app: string; readonly environment: string; readonly region: string },
+  { stacks, edgeStacks }: Pick<Ports, 'stacks' | 'edgeStacks'>,
+): Promise<ReadonlyMap<string, string> | undefined> {
+  const of = async (where: Stacks): Promise<ReadonlyMap<string, string> | undefined> => {
+    const first = await where.describe(bootstrapName(app));
+    if (first === undefined || first.parameters.get('Environment') === environment) return first?.outputs;
+    return (await where.describe(bootstrapName(app, environment)))?.outputs;
+  };
+  try {
+    const here = await of(stacks);
+    return here ?? (region === edgeRegion ? new Map() : ((await of(edgeStacks)) ?? new Map()));
+  } catch (error) {
+    // Not known is not "none": what is there stays.
+    if (
+      error instanceof AwsError &&
+      (region !== edgeRegion || isAwsError(error, 'AccessDenied', 'AccessDeniedException'))
+    )
+      return undefined;
+    throw error;
+  }
 }
 
 /** What the service runs, as the app stack's parameters say it: `base` until something was deployed. */

@@ -32,7 +32,10 @@ export function resolveParameters(
     } else if (source.what === 'OpenaiApiKeyHasValue') {
       // Not known: an existing stack keeps what it has, a new one starts without the key.
       if (openaiApiKeyHasValue !== undefined) resolved.set(name, String(openaiApiKeyHasValue));
-    } else resolved.set(name, source.what === 'ServiceCount' ? 'zero' : 'base');
+    } else if (source.what !== 'PermissionsBoundaryArn') {
+      // A limit that is not known stays what it is.
+      resolved.set(name, source.what === 'ServiceCount' ? 'zero' : 'base');
+    }
   }
   return resolved;
 }

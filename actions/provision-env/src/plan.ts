@@ -2,9 +2,12 @@ import type { ResourceChange, StackState } from '../../../shared/aws/cloudformat
 import { PreconditionError } from '../../../shared/core/errors.ts';
 import type { Observed } from './observe.ts';
 import { containerChanges, knownOutputs, resolveParameters } from './parameters.ts';
-import { planDigest, stackNeeds, type StackKey, type StackSpec } from './stacks.ts';
+import { edgeRegion, planDigest, stackNeeds, type StackKey, type StackSpec } from './stacks.ts';
 import { resourcesOf } from './template.ts';
+import { recovery, stackCommand } from './diagnose.ts';
+import { inEdgeOrder } from './edge.ts';
 import { condition } from './verdict.ts';
+import { judgeZone } from './zone.ts';
 
 export interface PlannedChange {
   /** `perhaps-replace`: CloudFormation only knows while it executes. */
@@ -13,6 +16,7 @@ export interface PlannedChange {
   readonly type: string;
   readonly description: string;
   readonly properties: readonly string[];
+  readonly holdsData: boolean;
 }
 
 export interface StackPlan {
@@ -31,6 +35,8 @@ export interface Plan {
   readonly digest: string;
   readonly stacks: readonly StackPlan[];
   readonly allowReplacement: readonly string[];
+  /** What could not be made out beforehand. */
+  readonly warnings: readonly string[];
 }
 
 export interface PlanInputs {
@@ -50,16 +56,38 @@ export function planStacks(inputs: PlanInputs, observed: Observed): Plan {
       },
     );
   }
+  const zone = observed.zone === undefined ? undefined : judgeZone(observed.zone);
+  if (zone instanceof PreconditionError) throw zone;
+  const { specs, appFirst } = inEdgeOrder(inputs.specs, observed.stacks);
   return {
     digest,
-    stacks: inputs.specs.map((spec) => planStack(spec, observed)),
+    stacks: specs.map((spec) => planStack(spec, observed, { specs, appFirst })),
     allowReplacement: inputs.allowReplacement,
+    warnings: [
+      ...(zone === undefined ? [] : [zone]),
+      ...(observed.needlessEdge === undefined
+        ? []
+        : [
+            `nothing needs the stack ${observed.needlessEdge} any more: once this run has succeeded, aws cloudformation delete-stack --region ${edgeRegion} --stack-name ${observed.needlessEdge}`,
+          ]),
+    ],
   };
 }
 
-function planStack(spec: StackSpec, observed: Observed): StackPlan {
+interface Order {
+  readonly specs: readonly StackSpec[];
+  readonly appFirst: boolean;
+}
+
+function needsOf({ key }: StackSpec, appFirst: boolean): readonly StackKey[] {
+  if (!appFirst) return stackNeeds[key];
+  return key === 'edge' ? ['app'] : stackNeeds[key].filter((need) => need !== 'edge');
+}
+
+function planStack(spec: StackSpec, observed: Observed, { specs, appFirst }: Order): StackPlan {
   const state = observed.stacks.get(spec.key);
-  const base = { spec, needs: stackNeeds[spec.key], attach: false };
+  const needs = needsOf(spec, appFirst).filter((need) => specs.some(({ key }) => key === need));
+  const base = { spec, needs, attach: false };
   if (state === undefined) {
     return { ...base, action: 'create', reason: 'the stack does not exist', changes: additions(spec, observed) };
   }
@@ -82,6 +110,8 @@ function planStack(spec: StackSpec, observed: Observed): StackPlan {
         changes: undefined,
       };
     case 'ready': {
+      const moved = computeMoved(spec, state);
+      if (moved !== undefined) throw moved;
       const fixed = observed.deployed === undefined ? undefined : containerFixed(spec, state, observed.deployed);
       if (fixed !== undefined) throw fixed;
       const preview = observed.previews.get(spec.key);
@@ -89,7 +119,14 @@ function planStack(spec: StackSpec, observed: Observed): StackPlan {
       return {
         ...base,
         action: 'update',
-        reason: changes?.length === 0 ? 'nothing differs' : 'the stack exists',
+        reason:
+          changes?.length !== 0
+            ? 'the stack exists'
+            : preview?.executable === true
+              ? 'outputs alone differ'
+              : needs.some((need) => observed.previews.get(need)?.executable === true)
+                ? `nothing differs, unless outputs of ${needs.join(', ')} do`
+                : 'nothing differs',
         changes,
       };
     }
@@ -97,14 +134,16 @@ function planStack(spec: StackSpec, observed: Observed): StackPlan {
 }
 
 export function stuck(spec: StackSpec, state: StackState): PreconditionError {
-  const recover = state.status === 'UPDATE_ROLLBACK_FAILED';
   return new PreconditionError(
     'StackStuck',
     `${spec.name} is ${state.status}${state.reason === '' ? '' : `: ${state.reason}`}`,
     {
-      hint: recover
-        ? `Mend what kept the roll-back from finishing, then: aws cloudformation continue-update-rollback --stack-name ${spec.name}`
-        : `See the stack’s events: aws cloudformation describe-stack-events --stack-name ${spec.name}`,
+      hint:
+        state.status === 'UPDATE_ROLLBACK_FAILED'
+          ? recovery(spec, state)
+          : state.status === 'DELETE_FAILED'
+            ? `Mend what kept it from being deleted, then: ${stackCommand('delete-stack', spec, state)}; then run again.`
+            : `See the stack’s events: ${stackCommand('describe-stack-events', spec, state)}`,
     },
   );
 }
@@ -126,6 +165,21 @@ export function containerFixed(spec: StackSpec, state: StackState, deployed: str
   );
 }
 
+/** A service cannot move between Fargate and instances: it would be made anew under a name that the old one still has. */
+export function computeMoved(spec: StackSpec, state: StackState): PreconditionError | undefined {
+  const source = spec.parameters.get('Compute');
+  // Older stacks know nothing else.
+  const is = state.parameters.get('Compute') ?? 'fargate';
+  if (source?.from !== 'value' || is === source.value) return undefined;
+  return new PreconditionError(
+    'ComputeFixed',
+    `${spec.name} runs on ${is}; its service cannot move to ${source.value}`,
+    {
+      hint: `Nothing was changed. Set compute: ${is}. To move all the same, delete the stack ${spec.name} (site and API are gone meanwhile; data stays in the foundation), then apply and deploy again.`,
+    },
+  );
+}
+
 /** What a new stack will hold, from its template. */
 function additions(spec: StackSpec, observed: Observed): readonly PlannedChange[] {
   const known = new Map<string, string | undefined>();
@@ -139,6 +193,7 @@ function additions(spec: StackSpec, observed: Observed): readonly PlannedChange[
     type,
     description,
     properties: [],
+    holdsData: false,
   }));
 }
 
@@ -156,6 +211,8 @@ export function describeChanges(spec: StackSpec, changes: readonly ResourceChang
     type: change.type,
     description: spec.template.resources.get(change.logicalId)?.description ?? change.type,
     properties: change.properties,
+    // A generated secret that the template lets go is no data; what the template does not know any more may be.
+    holdsData: dataTypes.includes(change.type) && spec.template.resources.get(change.logicalId)?.isKept !== false,
   }));
 }
 
@@ -170,14 +227,14 @@ const dataTypes = [
 /** Changes that would lose data and that nobody has allowed by name. */
 export function forbidden(changes: readonly PlannedChange[], allowed: readonly string[]): readonly PlannedChange[] {
   return changes.filter(
-    ({ kind, type, logicalId }) =>
-      kind !== 'add' && kind !== 'change' && dataTypes.includes(type) && !allowed.includes(logicalId),
+    ({ kind, holdsData, logicalId }) =>
+      kind !== 'add' && kind !== 'change' && holdsData && !allowed.includes(logicalId),
   );
 }
 
 export function forbiddenError(spec: StackSpec, changes: readonly PlannedChange[]): PreconditionError {
   const list = changes.map(({ kind, description, logicalId }) => `${kind} ${description} (${logicalId})`).join(', ');
   return new PreconditionError('DataAtRisk', `${spec.name}: the change would ${list}`, {
-    hint: `Nothing was changed. If that is meant, name it in allow-replacement: ${changes.map(({ logicalId }) => logicalId).join(', ')}`,
+    hint: `Nothing was changed. If that is meant, name it in allow-replacement: ${changes.map(({ logicalId }) => logicalId).join(', ')}${changes.some(({ kind }) => kind !== 'remove') ? '. CloudFormation replaces only what has no fixed name: what has one must be moved by hand first' : ''}`,
   });
 }

@@ -1,19 +1,45 @@
 import type { ActionIo } from '../../../shared/action/run.ts';
 import { systemClock } from '../../../shared/action/system-clock.ts';
+import { publicDns } from '../../../shared/action/public-dns.ts';
+import { tokenSubject } from '../../../shared/aws/aws-error.ts';
 import { cloudFormationStacks } from '../../../shared/aws/cloudformation.ts';
 import { ecsServices } from '../../../shared/aws/ecs.ts';
+import { globalCaller } from '../../../shared/aws/global-call.ts';
+import { oidcProviders } from '../../../shared/aws/oidc-providers.ts';
+import { hostedZones } from '../../../shared/aws/route53.ts';
+import { logReader } from '../../../shared/aws/logs.ts';
 import { sdkConfig } from '../../../shared/aws/sdk-config.ts';
 import { secretsManager } from '../../../shared/aws/secrets-manager.ts';
+import { ActionError } from '../../../shared/core/errors.ts';
+import { deadTaskReader } from './dead-task.ts';
 import type { Inputs } from './inputs.ts';
 import type { Ports } from './observe.ts';
+import { edgeRegion } from './stacks.ts';
 
 export function connectPorts(inputs: Inputs, io: ActionIo): Ports {
   const config = sdkConfig(inputs, io);
+  const call = globalCaller(config);
+  const services = ecsServices(config);
   return {
     stacks: cloudFormationStacks(config),
-    services: ecsServices(config),
+    edgeStacks: cloudFormationStacks({ ...config, region: edgeRegion }),
+    zones: hostedZones(call),
+    oidcProviders: oidcProviders(call),
+    dns: publicDns,
+    subject: () => subjectOf(io),
+    services,
+    deadTasks: deadTaskReader({ services, logs: logReader(config) }),
     secrets: secretsManager(config),
     clock: systemClock,
     signal: io.signal,
   };
+}
+
+async function subjectOf({ idToken }: Pick<ActionIo, 'idToken'>): Promise<string | undefined> {
+  try {
+    return tokenSubject(await idToken('sts.amazonaws.com'));
+  } catch (error) {
+    if (error instanceof ActionError) return undefined;
+    throw error;
+  }
 }

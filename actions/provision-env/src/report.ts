@@ -16,17 +16,27 @@ export interface ReportInputs {
 }
 
 type Outputs = Readonly<Record<string, string>>;
+type Seen = Observed & { readonly bootstrap: ReadonlyMap<string, string> };
 
-/** What the bootstrap stack and later modes fill in; there from the start, so that workflows may name them. */
-const laterOutputs: Outputs = {
+/** What later modes and the bootstrap stack fill in; there from the start, so that workflows may name them. */
+const emptyOutputs: Outputs = {
   'monthly-usd': '',
   drifted: '',
+  'execution-role-arn': '',
+  'plan-role-arn': '',
+  'apply-role-arn': '',
   'deploy-backend-role-arn': '',
   'deploy-frontend-role-arn': '',
-  'plan-role-arn': '',
+  'permissions-boundary-arn': '',
+  'oidc-provider-arn': '',
 };
 
-export function reportPlan(inputs: ReportInputs, plan: Plan, observed: Observed): ActionReport {
+const fixedOutputs = (bootstrap: ReadonlyMap<string, string>): Outputs => ({
+  ...emptyOutputs,
+  ...stackOutputs(new Map([['bootstrap', bootstrap]])),
+});
+
+export function reportPlan(inputs: ReportInputs, plan: Plan, observed: Seen): ActionReport {
   const changes = plan.stacks.flatMap(({ changes: planned }) => planned ?? []);
   const unknown = plan.stacks.some(({ changes: planned }) => planned === undefined);
   const headline = changes.length > 0 ? counted(changes) : unknown ? 'not known yet' : 'nothing to change';
@@ -38,7 +48,7 @@ export function reportPlan(inputs: ReportInputs, plan: Plan, observed: Observed)
   ]);
   return {
     outputs: {
-      ...laterOutputs,
+      ...fixedOutputs(observed.bootstrap),
       ...stackOutputs(observedOutputs(observed)),
       ...secretOutputs(inputs, observed.openaiApiKeyHasValue),
       changed: 'false',
@@ -49,6 +59,7 @@ export function reportPlan(inputs: ReportInputs, plan: Plan, observed: Observed)
       `### 📋 Plan for ${title(inputs)}: ${headline}`,
       table(['Stack', 'Action', 'Changes', 'Why'], rows),
       refused(forbidden(changes, plan.allowReplacement)),
+      ...plan.warnings.map((warning) => `⚠️ ${escapeMarkdown(warning)}`),
       ...plan.stacks.map(({ spec, changes: planned = [] }) => changeList(spec.name, planned)),
       `Tier ${code(inputs.tier)} · plan digest ${code(plan.digest)}`,
     ),
@@ -69,7 +80,7 @@ export function planLines(plan: Plan): readonly string[] {
 export function reportApply(
   inputs: ReportInputs,
   plan: Plan,
-  result: ApplyResult & { readonly ms: number },
+  result: ApplyResult & { readonly bootstrap: ReadonlyMap<string, string>; readonly ms: number },
 ): ActionReport {
   const failure = combined(result.stacks);
   const changes = result.stacks.flatMap(({ changes: done }) => done);
@@ -78,7 +89,7 @@ export function reportApply(
   const secrets = secretOutputs(inputs, result.openaiApiKeyHasValue);
   return {
     outputs: {
-      ...laterOutputs,
+      ...fixedOutputs(result.bootstrap),
       ...outputs,
       ...secrets,
       changed: String(executed),
@@ -98,6 +109,9 @@ export function reportApply(
           outcome === 'not-started' ? '' : humanDuration(ms),
         ]),
       ),
+      ...[...plan.warnings, ...result.stacks.flatMap(({ leftBehind }) => leftBehind)].map(
+        (warning) => `⚠️ ${escapeMarkdown(warning)}`,
+      ),
       places(outputs),
       missing(secrets['missing-secrets']),
       ...result.stacks.map(({ spec, changes: done }) => changeList(spec.name, done)),
@@ -106,13 +120,15 @@ export function reportApply(
   };
 }
 
-export function reportOutputs(inputs: ReportInputs, specs: readonly StackSpec[], observed: Observed): ActionReport {
-  const lacking = specs.flatMap((spec) => lack(spec, observed.stacks.get(spec.key)) ?? []);
+export function reportOutputs(inputs: ReportInputs, specs: readonly StackSpec[], observed: Seen): ActionReport {
+  // Deployments need these two; what watches may come later.
+  const needed = specs.filter(({ key }) => key === 'foundation' || key === 'app');
+  const lacking = needed.flatMap((spec) => lack(spec, observed.stacks.get(spec.key)) ?? []);
   const outputs = stackOutputs(observedOutputs(observed));
   const rows = Object.entries(outputs).map(([name, value]) => [code(name), code(value)]);
   return {
     outputs: {
-      ...laterOutputs,
+      ...fixedOutputs(observed.bootstrap),
       ...outputs,
       ...secretOutputs(inputs, observed.openaiApiKeyHasValue),
       changed: 'false',
@@ -177,8 +193,10 @@ function combined(stacks: readonly StackResult[]): ActionError | undefined {
   const failures = stacks.flatMap(({ failure }) => failure ?? []);
   const [first] = failures;
   if (first === undefined || failures.length === 1) return first;
-  return new ActionError('StacksFailed', failures.map(({ message }) => message).join('\n'), {
-    ...(first.hint === undefined ? {} : { hint: first.hint }),
+  const code = failures.every((failure) => failure.code === first.code) ? first.code : 'StacksFailed';
+  const hints = [...new Set(failures.flatMap(({ hint }) => hint ?? []))];
+  return new ActionError(code, failures.map(({ message }) => message).join('\n'), {
+    ...(hints.length === 0 ? {} : { hint: hints.join('\n') }),
     fault: first.fault,
   });
 }

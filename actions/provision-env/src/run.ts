@@ -1,43 +1,131 @@
 import type { RunContext } from '../../../shared/action/context.ts';
 import type { Progress } from '../../../shared/action/progress.ts';
 import type { ActionReport } from '../../../shared/action/run.ts';
+import { isAwsError } from '../../../shared/core/errors.ts';
 import { apply } from './apply.ts';
 import type { Inputs } from './inputs.ts';
-import { observe, type Ports } from './observe.ts';
+import { bootstrapOutputs, observe, type Ports } from './observe.ts';
 import { planStacks } from './plan.ts';
 import { planLines, reportApply, reportOutputs, reportPlan } from './report.ts';
-import { serviceOf, stackSpecs } from './stacks.ts';
+import { bootstrapName, bootstrapSpec, namePrefix, serviceOf, stackSpecs, type StackSpec } from './stacks.ts';
 import { readTemplates } from './templates.ts';
+import { condition } from './verdict.ts';
 
 export type RunIo = Ports & {
   readonly progress: Progress;
   readonly context: Pick<RunContext, 'runId' | 'runAttempt'>;
 };
 
-/** The three modes, each from what is there to what is said about it. */
+/** Every mode, from what is there to what is said about it. */
 export async function run(inputs: Inputs, io: RunIo): Promise<ActionReport> {
   const start = io.clock.now();
   const { runId, runAttempt } = io.context;
   // Change sets must not share a name with those of another run, attempt, or step of the same job.
   const runName = `slipway-${runId === '' ? 'local' : runId}-${runAttempt}-${start.toString(36)}`;
   const service = serviceOf(inputs.app, inputs.environment);
-  const specs = stackSpecs(inputs, readTemplates());
-  const observed = await observe({ ...inputs, specs, service, runName }, io);
-  if (inputs.mode === 'outputs') return reportOutputs(inputs, specs, observed);
+  const isBootstrap = inputs.mode === 'bootstrap';
+  const known = isBootstrap ? undefined : await bootstrapOutputs(inputs, io);
+  const roles = known ?? new Map<string, string>();
+  const boundary = known === undefined ? undefined : (known.get('PermissionsBoundaryArn') ?? 'none');
+  const specs = isBootstrap ? [await bootstrap(inputs, io)] : stackSpecs({ ...inputs, boundary }, readTemplates());
+  // That role makes an environment; what it is itself made of it cannot touch.
+  const executionRole = isBootstrap ? undefined : (inputs.executionRole ?? roles.get('ExecutionRoleArn'));
+  const showOnly = inputs.mode === 'plan' || inputs.dryRun;
+  const mode = inputs.mode === 'outputs' ? 'outputs' : showOnly ? 'plan' : 'apply';
+  const observed = await observe({ ...inputs, mode, executionRole, specs, service, runName }, io);
+  if (inputs.mode === 'outputs') return reportOutputs(inputs, specs, { ...observed, bootstrap: roles });
   const plan = planStacks({ ...inputs, specs }, observed);
-  if (inputs.mode === 'plan') {
+  for (const warning of plan.warnings) io.progress.warn(warning);
+  if (showOnly) {
     for (const line of planLines(plan)) io.progress.info(line);
-    return reportPlan(inputs, plan, observed);
+    return reportPlan(inputs, plan, { ...observed, bootstrap: roles });
   }
-  const result = await apply(
-    plan,
-    {
-      executionRole: inputs.executionRole,
-      runName,
-      waitTimeoutMs: inputs.waitTimeoutMinutes * 60_000,
-      service,
-    },
-    io,
+  const waitTimeoutMs = inputs.waitTimeoutMinutes * 60_000;
+  const result = await apply(plan, { executionRole, runName, waitTimeoutMs, service }, io);
+  return reportApply(inputs, plan, { ...result, bootstrap: roles, ms: io.clock.now() - start });
+}
+
+const gitHubTokens = 'oidc-provider/token.actions.githubusercontent.com';
+
+/**
+ * The first environment's stack also holds what all share; a further one has a stack of its own. An account has one provider for GitHub's
+ * tokens: one that is there is used, and one that the stack made stays its own.
+ */
+async function bootstrap(inputs: Inputs, io: RunIo): Promise<StackSpec> {
+  const { stacks, progress } = io;
+  const { app, environment } = inputs;
+  const found = await stacks.describe(bootstrapName(app));
+  // What a failed creation left will be removed, and counts for nothing.
+  const first = found !== undefined && condition(found.status) === 'leftover' ? undefined : found;
+  const isFurther = first !== undefined && first.parameters.get('Environment') !== environment;
+  const isThere = await hasProvider(io);
+  const isOurs = !isFurther && first?.parameters.get('CreateOidcProvider') === 'true';
+  const subject = await subjectOf(inputs, io);
+  const parameters = new Map([
+    ...inputs.parameters,
+    ['Environment', environment] as const,
+    ['Name', namePrefix(app, environment)] as const,
+    ['GitHubSubject', subject] as const,
+    ['SharedParts', String(!isFurther)] as const,
+    ['CreateOidcProvider', String(!isFurther && (isOurs || !isThere))] as const,
+  ]);
+  const name = bootstrapName(app, isFurther ? environment : undefined);
+  const spec = bootstrapSpec({ ...inputs, parameters }, name, readTemplates().bootstrap);
+  if (isThere && !isOurs) progress.info('bootstrap  the account’s OIDC provider for GitHub is used');
+  const zone = spec.parameters.get('HostedZoneId');
+  const firstZone = first?.parameters.get('HostedZoneId') ?? '*';
+  if (isFurther && zone?.from === 'value' && firstZone !== '*' && firstZone !== zone.value) {
+    progress.warn(
+      `CloudFormation's role, which all environments share, may make records in ${firstZone} only, not in ${zone.value}: set HostedZoneId: '*' in the first environment's bootstrap`,
+    );
+  }
+  const overrides = [...spec.parameters].map(
+    ([key, source]) => `'${key}=${source.from === 'value' ? source.value : ''}'`,
   );
-  return reportApply(inputs, plan, { ...result, ms: io.clock.now() - start });
+  progress.info('bootstrap  the same by hand, as an administrator of the account:');
+  progress.info(
+    `  aws cloudformation deploy --region ${inputs.region} --stack-name ${spec.name} --template-file bootstrap.yml --capabilities CAPABILITY_NAMED_IAM --parameter-overrides ${overrides.join(' ')}`,
+  );
+  return spec;
+}
+
+/** Denied, it is taken for missing: where it is not, CloudFormation says so, and nothing is lost. */
+async function hasProvider({ oidcProviders, progress }: RunIo): Promise<boolean> {
+  try {
+    return (await oidcProviders.list()).some((arn) => arn.endsWith(gitHubTokens));
+  } catch (error) {
+    if (!isAwsError(error, 'AccessDenied', 'AccessDeniedException')) throw error;
+    progress.warn(`whether the account knows GitHub already is not known: ${error.message}`);
+    return false;
+  }
+}
+
+/** How GitHub's tokens name this repository: as the configuration says, else as the job's own does, else by the numbers that the runner tells. */
+async function subjectOf({ repository, parameters }: Inputs, { subject, progress }: RunIo): Promise<string> {
+  const given = parameters.get('GitHubSubject');
+  const token = await subject();
+  const own = /^repo:[^:]+/.exec(token ?? '')?.[0];
+  if (given !== undefined) {
+    if (own !== undefined && own !== given)
+      progress.warn(
+        `GitHubSubject is ${given}, but this job's own token says ${own}: its roles will not trust this repository`,
+      );
+    return given;
+  }
+  if (own !== undefined) return own;
+  const { name, id, ownerId } = repository;
+  const [owner = '', repo = ''] = name.split('/');
+  const hasNumbers = id !== '' && ownerId !== '';
+  const wanted = hasNumbers ? `repo:${owner}@${ownerId}/${repo}@${id}` : `repo:${name}`;
+  const why =
+    token === undefined
+      ? 'without a token of this job (permissions: id-token: write) it is not known how GitHub’s tokens name'
+      : `this job's token says ${token}, which does not begin with "repo:": not known is how tokens name`;
+  progress.warn(
+    `${why} ${name}: ${wanted} is taken. ` +
+      (hasNumbers
+        ? `A repository from before 2026-07-15 that was not switched over needs the parameter GitHubSubject: repo:${name}`
+        : 'A newer repository is named with its numbers: see the parameter GitHubSubject'),
+  );
+  return wanted;
 }

@@ -17,6 +17,8 @@ export interface TemplateResource {
   /** What it is, in words: the resource's `Metadata.description`. */
   readonly description: string;
   readonly condition: string | undefined;
+  /** Whether something of it stays when it goes: it holds data. */
+  readonly isKept: boolean;
 }
 
 export interface Template {
@@ -132,6 +134,8 @@ function holds(
   };
   const value = (operand: unknown): string | undefined => {
     const [[operator, name] = ['', undefined]] = entries(operand);
+    // Of a list that came as one text: what it holds is the same.
+    if (operator === 'Fn::Join' && Array.isArray(name)) return value(name[1]);
     if (operator !== 'Ref') return scalar(operand);
     const known = typeof name === 'string' ? name : '';
     return parameters.has(known) ? parameters.get(known) : template.parameters.get(known)?.fallback;
@@ -161,6 +165,7 @@ function resource(logicalId: string, body: Readonly<Record<string, unknown>>): T
     type: scalar(body['Type']) ?? '',
     description: scalar(record(body['Metadata'])['description']) ?? logicalId,
     condition: scalar(body['Condition']),
+    isKept: /^(?:Retain|Snapshot)/.test(scalar(body['DeletionPolicy']) ?? ''),
   };
 }
 

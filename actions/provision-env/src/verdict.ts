@@ -22,7 +22,11 @@ export function condition(status: string): Condition {
 }
 
 export function judgeChangeSet(stack: string, seen: ChangeSetState): Judgement<ChangeSetState> {
-  if (seen.status === 'CREATE_COMPLETE') return { kind: 'done', value: seen };
+  if (seen.status === 'CREATE_COMPLETE') {
+    if (seen.executable) return { kind: 'done', value: seen };
+    // An empty one is FAILED: this one has changes, which somebody else's execution has overtaken.
+    return { kind: 'failed', error: outdated(stack) };
+  }
   if (seen.status !== 'FAILED') return { kind: 'pending', state: seen.status };
   // There is no status of its own for "nothing to do".
   if (/didn.t contain changes|no updates are to be performed/i.test(seen.reason)) {
@@ -35,6 +39,14 @@ export function judgeChangeSet(stack: string, seen: ChangeSetState): Judgement<C
       hint: 'Nothing was changed. Mend the template or the parameter it names, and run again.',
     }),
   };
+}
+
+/** Somebody else's execution makes every other change set of the stack void. */
+export function outdated(stack: string, cause?: unknown): DeploymentError {
+  return new DeploymentError('ChangeSetOutdated', `${stack}: another change of the stack came before this one`, {
+    hint: 'This run changed nothing in this stack. Run again.',
+    cause,
+  });
 }
 
 /** An operation's end. `begun`: its first event was seen, so that the state before it is not taken for its outcome. */

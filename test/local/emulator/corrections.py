@@ -1,13 +1,14 @@
 """Where the emulator differs from AWS in a way that the suite would notice. Each says what AWS does."""
 
 import json
+import re
 import threading
 import time
 from datetime import datetime
 
 from ministack.core import iam_evaluator
 from ministack.services import alb, ec2, ecs, rds, s3, secretsmanager
-from ministack.services.cloudformation import changesets, drift, provisioners, stacks
+from ministack.services.cloudformation import changesets, drift, engine, handlers, provisioners, stacks
 
 
 def apply():
@@ -16,6 +17,7 @@ def apply():
     secrets_of_stacks_are_referred_to_by_arn()
     secrets_of_stacks_have_the_value_asked_for()
     change_sets_heed_conditions()
+    conditions_know_lists()
     rules_attach_target_groups()
     load_balancers_have_the_zones_of_their_subnets()
     requests_count_as_tls()
@@ -231,6 +233,31 @@ def change_sets_heed_conditions():
         return {**resolved, "Resources": resources}
 
     changesets._resolve_props_for_diff = without_absent
+
+
+def conditions_know_lists():
+    """AWS: a condition may join a list's members, which is how a template asks whether a list is empty.
+
+    ministack leaves Fn::Join in conditions as it stands, so that no list is ever empty.
+    """
+    evaluate = engine._evaluate_conditions
+
+    def joined(value, params):
+        if isinstance(value, list):
+            return [joined(item, params) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if "Fn::Join" in value:
+            delimiter, items = value["Fn::Join"]
+            if isinstance(items, dict) and items.get("Ref") in params:
+                return delimiter.join(item.strip() for item in params[items["Ref"]]["Value"].split(","))
+        return {key: joined(item, params) for key, item in value.items()}
+
+    def with_lists(template, params):
+        return evaluate({**template, "Conditions": joined(template.get("Conditions", {}), params)}, params)
+
+    for module in (engine, changesets, handlers):
+        module._evaluate_conditions = with_lists
 
 
 def rules_attach_target_groups():

@@ -25,6 +25,9 @@ import corrections
 import deployments
 import health
 import layers
+import paces
+import paper
+import properties
 import resources
 
 
@@ -113,13 +116,15 @@ def end_with_owner():
 def main():
     resources.register()
     corrections.apply()
+    properties.keep()
     deployments.keep_records()
     health.play_health_checks()
     layers.outlive()
     containers.confine()
+    paces.heed()
     listen_on_the_private_network_too()
     end_with_owner()
-    emulator.app = refuse_strangers(viewers_come_by_https(emulator.app))
+    emulator.app = refuse_strangers(viewers_come_by_https(paper.told(paces.settable(emulator.app))))
     sys.argv = ["ministack"]
     emulator.main()
 

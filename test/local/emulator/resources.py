@@ -1,16 +1,18 @@
 """CloudFormation types that the guide's infrastructure needs and ministack does not have.
 
 Where the emulator has the service behind a type, the handler calls that service, so that the resource really
-exists: `DescribeNatGateways` lists it, deleting the stack deletes it. Where it has none, the type is kept on paper,
-and `ON_PAPER` lists it.
+exists: `DescribeNatGateways` lists it, deleting the stack deletes it. Where it has none, the type is kept on paper
+(paper.py), and `ON_PAPER` lists it.
 """
 
 import json
 import re
 
 from ministack.core.responses import get_account_id, get_region, new_uuid
-from ministack.services import cloudtrail, ec2, iam, secretsmanager, waf
+from ministack.services import budgets, cloudtrail, ec2, ecs, iam, secretsmanager, waf
 from ministack.services.cloudformation import provisioners
+
+import paper
 
 ON_PAPER = set()
 
@@ -245,6 +247,113 @@ def trail_delete(physical_id, props):
     json_call(cloudtrail._delete_trail, {"Name": physical_id})
 
 
+# --- Route 53 ---------------------------------------------------------------------------------------------------
+
+
+def records_of(props):
+    """A group's records, each with the zone that stands on the group."""
+    zone = {key: props[key] for key in ("HostedZoneId", "HostedZoneName") if props.get(key)}
+    return [{**record, **zone} for record in props.get("RecordSets") or []]
+
+
+def records_create(logical_id, props, stack_name):
+    for record in records_of(props):
+        provisioners._r53_record_set_create(logical_id, record, stack_name)
+    return physical(stack_name, logical_id), {}
+
+
+def records_delete(physical_id, props):
+    for record in records_of(props):
+        provisioners._r53_record_set_delete(physical_id, record)
+
+
+def records_update(physical_id, old, new, stack_name, logical_id=None):
+    records_delete(physical_id, old)
+    records_create(logical_id or physical_id, new, stack_name)
+    return physical_id, {}
+
+
+# --- ECS capacity -----------------------------------------------------------------------------------------------
+
+
+def lowered(value):
+    return provisioners._pascal_to_camel(value)
+
+
+def capacity_provider_request(props, name):
+    group = lowered(props.get("AutoScalingGroupProvider") or {})
+    scaling = group.get("managedScaling", {})
+    for key in ("targetCapacity", "minimumScalingStepSize", "maximumScalingStepSize", "instanceWarmupPeriod"):
+        if key in scaling:
+            scaling[key] = int(scaling[key])
+    return {"name": name, "autoScalingGroupProvider": group, "tags": lowered(props.get("Tags") or [])}
+
+
+def capacity_provider_create(logical_id, props, stack_name):
+    name = props.get("Name") or physical(stack_name, logical_id)
+    json_call(ecs._create_capacity_provider, capacity_provider_request(props, name))
+    return name, {}
+
+
+def capacity_provider_update(physical_id, old, new, stack_name, logical_id=None):
+    json_call(ecs._update_capacity_provider, capacity_provider_request(new, physical_id))
+    return physical_id, {}
+
+
+def capacity_provider_delete(physical_id, props):
+    json_call(ecs._delete_capacity_provider, {"capacityProvider": physical_id})
+
+
+def associations_put(props, providers, strategy):
+    body = {
+        "cluster": props.get("Cluster"),
+        "capacityProviders": providers,
+        "defaultCapacityProviderStrategy": lowered(strategy),
+    }
+    json_call(ecs._put_cluster_capacity_providers, body)
+
+
+def associations_create(logical_id, props, stack_name):
+    associations_put(props, props.get("CapacityProviders") or [], props.get("DefaultCapacityProviderStrategy") or [])
+    return props.get("Cluster"), {}
+
+
+def associations_delete(physical_id, props):
+    try:
+        associations_put(props, [], [])
+    except ValueError:
+        pass  # the cluster went first
+
+
+# --- Budgets ----------------------------------------------------------------------------------------------------
+
+
+def budget_request(props, name):
+    budget = json.loads(json.dumps(props.get("Budget") or {}))
+    budget["BudgetName"] = name
+    notifications = props.get("NotificationsWithSubscribers") or []
+    for notification in (entry.get("Notification", {}) for entry in notifications):
+        if "Threshold" in notification:
+            notification["Threshold"] = float(notification["Threshold"])
+    return {"AccountId": get_account_id(), "Budget": budget, "NotificationsWithSubscribers": notifications}
+
+
+def budget_create(logical_id, props, stack_name):
+    name = (props.get("Budget") or {}).get("BudgetName") or physical(stack_name, logical_id)
+    json_call(budgets._create_budget, budget_request(props, name))
+    return name, {}
+
+
+def budget_delete(physical_id, props):
+    json_call(budgets._delete_budget, {"AccountId": get_account_id(), "BudgetName": physical_id})
+
+
+def budget_update(physical_id, old, new, stack_name, logical_id=None):
+    budget_delete(physical_id, old)
+    json_call(budgets._create_budget, budget_request(new, physical_id))
+    return physical_id, {}
+
+
 REAL = {
     "AWS::EC2::EIP": handler(eip_create, eip_delete, remade(eip_create, eip_delete)),
     "AWS::EC2::NatGateway": handler(nat_create, nat_delete, remade(nat_create, nat_delete)),
@@ -260,23 +369,34 @@ REAL = {
         secret_policy_create, secret_policy_delete, reset(secret_policy_create, secret_policy_delete)
     ),
     "AWS::CloudTrail::Trail": handler(trail_create, trail_delete, reset(trail_create, trail_delete)),
+    "AWS::Route53::RecordSetGroup": handler(records_create, records_delete, records_update),
+    "AWS::ECS::CapacityProvider": handler(capacity_provider_create, capacity_provider_delete, capacity_provider_update),
+    "AWS::ECS::ClusterCapacityProviderAssociations": handler(
+        associations_create, associations_delete, reset(associations_create, associations_delete)
+    ),
+    "AWS::Budgets::Budget": handler(budget_create, budget_delete, budget_update),
 }
 
 
 # --- On paper ---------------------------------------------------------------------------------------------------
 
 
-def paper(reference, attributes=lambda identity, props: {}):
+def on_paper(kind, reference, attributes=lambda identity, props: {}):
     """A type without a service behind it: it has an identity and attributes, and nothing else happens."""
 
     def create(logical_id, props, stack_name):
         identity = reference(logical_id, props, stack_name)
+        paper.note(kind, identity, props, stack_name, logical_id)
         return identity, attributes(identity, props)
 
     def update(physical_id, old, new, stack_name, logical_id=None):
+        paper.note(kind, physical_id, new, stack_name, logical_id or "")
         return physical_id, attributes(physical_id, new)
 
-    return {**handler(create, lambda physical_id, props: None, update), "paper": True}
+    def delete(physical_id, props):
+        paper.forget(kind, physical_id)
+
+    return {**handler(create, delete, update), "paper": True}
 
 
 def arn(service, rest):
@@ -292,26 +412,17 @@ def paper_types():
     def target(logical_id, props, stack_name):
         return "|".join(str(props.get(key)) for key in ("ResourceId", "ScalableDimension", "ServiceNamespace"))
 
-    def named(key):
-        return lambda logical_id, props, stack_name: props.get(key) or physical(stack_name, logical_id)
-
-    return {
-        "AWS::ApplicationAutoScaling::ScalableTarget": paper(target, lambda identity, props: {"Id": identity}),
-        "AWS::ApplicationAutoScaling::ScalingPolicy": paper(
-            scaling_policy_arn, lambda identity, props: {"Arn": identity}
-        ),
-        "AWS::Logs::QueryDefinition": paper(
-            lambda *_: new_uuid(), lambda identity, props: {"QueryDefinitionId": identity}
-        ),
-        "AWS::WAFv2::LoggingConfiguration": paper(lambda _l, props, _s: props.get("ResourceArn")),
-        "AWS::SecretsManager::RotationSchedule": paper(lambda _l, props, _s: props.get("SecretId")),
-        "AWS::Budgets::Budget": paper(lambda l, props, s: (props.get("Budget") or {}).get("BudgetName") or physical(s, l)),
-        "AWS::SNS::TopicInlinePolicy": paper(lambda _l, props, _s: props.get("TopicArn")),
-        "AWS::ECR::RegistryPolicy": paper(lambda *_: get_account_id()),
-        "AWS::ECR::ReplicationConfiguration": paper(lambda *_: get_account_id()),
-        "AWS::ECS::ClusterCapacityProviderAssociations": paper(lambda _l, props, _s: props.get("Cluster")),
-        "AWS::ECS::CapacityProvider": paper(named("Name")),
-        "AWS::CloudFront::MonitoringSubscription": paper(lambda _l, props, _s: props.get("DistributionId")),
-        "AWS::CE::AnomalyMonitor": paper(lambda *_: arn("ce", f"anomalymonitor/{new_uuid()}")),
-        "AWS::CE::AnomalySubscription": paper(lambda *_: arn("ce", f"anomalysubscription/{new_uuid()}")),
+    types = {
+        "AWS::ApplicationAutoScaling::ScalableTarget": (target, lambda identity, props: {"Id": identity}),
+        "AWS::ApplicationAutoScaling::ScalingPolicy": (scaling_policy_arn, lambda identity, props: {"Arn": identity}),
+        "AWS::Logs::QueryDefinition": (lambda *_: new_uuid(), lambda identity, props: {"QueryDefinitionId": identity}),
+        "AWS::WAFv2::LoggingConfiguration": (lambda _l, props, _s: props.get("ResourceArn"),),
+        "AWS::SecretsManager::RotationSchedule": (lambda _l, props, _s: props.get("SecretId"),),
+        "AWS::SNS::TopicInlinePolicy": (lambda _l, props, _s: props.get("TopicArn"),),
+        "AWS::ECR::RegistryPolicy": (lambda *_: get_account_id(),),
+        "AWS::ECR::ReplicationConfiguration": (lambda *_: get_account_id(),),
+        "AWS::CloudFront::MonitoringSubscription": (lambda _l, props, _s: props.get("DistributionId"),),
+        "AWS::CE::AnomalyMonitor": (lambda *_: arn("ce", f"anomalymonitor/{new_uuid()}"),),
+        "AWS::CE::AnomalySubscription": (lambda *_: arn("ce", f"anomalysubscription/{new_uuid()}"),),
     }
+    return {kind: on_paper(kind, *how) for kind, how in types.items()}

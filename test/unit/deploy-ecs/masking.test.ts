@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { diagnose, type Evidence } from '../../../actions/deploy-ecs/src/diagnose.ts';
-import { hideEvents, hider } from '../../../actions/deploy-ecs/src/masking.ts';
+import { hideEvents, hider } from '../../../shared/core/masking.ts';
 import { taskDefinition } from '../../kit/ecs.ts';
 
 const hide = hider([]);

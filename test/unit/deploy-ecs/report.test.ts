@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Result } from '../../../actions/deploy-ecs/src/apply.ts';
 import { planDeploy } from '../../../actions/deploy-ecs/src/plan.ts';
-import { hider } from '../../../actions/deploy-ecs/src/masking.ts';
+import { hider } from '../../../shared/core/masking.ts';
 import {
   hiddenError,
   hiddenFinding,

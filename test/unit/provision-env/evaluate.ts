@@ -12,6 +12,11 @@ const pseudo: Readonly<Record<string, string>> = {
 };
 const noValue = Symbol('AWS::NoValue');
 
+/** A parameter that is a list is given as text. */
+function listOf(items: unknown): readonly string[] {
+  return Array.isArray(items) ? (items as string[]) : String(items).split(',');
+}
+
 /**
  * What CloudFormation would make of a template with these parameters: conditions decided, parameters put in. A resource's
  * own name or attribute is left as `<Resource>` or `<Resource.Attribute>`.
@@ -54,7 +59,7 @@ export function evaluate(text: string, given: Readonly<Record<string, string>> =
       case 'Fn::Split':
         return String(value(inner[1])).split(inner[0]);
       case 'Fn::Join':
-        return (value(inner[1]) as string[]).join(inner[0]);
+        return listOf(value(inner[1])).join(inner[0]);
       case 'Fn::GetAZs':
         return ['us-east-1a', 'us-east-1b'];
       case 'Fn::Select':

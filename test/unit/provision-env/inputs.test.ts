@@ -15,7 +15,7 @@ const workspace = mkdtempSync(join(tmpdir(), 'slipway-provision-'));
 function read(inputs: Readonly<Record<string, string>>): Inputs {
   return parseInputs(
     new InputReader({ get: (name) => inputs[name] ?? '', env: { AWS_REGION: 'us-east-1' }, mask: () => undefined }),
-    { workspace },
+    { workspace, repository: 'your-org/studio', repositoryId: '22', ownerId: '11' },
   );
 }
 
@@ -80,6 +80,7 @@ describe('accepted', () => {
     expect(specs(inputs).map(({ name }) => name)).toEqual([
       'analytics-studio-production-foundation',
       'analytics-studio-production-app',
+      'analytics-studio-production-monitoring',
     ]);
     expect(value(inputs, 'foundation', 'Name')).toBe('analytics-studio');
     expect(value(inputs, 'foundation', 'Nat')).toBe('none');

@@ -5,6 +5,8 @@ import { InputError, describeProblem } from '../../../shared/core/errors.ts';
 import { cases } from '../../bundle/sync-frontend.bad-inputs.ts';
 
 const context = {
+  repositoryId: '',
+  ownerId: '',
   repository: 'o/r',
   sha: '0123abc',
   ref: '',
