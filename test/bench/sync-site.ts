@@ -1,6 +1,6 @@
 import { createCipheriv, createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { open, utimes } from 'node:fs/promises';
+import { open, readFile, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { forEachConcurrently } from '../../shared/core/pool.ts';
 
@@ -147,6 +147,10 @@ export async function prepareSite(name: SiteName, folder: string): Promise<Site>
   }
   const site = siteOf(name, root, files);
   await writeVersion(site, 0);
+  // As right after a build: the first tool is not to be the one who waits for the disk.
+  await forEachConcurrently(files, { limit: 16 }, async ({ path }) => {
+    await readFile(join(root, path));
+  });
   return site;
 }
 
