@@ -214,6 +214,7 @@ describe('a listing of thousands', () => {
   test.each<[string, readonly string[], number]>([
     ['exactly what is there', keys, 4],
     ['nothing', [], 4],
+    ['half of it', keys.filter((_, index) => index % 2 === 0), 6],
     ['a tenth of it', keys.filter((_, index) => index % 10 === 0), 4],
     ['much more', [...keys, ...Array.from({ length: 6_000 }, (_, index) => `app/b${index}`)], 10],
     ['something else', Array.from({ length: 3_000 }, (_, index) => `app/assets/0-${index}`), 8],

@@ -52,6 +52,21 @@ test('firewall off while the domain stays: the app lets go before the edge remov
   expect(executed().indexOf(app)).toBeLessThan(executed().indexOf(edge));
 });
 
+test('what an update of this run could not remove is a warning, in the log and the summary', async () => {
+  await provision({ ...zone, tier: 'production-medium' });
+  const execute = aws.stacks.executeChangeSet.bind(aws.stacks);
+  aws.stacks.executeChangeSet = async (changeSet) => {
+    await execute(changeSet);
+    const { events } = aws.stacks.stacks.get(edge)!;
+    const failure = { type: 'AWS::WAFv2::WebACL', status: 'DELETE_FAILED', reason: 'WAFAssociatedItemException' };
+    events.push({ id: 'x1', at: aws.clock.now(), logicalId: 'WebAcl', physicalId: 'acl', ...failure });
+  };
+  const report = await provision({ ...zone, tier: 'production-medium' }, 'parameters: { WafRateLimit: 500 }');
+  expect(report.failure).toBeUndefined();
+  expect(report.summary).toContain('could not be removed and stays');
+  expect(aws.lines.filter((line) => line.startsWith('warning')).join()).toContain('WebAcl');
+});
+
 test('what could not be removed is at least a warning', async () => {
   await provision({ ...zone, tier: 'production-medium' });
   aws.lines.length = 0;
