@@ -1,13 +1,6 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { beforeEach, expect, test } from '@jest/globals';
-import { parseInputs } from '../../actions/provision-env/src/inputs.ts';
-import { run } from '../../actions/provision-env/src/run.ts';
-import { InputReader } from '../../shared/action/input-reader.ts';
-import type { ActionReport } from '../../shared/action/run.ts';
 import { AwsError } from '../../shared/core/errors.ts';
-import { FakeStacks, modification, service, world, type World } from './provision-env.fakes.ts';
+import { FakeStacks, modification, provisionIn, service, world, type World } from './provision-env.fakes.ts';
 
 const P = 'analytics-studio-production-';
 const foundation = P + 'foundation',
@@ -16,30 +9,12 @@ const foundation = P + 'foundation',
   monitoring = P + 'monitoring';
 const bootstrap = 'analytics-studio-bootstrap';
 const zone = { domain: 'example.com', 'hosted-zone-id': 'Z0123' };
-const workspace = mkdtempSync(join(tmpdir(), 'slipway-break-'));
 let aws: World;
 beforeEach(() => {
   aws = world();
 });
-async function provision(
-  inputs: Readonly<Record<string, string>> = {},
-  file = '',
-  region = 'us-east-1',
-): Promise<ActionReport> {
-  writeFileSync(join(workspace, 'env.yml'), file);
-  const given: Readonly<Record<string, string>> = {
-    mode: 'apply',
-    tier: 'production-small',
-    config: 'env.yml',
-    ...inputs,
-  };
-  const read = new InputReader({
-    get: (name) => given[name] ?? '',
-    env: { AWS_REGION: region },
-    mask: () => undefined,
-  });
-  return run(parseInputs(read, { workspace, repository: 'your-org/studio', repositoryId: '22', ownerId: '11' }), aws);
-}
+const provision = (inputs: Readonly<Record<string, string>> = {}, file = '', region = 'us-east-1') =>
+  provisionIn(aws, inputs, { file, region });
 const executed = () => aws.stacks.executed.map(({ stack }) => stack);
 const parametersOf = (stack: string) => aws.stacks.executed.findLast((one) => one.stack === stack)!.parameters;
 const err = (code: string, service = 'CloudFormation', operation = 'DescribeStacks') =>

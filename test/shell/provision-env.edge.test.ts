@@ -1,13 +1,6 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { parseInputs } from '../../actions/provision-env/src/inputs.ts';
-import { run } from '../../actions/provision-env/src/run.ts';
-import { InputReader } from '../../shared/action/input-reader.ts';
-import type { ActionReport } from '../../shared/action/run.ts';
 import { AwsError } from '../../shared/core/errors.ts';
-import { FakeStacks, world, type World } from './provision-env.fakes.ts';
+import { FakeStacks, provisionIn, world, type World } from './provision-env.fakes.ts';
 
 const foundation = 'analytics-studio-production-foundation';
 const edge = 'analytics-studio-production-edge';
@@ -15,28 +8,13 @@ const app = 'analytics-studio-production-app';
 const monitoring = 'analytics-studio-production-monitoring';
 const bootstrap = 'analytics-studio-bootstrap';
 const zone = { domain: 'example.com', 'hosted-zone-id': 'Z0123' };
-const workspace = mkdtempSync(join(tmpdir(), 'slipway-provision-'));
 
 let aws: World;
 beforeEach(() => {
   aws = world();
 });
 
-async function provision(inputs: Readonly<Record<string, string>> = {}, file = ''): Promise<ActionReport> {
-  writeFileSync(join(workspace, 'env.yml'), file);
-  const given: Readonly<Record<string, string>> = {
-    mode: 'apply',
-    tier: 'production-small',
-    config: 'env.yml',
-    ...inputs,
-  };
-  const read = new InputReader({
-    get: (name) => given[name] ?? '',
-    env: { AWS_REGION: 'us-east-1' },
-    mask: () => undefined,
-  });
-  return run(parseInputs(read, { workspace, repository: 'your-org/studio', repositoryId: '22', ownerId: '11' }), aws);
-}
+const provision = (inputs: Readonly<Record<string, string>> = {}, file = '') => provisionIn(aws, inputs, { file });
 
 const executed = () => aws.stacks.executed.map(({ stack }) => stack);
 const parametersOf = (stack: string) => aws.stacks.executed.findLast((one) => one.stack === stack)!.parameters;

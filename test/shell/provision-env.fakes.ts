@@ -1,3 +1,6 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type {
   ChangeSetRequest,
   ChangeSetState,
@@ -6,11 +9,14 @@ import type {
   Stacks,
   StackState,
 } from '../../shared/aws/cloudformation.ts';
+import { InputReader } from '../../shared/action/input-reader.ts';
+import type { ActionReport } from '../../shared/action/run.ts';
 import type { Clock } from '../../shared/core/clock.ts';
 import type { HostedZone } from '../../shared/aws/route53.ts';
 import { AwsError } from '../../shared/core/errors.ts';
 import type { RunningService } from '../../actions/provision-env/src/observe.ts';
-import type { RunIo } from '../../actions/provision-env/src/run.ts';
+import { parseInputs } from '../../actions/provision-env/src/inputs.ts';
+import { run, type RunIo } from '../../actions/provision-env/src/run.ts';
 import { parseTemplate, type Template } from '../../actions/provision-env/src/template.ts';
 
 /** A clock that only moves when someone sleeps, and lets the world move with it. */
@@ -321,6 +327,28 @@ export function world(): World {
     },
   };
   return made;
+}
+
+/** The action on these fakes, as a step's inputs say; `file` is its configuration. */
+export async function provisionIn(
+  aws: World,
+  inputs: Readonly<Record<string, string>>,
+  { file = '', region = 'us-east-1' }: { readonly file?: string; readonly region?: string } = {},
+): Promise<ActionReport> {
+  const workspace = mkdtempSync(join(tmpdir(), 'slipway-provision-'));
+  writeFileSync(join(workspace, 'env.yml'), file);
+  const given: Readonly<Record<string, string>> = {
+    mode: 'apply',
+    tier: 'production-small',
+    config: 'env.yml',
+    ...inputs,
+  };
+  const read = new InputReader({
+    get: (name) => given[name] ?? '',
+    env: { AWS_REGION: region },
+    mask: () => undefined,
+  });
+  return run(parseInputs(read, { workspace, repository: 'your-org/studio', repositoryId: '22', ownerId: '11' }), aws);
 }
 
 /** A service that runs this task definition, with deployments in these states. */

@@ -35,7 +35,8 @@ export function contradictions(chosen: Together, templates: Templates): readonly
   const used = (...names: readonly string[]): readonly string[] | undefined =>
     names.some((name) => parameters.has(name)) ? names.map((name) => effective(name, chosen, templates)) : undefined;
 
-  const [compute, instance, cpu = '', memory = ''] = used('Compute', 'InstanceType', 'TaskCpu', 'TaskMemory') ?? [];
+  const compute = parameters.get('Compute');
+  const [instance, cpu = '', memory = ''] = used('InstanceType', 'TaskCpu', 'TaskMemory') ?? [];
   if (compute === 'ec2' && instance === 't3.micro' && !instanceMemory.includes(memory))
     refuse('TaskMemory', memory, `on a t3.micro ${instanceMemory.join(', ')}`);
   const fitting = compute === 'ec2' ? [] : memories(cpu);

@@ -32,12 +32,10 @@ export function inEdgeOrder(
       },
     );
   }
-  const held = made.map((what): readonly [Made, ParameterSource] => [
-    what,
-    app.parameters.get(what)?.from === 'value' && !lost.includes(what)
-      ? { from: 'value', value: valueOf(app, what) ?? 'none' }
-      : { from: 'value', value: lost.includes(what) ? 'none' : (state.outputs.get(what) ?? 'none') },
-  ]);
+  const held = made.map((what): readonly [Made, ParameterSource] => {
+    const value = lost.includes(what) ? 'none' : (valueOf(app, what) ?? state.outputs.get(what) ?? 'none');
+    return [what, { from: 'value', value }];
+  });
   const letting: StackSpec = { ...app, parameters: new Map([...app.parameters, ...held]) };
   const others = specs.filter(({ key }) => key !== 'edge');
   return { specs: [...others.map((spec) => (spec === app ? letting : spec)), edge], appFirst: true };

@@ -160,7 +160,7 @@ export function containerFixed(spec: StackSpec, state: StackState, deployed: str
     'ContainerDeployed',
     `${spec.name}: ${list} cannot change while the service runs ${deployed}, which has the old one`,
     {
-      hint: `Nothing was changed in this stack. Set ${changes.map(({ name, is }) => `${name}: ${is}`).join(', ')}. To change it all the same, delete the stack ${spec.name} (site and API are gone meanwhile; data stays in the foundation), then apply and deploy again.`,
+      hint: `Nothing was changed in this stack. Set ${changes.map(({ name, is }) => `${name}: ${is}`).join(', ')}. To change it all the same, ${anew(spec)}`,
     },
   );
 }
@@ -175,9 +175,14 @@ export function computeMoved(spec: StackSpec, state: StackState): PreconditionEr
     'ComputeFixed',
     `${spec.name} runs on ${is}; its service cannot move to ${source.value}`,
     {
-      hint: `Nothing was changed. Set compute: ${is}. To move all the same, delete the stack ${spec.name} (site and API are gone meanwhile; data stays in the foundation), then apply and deploy again.`,
+      hint: `Nothing was changed. Set compute: ${is}. To move all the same, ${anew(spec)}`,
     },
   );
+}
+
+/** How to come to what no update can do. */
+function anew({ name }: StackSpec): string {
+  return `delete the stack ${name} (site and API are gone meanwhile; data stays in the foundation), then apply and deploy again.`;
 }
 
 /** What a new stack will hold, from its template. */
