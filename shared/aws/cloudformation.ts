@@ -8,9 +8,14 @@ import {
   DescribeStackEventsCommand,
   DescribeStacksCommand,
   ExecuteChangeSetCommand,
+  GetStackPolicyCommand,
+  ListStackResourcesCommand,
+  SetStackPolicyCommand,
+  UpdateTerminationProtectionCommand,
   type Change,
   type ChangeAction,
   type OperationEvent,
+  type ResourceChangeDetail,
   type Stack,
 } from '@aws-sdk/client-cloudformation';
 import { isAwsError } from '../core/errors.ts';
@@ -24,6 +29,8 @@ export interface StackState {
   readonly reason: string;
   readonly parameters: ReadonlyMap<string, string>;
   readonly outputs: ReadonlyMap<string, string>;
+  /** Whether AWS refuses to delete it. */
+  readonly isProtected: boolean;
 }
 
 /** A parameter's value, or the one the stack has. */
@@ -45,8 +52,25 @@ export interface ResourceChange {
   readonly logicalId: string;
   readonly type: string;
   readonly replacement: 'True' | 'False' | 'Conditional';
-  /** Names of the properties (or attributes) that change. */
-  readonly properties: readonly string[];
+  readonly properties: readonly PropertyChange[];
+}
+
+/** One property (or an attribute such as `Tags`) of a resource that changes. */
+export interface PropertyChange {
+  readonly name: string;
+  /** As CloudFormation writes them, a nested one as JSON; undefined where there is none, or it is known only once it is done. */
+  readonly before: string | undefined;
+  readonly after: string | undefined;
+  /** Whether this change alone makes the resource anew. */
+  readonly recreation: 'Never' | 'Conditionally' | 'Always';
+}
+
+/** A resource that a stack has. */
+export interface StackResource {
+  readonly logicalId: string;
+  readonly physicalId: string;
+  readonly type: string;
+  readonly status: string;
 }
 
 export interface ChangeSetState {
@@ -80,6 +104,13 @@ export interface Stacks {
     stack: string,
     options: { readonly token: string; readonly executionRole: string | undefined },
   ): Promise<void>;
+  /** Everything the stack has, also what a failed deletion left. */
+  resources(stack: string): Promise<readonly StackResource[]>;
+  /** Whether AWS refuses to delete the stack. */
+  setTerminationProtection(stack: string, isOn: boolean): Promise<void>;
+  /** JSON; undefined when there is none. */
+  stackPolicy(stack: string): Promise<string | undefined>;
+  setStackPolicy(stack: string, policy: string): Promise<void>;
   /** What happened after the event `since` (everything there is without it), oldest first. */
   events(stack: string, since: string | undefined): Promise<readonly StackEvent[]>;
   /** The newest event's id. */
@@ -142,6 +173,7 @@ export function cloudFormationStacks(config: SdkConfig): Stacks {
         const page = await client.send(
           new DescribeChangeSetCommand({
             ChangeSetName: changeSet,
+            IncludePropertyValues: true,
             ...(token === undefined ? {} : { NextToken: token }),
           }),
         );
@@ -178,6 +210,40 @@ export function cloudFormationStacks(config: SdkConfig): Stacks {
           ...(executionRole === undefined ? {} : { RoleARN: executionRole }),
         }),
       );
+    },
+
+    async resources(stack) {
+      const found: StackResource[] = [];
+      for (let token: string | undefined; ;) {
+        const page = await client.send(
+          new ListStackResourcesCommand({ StackName: stack, ...(token === undefined ? {} : { NextToken: token }) }),
+        );
+        for (const item of page.StackResourceSummaries ?? []) {
+          found.push({
+            logicalId: item.LogicalResourceId ?? '',
+            physicalId: item.PhysicalResourceId ?? '',
+            type: item.ResourceType ?? '',
+            status: item.ResourceStatus ?? '',
+          });
+        }
+        token = page.NextToken;
+        if (token === undefined) return found;
+      }
+    },
+
+    async setTerminationProtection(stack, isOn) {
+      await client.send(
+        new UpdateTerminationProtectionCommand({ StackName: stack, EnableTerminationProtection: isOn }),
+      );
+    },
+
+    async stackPolicy(stack) {
+      const { StackPolicyBody = '' } = await client.send(new GetStackPolicyCommand({ StackName: stack }));
+      return StackPolicyBody === '' ? undefined : StackPolicyBody;
+    },
+
+    async setStackPolicy(stack, policy) {
+      await client.send(new SetStackPolicyCommand({ StackName: stack, StackPolicyBody: policy }));
     },
 
     async events(stack, since) {
@@ -222,6 +288,7 @@ function stackState(stack: Stack): StackState {
     reason: stack.StackStatusReason ?? '',
     parameters: new Map((stack.Parameters ?? []).map((item) => [item.ParameterKey ?? '', item.ParameterValue ?? ''])),
     outputs: new Map((stack.Outputs ?? []).map((item) => [item.OutputKey ?? '', item.OutputValue ?? ''])),
+    isProtected: stack.EnableTerminationProtection === true,
   };
 }
 
@@ -251,14 +318,38 @@ function stackEvent(event: SharedEvent): StackEvent {
 
 function resourceChange({ ResourceChange: change }: Change): readonly ResourceChange[] {
   if (change === undefined) return [];
-  const names = (change.Details ?? []).map(({ Target }) => Target?.Name ?? Target?.Attribute ?? '');
   return [
     {
       action: change.Action ?? 'Modify',
       logicalId: change.LogicalResourceId ?? '',
       type: change.ResourceType ?? '',
       replacement: change.Replacement ?? 'False',
-      properties: [...new Set(names)].filter((name) => name !== ''),
+      properties: propertyChanges(change.Details ?? []),
     },
   ];
+}
+
+/** One for each property: what changes for several reasons is listed once for each of them. */
+function propertyChanges(details: readonly ResourceChangeDetail[]): readonly PropertyChange[] {
+  const found = new Map<string, PropertyChange>();
+  for (const { Target: target = {} } of details) {
+    // Within a property the path says where: /Properties/DistributionConfig/WebACLId.
+    const path = target.Path?.replace(/^\/Properties\//, '').replaceAll('/', '.');
+    const name = path ?? target.Name ?? target.Attribute ?? '';
+    if (name === '') continue;
+    const recreation = target.RequiresRecreation ?? 'Never';
+    const known = found.get(name);
+    found.set(name, {
+      name,
+      before: target.BeforeValue ?? known?.before,
+      after: target.AfterValue ?? known?.after,
+      recreation: worse(recreation, known?.recreation ?? 'Never'),
+    });
+  }
+  return [...found.values()];
+}
+
+function worse(a: PropertyChange['recreation'], b: PropertyChange['recreation']): PropertyChange['recreation'] {
+  const order = ['Never', 'Conditionally', 'Always'] as const;
+  return order.indexOf(a) > order.indexOf(b) ? a : b;
 }

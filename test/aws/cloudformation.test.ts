@@ -130,7 +130,7 @@ describe('the port', () => {
 
   test('a changed value names the property', async () => {
     const changed = await makeChangeSet(asked('changed', { parameters: new Map([['Days', '14']]) }), io);
-    expect(changed.changes).toMatchObject([{ action: 'Modify', logicalId: 'Logs', properties: ['RetentionInDays'] }]);
+    expect(changed.changes).toMatchObject([{ action: 'Modify', logicalId: 'Logs', properties: [{ name: 'RetentionInDays' }] }]);
     await stacks.deleteChangeSet(changed.id);
   });
 

@@ -23,6 +23,8 @@ export interface Stack {
   outputs: Texts;
   /** Oldest first. */
   readonly events: Wire[];
+  isProtected: boolean;
+  policy: string | undefined;
   /** Type and physical id by logical id. */
   readonly resources: Map<string, { readonly type: string; readonly physicalId: string }>;
 }
@@ -32,7 +34,7 @@ export interface Change {
   readonly id: string;
   readonly type: string;
   readonly replacement: string;
-  readonly properties: readonly string[];
+  readonly properties: readonly { readonly name: string; readonly before?: unknown; readonly after?: unknown }[];
 }
 
 export interface ChangeSet {
@@ -152,16 +154,24 @@ export function taskDefinition(arn: string): Wire {
   };
 }
 
-export function shownStack({ id, name, status, reason, parameters, outputs, created }: Stack): Wire {
+export function shownStack({ id, name, status, reason, parameters, outputs, created, isProtected }: Stack): Wire {
   return {
     StackId: id,
     StackName: name,
     CreationTime: created,
+    EnableTerminationProtection: isProtected,
     StackStatus: status,
     StackStatusReason: reason === '' ? undefined : reason,
     Parameters: Object.entries(parameters).map(([ParameterKey, ParameterValue]) => ({ ParameterKey, ParameterValue })),
     Outputs: Object.entries(outputs).map(([OutputKey, OutputValue]) => ({ OutputKey, OutputValue })),
   };
+}
+
+const recreations: Texts = { True: 'Always', Conditional: 'Conditionally' };
+
+/** As AWS shows a property's value: a text as it is, everything else as JSON. */
+function valueText(value: unknown): string | undefined {
+  return value === undefined || typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 export function shownChange({ action, id, type, replacement, properties }: Change): Wire {
@@ -172,7 +182,16 @@ export function shownChange({ action, id, type, replacement, properties }: Chang
       LogicalResourceId: id,
       ResourceType: type,
       Replacement: action === 'Modify' ? replacement : undefined,
-      Details: properties.map((Name) => ({ Target: { Attribute: 'Properties', Name } })),
+      Details: properties.map(({ name, before, after }) => ({
+        Target: {
+          Attribute: 'Properties',
+          Name: name,
+          Path: `/Properties/${name}`,
+          BeforeValue: valueText(before),
+          AfterValue: valueText(after),
+          RequiresRecreation: recreations[replacement] ?? 'Never',
+        },
+      })),
     },
   };
 }

@@ -61,6 +61,8 @@ export interface DeadTask {
   readonly reason?: string;
 }
 
+const notThere = 'Stack with id %s does not exist';
+
 /** Of the hosted zone of example.com, the only one there is. */
 export const nameServers: readonly string[] = ['ns-1.awsdns-01.org', 'ns-2.awsdns-02.com'];
 
@@ -194,7 +196,7 @@ export class CloudFormationWorld {
   #cloudFormation(operation: string, input: Texts, region: string): Answer {
     switch (operation) {
       case 'DescribeStacks':
-        return { Stacks: [shownStack(this.#known(input['StackName'], region, 'Stack with id %s does not exist'))] };
+        return { Stacks: [shownStack(this.#known(input['StackName'], region, notThere))] };
       case 'DescribeStackEvents':
         return this.#describeEvents(this.#known(input['StackName'], region, 'Stack [%s] does not exist'), input);
       case 'DescribeEvents':
@@ -209,6 +211,14 @@ export class CloudFormationWorld {
         return this.#executeChangeSet(this.#changeSet(input), input);
       case 'DeleteStack':
         return this.#deleteStack(input, region);
+      case 'ListStackResources':
+        return { StackResourceSummaries: this.#resources(this.#known(input['StackName'], region, notThere)) };
+      case 'UpdateTerminationProtection':
+        return this.#protect(this.#known(input['StackName'], region, notThere), input);
+      case 'GetStackPolicy':
+        return { StackPolicyBody: this.#known(input['StackName'], region, notThere).policy };
+      case 'SetStackPolicy':
+        return this.#setPolicy(this.#known(input['StackName'], region, notThere), input);
       default:
         throw denial('cloudformation', operation);
     }
@@ -442,9 +452,36 @@ export class CloudFormationWorld {
     if (stack === undefined || (stack.status.startsWith('DELETE_') && stack.status !== 'DELETE_FAILED')) return {};
     if (/^UPDATE_.*IN_PROGRESS$/.test(stack.status))
       throw new Refusal('ValidationError', `Stack [${stack.name}] cannot be deleted while in status ${stack.status}`);
+    if (stack.isProtected)
+      throw new Refusal(
+        'ValidationError',
+        `Stack [${stack.name}] cannot be deleted while TerminationProtection is enabled`,
+      );
     this.#claim(ClientRequestToken, `delete ${stack.id}`);
     this.writes.push(`${keyOf(stack)} remove`);
     this.#remove(stack);
+    return {};
+  }
+
+  #resources(stack: Stack): readonly Wire[] {
+    return [...stack.resources].map(([LogicalResourceId, { type, physicalId }]) => ({
+      LogicalResourceId,
+      PhysicalResourceId: physicalId,
+      ResourceType: type,
+      ResourceStatus: 'CREATE_COMPLETE',
+    }));
+  }
+
+  #protect(stack: Stack, { EnableTerminationProtection }: Texts): Answer {
+    stack.isProtected = EnableTerminationProtection === 'true';
+    this.writes.push(`${keyOf(stack)} ${stack.isProtected ? 'protect' : 'unprotect'}`);
+    return { StackId: stack.id };
+  }
+
+  #setPolicy(stack: Stack, { StackPolicyBody = '' }: Texts): Answer {
+    JSON.parse(StackPolicyBody);
+    stack.policy = StackPolicyBody;
+    this.writes.push(`${keyOf(stack)} policy`);
     return {};
   }
 
@@ -485,7 +522,7 @@ export class CloudFormationWorld {
   ): readonly Change[] {
     const old = before === undefined ? {} : evaluated(before.template, before.parameters);
     const wanted = evaluated(after.template, after.parameters);
-    const change = (action: Change['action'], id: string, properties: readonly string[]): Change => ({
+    const change = (action: Change['action'], id: string, properties: Change['properties']): Change => ({
       action,
       id,
       type: (wanted[id] ?? old[id])!.Type,
@@ -500,7 +537,15 @@ export class CloudFormationWorld {
         const differing = [...new Set([...Object.keys(is), ...Object.keys(will)])].filter(
           (name) => JSON.stringify(is[name]) !== JSON.stringify(will[name]),
         );
-        return differing.length === 0 ? [] : [change('Modify', id, differing)];
+        return differing.length === 0
+          ? []
+          : [
+              change(
+                'Modify',
+                id,
+                differing.map((name) => ({ name, before: is[name], after: will[name] })),
+              ),
+            ];
       }),
       ...Object.keys(old)
         .filter((id) => wanted[id] === undefined)
@@ -511,7 +556,7 @@ export class CloudFormationWorld {
     );
     return before === undefined || changed.length === 0
       ? changed
-      : [...changed, ...also.map((id) => change('Modify', id, ['Tags']))];
+      : [...changed, ...also.map((id) => change('Modify', id, [{ name: 'Tags' }]))];
   }
 
   #setService(parameters: Texts): void {
@@ -531,6 +576,8 @@ export class CloudFormationWorld {
       parameters: {},
       outputs: {},
       events: [],
+      isProtected: false,
+      policy: undefined,
       resources: new Map(),
     };
     this.#stacks.push(stack);

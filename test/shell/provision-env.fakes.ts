@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import type {
   ChangeSetRequest,
   ChangeSetState,
+  PropertyChange,
   ResourceChange,
   StackEvent,
+  StackResource,
   Stacks,
   StackState,
 } from '../../shared/aws/cloudformation.ts';
@@ -44,6 +46,8 @@ function parsed(text: string): Template {
 }
 
 interface FakeStack {
+  policy: string | undefined;
+  resources: Map<string, string>;
   state: { -readonly [K in keyof StackState]: StackState[K] };
   template: string;
   events: StackEvent[];
@@ -101,6 +105,8 @@ export class FakeStacks implements Stacks {
   add(name: string, status: string, parameters: Readonly<Record<string, string>> = {}): FakeStack {
     const stack: FakeStack = {
       template: '',
+      policy: undefined,
+      resources: new Map(),
       events: [],
       state: {
         id: `arn:stack/${name}/1`,
@@ -109,6 +115,7 @@ export class FakeStacks implements Stacks {
         reason: '',
         parameters: new Map(Object.entries(parameters)),
         outputs: new Map(),
+        isProtected: false,
       },
     };
     this.stacks.set(name, stack);
@@ -205,6 +212,10 @@ export class FakeStacks implements Stacks {
       }
       stack.template = template;
       stack.state.parameters = parameters;
+      for (const { action, logicalId, type } of changes) {
+        if (action === 'Remove') stack.resources.delete(logicalId);
+        else stack.resources.set(logicalId, type);
+      }
       stack.state.outputs = new Map(parsed(template).outputs.map((output) => [output, `${output} of ${name}`]));
       this.finish(name, `${verb}_COMPLETE`);
     });
@@ -216,8 +227,35 @@ export class FakeStacks implements Stacks {
 
   async deleteStack(stack: string): Promise<void> {
     const found = this.#find(stack)!;
+    if (found.state.isProtected) throw new Error(`${found.state.name} is protected`);
     this.writes.push(`delete ${found.state.name}`);
     this.stacks.delete(found.state.name);
+  }
+
+  async resources(stack: string): Promise<readonly StackResource[]> {
+    const found = this.#find(stack);
+    return [...(found?.resources ?? [])].map(([logicalId, type]) => ({
+      logicalId,
+      physicalId: `id-${logicalId}`,
+      type,
+      status: 'CREATE_COMPLETE',
+    }));
+  }
+
+  async setTerminationProtection(stack: string, isOn: boolean): Promise<void> {
+    const found = this.#find(stack)!;
+    this.writes.push(`${isOn ? 'protect' : 'unprotect'} ${found.state.name}`);
+    found.state.isProtected = isOn;
+  }
+
+  async stackPolicy(stack: string): Promise<string | undefined> {
+    return this.#find(stack)!.policy;
+  }
+
+  async setStackPolicy(stack: string, policy: string): Promise<void> {
+    const found = this.#find(stack)!;
+    this.writes.push(`policy ${found.state.name}`);
+    found.policy = policy;
   }
 
   async events(stack: string, since: string | undefined): Promise<readonly StackEvent[]> {
@@ -250,6 +288,10 @@ export class FakeStacks implements Stacks {
       reason,
     });
   }
+}
+
+export function property(name: string, more: Partial<PropertyChange> = {}): PropertyChange {
+  return { name, before: undefined, after: undefined, recreation: 'Never', ...more };
 }
 
 export function modification(logicalId: string, more: Partial<Omit<ResourceChange, 'logicalId'>> = {}): ResourceChange {

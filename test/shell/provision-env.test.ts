@@ -8,7 +8,7 @@ import { run } from '../../actions/provision-env/src/run.ts';
 import { InputReader } from '../../shared/action/input-reader.ts';
 import type { ActionReport } from '../../shared/action/run.ts';
 import { AwsError } from '../../shared/core/errors.ts';
-import { modification, service, throttled, world, type World } from './provision-env.fakes.ts';
+import { modification, property, service, throttled, world, type World } from './provision-env.fakes.ts';
 
 const workspace = mkdtempSync(join(tmpdir(), 'slipway-provision-'));
 const foundation = 'analytics-studio-production-foundation';
@@ -413,7 +413,7 @@ describe('plan', () => {
     aws.stacks.changesOf = (stack, differing) =>
       stack === app && differing.length > 0
         ? [
-            modification('Service', { properties: ['TaskDefinition'] }),
+            modification('Service', { properties: [property('TaskDefinition')] }),
             modification('Database', { type: 'AWS::RDS::DBInstance', replacement: 'True' }),
           ]
         : [];

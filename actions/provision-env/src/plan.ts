@@ -1,4 +1,4 @@
-import type { ResourceChange, StackState } from '../../../shared/aws/cloudformation.ts';
+import type { PropertyChange, ResourceChange, StackState } from '../../../shared/aws/cloudformation.ts';
 import { PreconditionError } from '../../../shared/core/errors.ts';
 import type { Observed } from './observe.ts';
 import { containerChanges, knownOutputs, resolveParameters } from './parameters.ts';
@@ -15,7 +15,7 @@ export interface PlannedChange {
   readonly logicalId: string;
   readonly type: string;
   readonly description: string;
-  readonly properties: readonly string[];
+  readonly properties: readonly PropertyChange[];
   readonly holdsData: boolean;
 }
 

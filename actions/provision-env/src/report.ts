@@ -72,7 +72,7 @@ export function planLines(plan: Plan): readonly string[] {
     `${spec.name}  ${changes?.length === 0 ? 'unchanged' : `${action}: ${changes === undefined ? 'known later' : counted(changes).replaceAll('*', '')}`} (${reason})`,
     ...(changes ?? []).map(
       ({ kind, description, logicalId, properties }) =>
-        `  ${kind} ${description} (${logicalId})${properties.length === 0 ? '' : `: ${properties.join(', ')}`}`,
+        `  ${kind} ${description} (${logicalId})${properties.length === 0 ? '' : `: ${properties.map(({ name }) => name).join(', ')}`}`,
     ),
   ]);
 }
@@ -250,7 +250,7 @@ function changeList(stack: string, changes: readonly PlannedChange[]): string {
     escapeMarkdown(description),
     code(logicalId),
     code(type),
-    properties.map(code).join(', '),
+    properties.map(({ name }) => code(name)).join(', '),
   ]);
   return details(
     `${stack}: ${counted(changes).replaceAll('*', '')}`,

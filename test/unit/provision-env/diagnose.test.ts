@@ -30,6 +30,7 @@ const state = (status: string, reason = ''): StackState => ({
   reason,
   parameters: new Map(),
   outputs: new Map(),
+  isProtected: false,
 });
 
 /** `Service UPDATE_FAILED: why`; `.` is the stack itself. */
