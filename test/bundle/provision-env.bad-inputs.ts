@@ -60,7 +60,7 @@ export const cases: readonly BadInputs[] = [
   },
   {
     name: 'a digest that only apply can honour',
-    inputs: { mode: 'plan', 'plan-digest': 'a'.repeat(64) },
+    inputs: { mode: 'plan', 'plan-digest': `${'a'.repeat(64)}.app-new` },
     expect: ['plan-digest is "aaaa', 'mode "apply"'],
   },
   {

@@ -1,7 +1,9 @@
 import type { Progress } from '../../../shared/action/progress.ts';
 import type { ChangeSetRequest, ParameterValue, StackState } from '../../../shared/aws/cloudformation.ts';
 import { ActionError, AwsError, DeploymentError, isAwsError, PreconditionError } from '../../../shared/core/errors.ts';
+import { describeChanges, endangers, type PlannedChange } from './changes.ts';
 import { discard, makeChangeSet, validationFailures, type MadeChangeSet } from './change-set.ts';
+import { guards, type Guards } from './guards.ts';
 import { failureOf, hintsAtValidation, named, plainReason } from './diagnose.ts';
 import { follow, type Operation, type OperationEnd } from './follow.ts';
 import { openaiKey, revisionOf, stacksOf, type Ports } from './observe.ts';
@@ -12,17 +14,8 @@ import {
   resolveParameters,
   type LiveService,
 } from './parameters.ts';
-import {
-  computeMoved,
-  containerFixed,
-  describeChanges,
-  forbidden,
-  forbiddenError,
-  stuck,
-  type Plan,
-  type PlannedChange,
-  type StackPlan,
-} from './plan.ts';
+import { computeMoved, containerFixed, forbidden, forbiddenError, stuck, type Plan, type StackPlan } from './plan.ts';
+import { isOfService, isProtection, judgeReviewed, notReviewed } from './reviewed.ts';
 import type { StackKey, StackSpec } from './stacks.ts';
 import { condition, outdated, succeeded } from './verdict.ts';
 
@@ -123,6 +116,7 @@ class StackRun {
   readonly #options: StackOptions;
   readonly #io: Ports & { readonly progress: Progress };
   readonly #deadline: number;
+  readonly #guards: Guards;
   #changes: readonly PlannedChange[] = [];
   #executed = false;
   readonly #leftBehind: string[] = [];
@@ -132,6 +126,7 @@ class StackRun {
     this.#plan = plan;
     this.#options = options;
     this.#io = { ...io, stacks: stacksOf(plan.spec, io) };
+    this.#guards = guards(plan.spec, this.#io);
     this.#deadline = io.clock.now() + options.waitTimeoutMs;
   }
 
@@ -161,9 +156,11 @@ class StackRun {
       if (existing === undefined) {
         const { first, then } = creationParameters(spec, resolved);
         existing = await this.#create(first);
+        await this.#guard(existing);
         return end('created', then === undefined ? existing : await this.#protect(existing, then));
       }
       const updated = await this.#update(existing, resolved);
+      await this.#guard(updated ?? existing);
       return updated === undefined ? end('unchanged', existing) : end('updated', updated);
     } catch (error) {
       const failure = this.#io.signal.aborted ? this.#cancelled(error) : error;
@@ -171,6 +168,10 @@ class StackRun {
       this.#io.progress.info(`${spec.key}  ✗ ${failure.message}`);
       return { ...end('failed', existing), failure };
     }
+  }
+
+  async #guard(state: StackState): Promise<void> {
+    if (await this.#guards.raise(state)) this.#executed = true;
   }
 
   /** Waits for what runs already and clears what a failed first creation left; the stack that there is then. */
@@ -210,6 +211,11 @@ class StackRun {
   async #create(resolved: ReadonlyMap<string, string>): Promise<StackState> {
     const request = this.#request('CREATE', resolved);
     const changeSet = await makeChangeSet(request, this.#io);
+    const wrong = this.#unreviewed(true, describeChanges(this.#plan.spec, changeSet.changes));
+    if (wrong !== undefined) {
+      await discard({ ...request, id: changeSet.id }, this.#io.stacks);
+      throw wrong;
+    }
     return this.#execute(request, changeSet);
   }
 
@@ -217,10 +223,22 @@ class StackRun {
   async #protect(created: StackState, parameters: ReadonlyMap<string, ParameterValue>): Promise<StackState> {
     this.#io.progress.info(`${this.#plan.spec.key}  protecting the database from deletion`);
     const request: ChangeSetRequest = { ...this.#request('UPDATE', parameters), template: { previous: true } };
+    return (await this.#executeOwn(request, isProtection)) ?? created;
+  }
+
+  /** A step of the action's own, which is part of what was reviewed as long as it is nothing else. Undefined when there is nothing to do. */
+  async #executeOwn(
+    request: ChangeSetRequest,
+    isOwn: (change: PlannedChange) => boolean,
+  ): Promise<StackState | undefined> {
+    const { spec, reviewed } = this.#plan;
     const changeSet = await makeChangeSet(request, this.#io);
-    if (changeSet.executable) return this.#execute(request, changeSet);
+    const changes = describeChanges(spec, changeSet.changes);
+    const wrong = reviewed === undefined || changes.every(isOwn) ? undefined : notReviewed(spec, changes);
+    if (changeSet.executable && wrong === undefined) return this.#execute(request, changeSet);
     await discard({ ...request, id: changeSet.id }, this.#io.stacks);
-    return created;
+    if (wrong !== undefined) throw wrong;
+    return undefined;
   }
 
   /** Undefined when there is nothing to change. */
@@ -242,15 +260,13 @@ class StackRun {
       throw error;
     }
     const catchUp = service === undefined ? undefined : catchUpParameters(spec, existing, service);
-    if (catchUp === undefined) return this.#executeBeside(service, request, changeSet);
+    if (catchUp === undefined) return this.#executeAllowed(existing, request, { changeSet, service });
 
     // The stack first learns what was deployed since; executing that drops every other change set.
     await discard({ ...request, id: changeSet.id }, this.#io.stacks);
     this.#io.progress.info(`${spec.key}  taking note of the deployed task definition`);
     const note: ChangeSetRequest = { ...this.#request('UPDATE', catchUp), template: { previous: true } };
-    const noted = await makeChangeSet(note, this.#io);
-    if (noted.executable) await this.#execute(note, noted);
-    else await discard({ ...note, id: noted.id }, this.#io.stacks);
+    await this.#executeOwn(note, isOfService);
     const known = await this.#io.stacks.describe(spec.name);
     return this.#attempts > 3 || known === undefined ? this.#unsettled() : this.#update(known, resolved);
   }
@@ -260,14 +276,47 @@ class StackRun {
     const { spec } = this.#plan;
     const service = spec.parameters.has('ServiceTaskDefinition') ? await this.#service() : undefined;
     if (service instanceof ActionError) throw service;
-    const atRisk = forbidden(describeChanges(spec, changeSet.changes), this.#options.allowReplacement);
+    const changes = describeChanges(spec, changeSet.changes);
+    const atRisk = forbidden(changes, this.#options.allowReplacement);
     if (atRisk.length > 0) throw forbiddenError(spec, atRisk);
+    const wrong = this.#unreviewed(false, changes);
+    if (wrong !== undefined) throw wrong;
     // Once more: neither may have been known when it was planned.
     const deployed = service === undefined || service.taskDefinition === 'base' ? undefined : service.taskDefinition;
     const fixed = deployed === undefined ? undefined : containerFixed(spec, existing, deployed);
     const moved = computeMoved(spec, existing) ?? fixed;
     if (moved !== undefined) throw moved;
     return service;
+  }
+
+  /** Why this is not what somebody looked at, where somebody had to. */
+  #unreviewed(isCreation: boolean, changes: readonly PlannedChange[]): ActionError | undefined {
+    const { spec, reviewed } = this.#plan;
+    return reviewed === undefined ? undefined : judgeReviewed(spec, reviewed, { isCreation, changes });
+  }
+
+  /** Executes what `allow-replacement` allows, with AWS's own guard out of the way for as long. */
+  async #executeAllowed(
+    existing: StackState,
+    request: ChangeSetRequest,
+    { changeSet, service }: { readonly changeSet: MadeChangeSet; readonly service: LiveService | undefined },
+  ): Promise<StackState> {
+    const allowed = describeChanges(this.#plan.spec, changeSet.changes).filter(endangers);
+    try {
+      await this.#guards.lower(
+        existing,
+        allowed.map(({ logicalId }) => logicalId),
+      );
+    } catch (error) {
+      await discard({ ...request, id: changeSet.id }, this.#io.stacks);
+      throw error;
+    }
+    try {
+      return await this.#executeBeside(service, request, changeSet);
+    } catch (error) {
+      if (allowed.length > 0) await this.#guard(existing);
+      throw error;
+    }
   }
 
   /** Executes, and after a roll-back makes sure that the service still runs what it ran. */

@@ -7,6 +7,7 @@ import { nearest } from '../../../shared/core/suggest.ts';
 import { emptyConfig, parseConfig, type Config } from './config.ts';
 import { contradictions } from './contradictions.ts';
 import { cloudFrontPrefixLists } from './prefix-lists.ts';
+import { planDigestPattern } from './reviewed.ts';
 import {
   fitsInline,
   inputParameters,
@@ -95,7 +96,7 @@ export function parseInputs(read: InputReader, context: Context): Inputs {
     read.problem('confirm', confirm, 'empty, except with mode "destroy"');
   const driftIs = read.withDefault('drift-is', oneOf(['green', 'red']), 'green');
   if (driftIs === 'red' && mode !== 'drift') read.problem('drift-is', driftIs, '"green", except with mode "drift"');
-  const planDigest = read.optional('plan-digest', matching(/^[0-9a-f]{64}$/, 'the output plan-digest of a plan'));
+  const planDigest = read.optional('plan-digest', matching(planDigestPattern, 'the output plan-digest of a plan'));
   if (planDigest !== undefined && mode !== 'apply')
     read.problem('plan-digest', planDigest, 'empty, except with mode "apply"');
   const usd = read.optional('max-monthly-usd', integer(1, 1_000_000));

@@ -1,23 +1,15 @@
-import type { PropertyChange, ResourceChange, StackState } from '../../../shared/aws/cloudformation.ts';
+import type { StackState } from '../../../shared/aws/cloudformation.ts';
 import { PreconditionError } from '../../../shared/core/errors.ts';
+import { changeText, describeChanges, endangers, type PlannedChange } from './changes.ts';
 import type { Observed } from './observe.ts';
 import { containerChanges, knownOutputs, resolveParameters } from './parameters.ts';
 import { edgeRegion, planDigest, stackNeeds, type StackKey, type StackSpec } from './stacks.ts';
+import { judgeReviewed, readDigest, reviewedOf, writeDigest, type PlanDigest, type Reviewed } from './reviewed.ts';
 import { resourcesOf } from './template.ts';
 import { recovery, stackCommand } from './diagnose.ts';
 import { inEdgeOrder } from './edge.ts';
 import { condition } from './verdict.ts';
 import { judgeZone } from './zone.ts';
-
-export interface PlannedChange {
-  /** `perhaps-replace`: CloudFormation only knows while it executes. */
-  readonly kind: 'add' | 'change' | 'perhaps-replace' | 'replace' | 'remove';
-  readonly logicalId: string;
-  readonly type: string;
-  readonly description: string;
-  readonly properties: readonly PropertyChange[];
-  readonly holdsData: boolean;
-}
 
 export interface StackPlan {
   readonly spec: StackSpec;
@@ -29,9 +21,12 @@ export interface StackPlan {
   readonly reason: string;
   /** Undefined when only a change set will tell. */
   readonly changes: readonly PlannedChange[] | undefined;
+  /** What the plan that is to be applied showed; undefined when none has to be. */
+  readonly reviewed: Reviewed | undefined;
 }
 
 export interface Plan {
+  /** Of this plan; when a reviewed one is applied, of that. */
   readonly digest: string;
   readonly stacks: readonly StackPlan[];
   readonly allowReplacement: readonly string[];
@@ -46,22 +41,24 @@ export interface PlanInputs {
 }
 
 export function planStacks(inputs: PlanInputs, observed: Observed): Plan {
-  const digest = planDigest(inputs.specs);
-  if (inputs.planDigest !== undefined && inputs.planDigest !== digest) {
-    throw new PreconditionError(
-      'PlanChanged',
-      `the plan that was reviewed is ${inputs.planDigest}, this one is ${digest}`,
-      {
-        hint: 'Template, configuration or inputs differ from what was reviewed. Review a new plan, or give apply the inputs of the old one.',
-      },
-    );
+  const base = planDigest(inputs.specs);
+  const reviewed = inputs.planDigest === undefined ? undefined : readDigest(inputs.planDigest);
+  if (reviewed !== undefined && reviewed.base !== base) {
+    throw new PreconditionError('PlanChanged', `the plan that was reviewed is ${reviewed.base}, this one is ${base}`, {
+      hint: 'Template, configuration or inputs differ from what was reviewed. Review a new plan, or give apply the inputs of the old one.',
+    });
   }
   const zone = observed.zone === undefined ? undefined : judgeZone(observed.zone);
   if (zone instanceof PreconditionError) throw zone;
   const { specs, appFirst } = inEdgeOrder(inputs.specs, observed.stacks);
+  const planned = specs.map((spec) => planStack(spec, observed, { specs, appFirst }));
+  const shown = planned.map(
+    ({ spec, action, changes }) => [spec.key, reviewedOf(action !== 'update', changes)] as const,
+  );
+  const stacks = planned.map((plan) => ({ ...plan, reviewed: judged(plan, reviewed) }));
   return {
-    digest,
-    stacks: specs.map((spec) => planStack(spec, observed, { specs, appFirst })),
+    digest: inputs.planDigest ?? writeDigest({ base, stacks: new Map(shown) }),
+    stacks,
     allowReplacement: inputs.allowReplacement,
     warnings: [
       ...(zone === undefined ? [] : [zone]),
@@ -74,6 +71,19 @@ export function planStacks(inputs: PlanInputs, observed: Observed): Plan {
   };
 }
 
+/** What was reviewed of a stack; throws when already now something else would be done. */
+function judged(
+  { spec, action, changes }: Omit<StackPlan, 'reviewed'>,
+  digest: PlanDigest | undefined,
+): Reviewed | undefined {
+  if (digest === undefined) return undefined;
+  const reviewed = digest.stacks.get(spec.key) ?? 'open';
+  const isCreation = action !== 'update';
+  const wrong = changes === undefined ? undefined : judgeReviewed(spec, reviewed, { isCreation, changes });
+  if (wrong !== undefined) throw wrong;
+  return reviewed;
+}
+
 interface Order {
   readonly specs: readonly StackSpec[];
   readonly appFirst: boolean;
@@ -84,7 +94,7 @@ function needsOf({ key }: StackSpec, appFirst: boolean): readonly StackKey[] {
   return key === 'edge' ? ['app'] : stackNeeds[key].filter((need) => need !== 'edge');
 }
 
-function planStack(spec: StackSpec, observed: Observed, { specs, appFirst }: Order): StackPlan {
+function planStack(spec: StackSpec, observed: Observed, { specs, appFirst }: Order): Omit<StackPlan, 'reviewed'> {
   const state = observed.stacks.get(spec.key);
   const needs = needsOf(spec, appFirst).filter((need) => specs.some(({ key }) => key === need));
   const base = { spec, needs, attach: false };
@@ -202,43 +212,13 @@ function additions(spec: StackSpec, observed: Observed): readonly PlannedChange[
   }));
 }
 
-const replacements = { False: 'change', Conditional: 'perhaps-replace', True: 'replace' } as const;
-
-export function describeChanges(spec: StackSpec, changes: readonly ResourceChange[]): readonly PlannedChange[] {
-  return changes.map((change) => ({
-    kind:
-      change.action === 'Add' || change.action === 'Import'
-        ? 'add'
-        : change.action === 'Remove'
-          ? 'remove'
-          : replacements[change.replacement],
-    logicalId: change.logicalId,
-    type: change.type,
-    description: spec.template.resources.get(change.logicalId)?.description ?? change.type,
-    properties: change.properties,
-    // A generated secret that the template lets go is no data; what the template does not know any more may be.
-    holdsData: dataTypes.includes(change.type) && spec.template.resources.get(change.logicalId)?.isKept !== false,
-  }));
-}
-
-const dataTypes = [
-  'AWS::RDS::DBInstance',
-  'AWS::ElastiCache::ReplicationGroup',
-  'AWS::S3::Bucket',
-  'AWS::SecretsManager::Secret',
-  'AWS::ECR::Repository',
-];
-
 /** Changes that would lose data and that nobody has allowed by name. */
 export function forbidden(changes: readonly PlannedChange[], allowed: readonly string[]): readonly PlannedChange[] {
-  return changes.filter(
-    ({ kind, holdsData, logicalId }) =>
-      kind !== 'add' && kind !== 'change' && holdsData && !allowed.includes(logicalId),
-  );
+  return changes.filter((change) => endangers(change) && !allowed.includes(change.logicalId));
 }
 
 export function forbiddenError(spec: StackSpec, changes: readonly PlannedChange[]): PreconditionError {
-  const list = changes.map(({ kind, description, logicalId }) => `${kind} ${description} (${logicalId})`).join(', ');
+  const list = changes.map((change) => changeText({ ...change, properties: [] })).join(', ');
   return new PreconditionError('DataAtRisk', `${spec.name}: the change would ${list}`, {
     hint: `Nothing was changed. If that is meant, name it in allow-replacement: ${changes.map(({ logicalId }) => logicalId).join(', ')}${changes.some(({ kind }) => kind !== 'remove') ? '. CloudFormation replaces only what has no fixed name: what has one must be moved by hand first' : ''}`,
   });

@@ -5,7 +5,9 @@ import { ActionError } from '../../../shared/core/errors.ts';
 import { code, codeBlock, details, escapeMarkdown, table } from '../../../shared/core/markdown.ts';
 import type { ApplyResult, StackResult } from './apply.ts';
 import type { Observed } from './observe.ts';
-import { forbidden, type Plan, type PlannedChange } from './plan.ts';
+import { propertyText, type PlannedChange } from './changes.ts';
+import { interruptionOf } from './interruptions.ts';
+import { forbidden, type Plan } from './plan.ts';
 import { namePrefix, type StackKey, type StackSpec } from './stacks.ts';
 import { condition } from './verdict.ts';
 
@@ -59,6 +61,7 @@ export function reportPlan(inputs: ReportInputs, plan: Plan, observed: Seen): Ac
       `### 📋 Plan for ${title(inputs)}: ${headline}`,
       table(['Stack', 'Action', 'Changes', 'Why'], rows),
       refused(forbidden(changes, plan.allowReplacement)),
+      interruptions(changes),
       ...plan.warnings.map((warning) => `⚠️ ${escapeMarkdown(warning)}`),
       ...plan.stacks.map(({ spec, changes: planned = [] }) => changeList(spec.name, planned)),
       `Tier ${code(inputs.tier)} · plan digest ${code(plan.digest)}`,
@@ -70,11 +73,18 @@ export function reportPlan(inputs: ReportInputs, plan: Plan, observed: Seen): Ac
 export function planLines(plan: Plan): readonly string[] {
   return plan.stacks.flatMap(({ spec, action, reason, changes }) => [
     `${spec.name}  ${changes?.length === 0 ? 'unchanged' : `${action}: ${changes === undefined ? 'known later' : counted(changes).replaceAll('*', '')}`} (${reason})`,
-    ...(changes ?? []).map(
-      ({ kind, description, logicalId, properties }) =>
-        `  ${kind} ${description} (${logicalId})${properties.length === 0 ? '' : `: ${properties.map(({ name }) => name).join(', ')}`}`,
-    ),
+    ...(changes ?? []).flatMap(changeLines),
   ]);
+}
+
+function changeLines(change: PlannedChange): readonly string[] {
+  const { kind, description, logicalId, properties } = change;
+  const interruption = interruptionOf(change);
+  return [
+    `  ${kind} ${description} (${logicalId})`,
+    ...properties.map((property) => `      ${propertyText(property)}`),
+    ...(interruption === undefined ? [] : [`      ⚠ ${interruption}`]),
+  ];
 }
 
 export function reportApply(
@@ -245,17 +255,30 @@ function counted(changes: readonly PlannedChange[]): string {
 
 function changeList(stack: string, changes: readonly PlannedChange[]): string {
   if (changes.length === 0) return '';
-  const rows = changes.map(({ kind, description, logicalId, type, properties }) => [
+  // What takes something away is not to be looked for among what is new.
+  const order = changes.toSorted((a, b) => kinds.indexOf(b.kind) - kinds.indexOf(a.kind));
+  const rows = order.map(({ kind, description, logicalId, type, properties }) => [
     signs[kind],
     escapeMarkdown(description),
     code(logicalId),
     code(type),
-    properties.map(({ name }) => code(name)).join(', '),
+    properties.map((property) => code(propertyText(property))).join('<br>'),
   ]);
   return details(
     `${stack}: ${counted(changes).replaceAll('*', '')}`,
-    table(['', 'What', 'Id', 'Type', 'Properties'], rows),
+    table(['', 'What', 'Id', 'Type', 'Before → after'], rows),
   );
+}
+
+function interruptions(changes: readonly PlannedChange[]): string {
+  const list = changes.flatMap((change) => {
+    const effect = interruptionOf(change);
+    const { description, logicalId } = change;
+    return effect === undefined
+      ? []
+      : [`- ${escapeMarkdown(description)} (${code(logicalId)}): ${escapeMarkdown(effect)}`];
+  });
+  return list.length === 0 ? '' : `⚠️ **Interrupts service:**\n\n${list.join('\n')}`;
 }
 
 function refused(changes: readonly PlannedChange[]): string {

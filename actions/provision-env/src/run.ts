@@ -31,7 +31,9 @@ export async function run(inputs: Inputs, io: RunIo): Promise<ActionReport> {
   // That role makes an environment; what it is itself made of it cannot touch.
   const executionRole = isBootstrap ? undefined : (inputs.executionRole ?? roles.get('ExecutionRoleArn'));
   const showOnly = inputs.mode === 'plan' || inputs.dryRun;
-  const mode = inputs.mode === 'outputs' ? 'outputs' : showOnly ? 'plan' : 'apply';
+  // What was reviewed is compared before anything is touched; and once more for each stack, when those that it needs are done.
+  const looksAhead = showOnly || inputs.planDigest !== undefined;
+  const mode = inputs.mode === 'outputs' ? 'outputs' : looksAhead ? 'plan' : 'apply';
   const observed = await observe({ ...inputs, mode, executionRole, specs, service, runName }, io);
   if (inputs.mode === 'outputs') return reportOutputs(inputs, specs, { ...observed, bootstrap: roles });
   const plan = planStacks({ ...inputs, specs }, observed);
