@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { maxTemplateBytes } from '../../actions/provision-env/src/template.ts';
+import { denialByPolicy } from './scripted-stack-policy.ts';
 import type { Answer, ScriptedCall } from './scripted-aws.ts';
 import { StackOperations, type Execution, type Schedule } from './scripted-cloudformation-operations.ts';
 import {
@@ -144,14 +145,23 @@ export class CloudFormationWorld {
       .map(({ stack }) => keyOf(stack));
   }
 
-  /** An update by somebody else. */
-  updateByAnother(key: string, ids: readonly string[], execution: Execution): void {
+  /** An update by somebody else: of resources, or by other values for parameters. */
+  updateByAnother(
+    key: string,
+    {
+      resources = [],
+      parameters: others = {},
+    }: { readonly resources?: readonly string[]; readonly parameters?: Texts },
+    execution: Execution,
+  ): void {
     const stack = this.#byKey(key);
-    const changes = ids.map((id): Change => {
+    const { template } = stack;
+    const parameters = { ...stack.parameters, ...others };
+    const named = resources.map((id): Change => {
       const type = stack.resources.get(id)?.type ?? 'AWS::Test::Thing';
       return { action: 'Modify', id, type, replacement: 'False', properties: [] };
     });
-    const { template, parameters } = stack;
+    const changes = [...named, ...this.#changes(stack, { template, parameters })];
     this.#operations.execute(stack, { kind: 'UPDATE', changes, template, parameters }, execution);
   }
 
@@ -164,6 +174,15 @@ export class CloudFormationWorld {
     const stack = this.#byKey(key);
     for (const other of this.#changeSets.values())
       if (other.stack === stack && other.execution !== 'EXECUTE') other.execution = 'OBSOLETE';
+  }
+
+  unguard(key: string): void {
+    Object.assign(this.#byKey(key), { isProtected: false, policy: undefined });
+  }
+
+  isGuarded(key: string): boolean {
+    const { isProtected, policy } = this.#byKey(key);
+    return isProtected && policy !== undefined && !policy.includes('NotResource');
   }
 
   /** A change of the stack's state out of nowhere. */
@@ -442,7 +461,12 @@ export class CloudFormationWorld {
       if (other !== made && other.stack === stack && other.execution !== 'EXECUTE') other.execution = 'OBSOLETE';
     }
     this.writes.push(`${keyOf(stack)} execute`);
-    this.#operations.execute(stack, made, this.#next('executions', stack) ?? {});
+    const { fails, ...execution } = this.#next('executions', stack) ?? {};
+    const denied = made.changes.flatMap((change) => {
+      const why = denialByPolicy(stack.policy, change);
+      return why === undefined ? [] : [[change.id, why] as const];
+    });
+    this.#operations.execute(stack, made, { ...execution, fails: { ...fails, ...Object.fromEntries(denied) } });
     return {};
   }
 

@@ -29,7 +29,16 @@ interface Step {
   readonly die?: DeadTask & { readonly times?: number };
   readonly log?: readonly string[];
   /** Somebody else updates resources of a stack. */
-  readonly update?: { readonly stack: string; readonly resources: readonly string[]; readonly execution?: Execution };
+  readonly update?: {
+    readonly stack: string;
+    readonly resources?: readonly string[];
+    readonly parameters?: Readonly<Record<string, string>>;
+    readonly execution?: Execution;
+  };
+  /** Somebody takes away what guards a stack. */
+  readonly unguard?: string;
+  /** Somebody fills in the OpenAI key. */
+  readonly key?: boolean;
   /** Somebody else removes a stack. */
   readonly remove?: string;
   /** Somebody else executes a change set of their own: every other one of the stack is obsolete. */
@@ -63,6 +72,8 @@ interface Expectation {
   readonly runs?: string;
   /** Stacks with a change set that was left behind; none. */
   readonly left?: readonly string[];
+  /** Stacks that AWS refuses to delete, or whose data to replace, in the end. */
+  readonly guarded?: Readonly<Record<string, boolean>>;
   /** Seconds. */
   readonly took?: { readonly least?: number; readonly most?: number };
 }
@@ -91,16 +102,16 @@ type Shape = { readonly [key: string]: Shape | '*' };
 const all = (keys: string): Shape => Object.fromEntries(keys.split(' ').map((key) => [key, '*']));
 const executionShape: Shape = { ...all('lag takes fails tells'), undo: all('takes fails') };
 const expectShape = all(
-  'colour outcomes outputs log summary error never once writes calls stacks regions runs left took',
+  'colour outcomes outputs log summary error never once writes calls stacks regions runs left guarded took',
 );
 const runShape: Shape = {
   inputs: '*',
   parameters: '*',
   steps: {
-    ...all('at cancel faults log remove overtake'),
+    ...all('at cancel faults log remove overtake key unguard'),
     deploy: all('runs rollouts'),
     die: all('times container exitCode stopCode stoppedReason reason'),
-    update: { ...all('stack resources'), execution: executionShape },
+    update: { ...all('stack resources parameters'), execution: executionShape },
     force: all('stack status reason'),
   },
   expect: expectShape,
@@ -213,8 +224,10 @@ export async function playStory(story: Story): Promise<readonly string[]> {
     }
     world.become(story.given);
     const wrong: string[] = [];
+    let digest = '';
     for (const [index, each] of story.runs.entries()) {
-      const shown = await playRun(each, { clock, world, aws });
+      const shown = await playRun(withDigest(each, digest), { clock, world, aws });
+      digest = shown.outputs['plan-digest'] ?? digest;
       const found = differences(each.expect, shown, world);
       const log = shown.lines.map(({ at, text }) => `${Math.round((at - shown.started) / 1000)} ${text}`).join('\n');
       if (found.length > 0) wrong.push(`run ${index + 1}:\n${found.join('\n')}\n\n${log}\n${shown.error}`);
@@ -223,6 +236,12 @@ export async function playStory(story: Story): Promise<readonly string[]> {
   } finally {
     aws.stop();
   }
+}
+
+/** `plan-digest: reviewed` is the one of the last run that had one. */
+function withDigest(story: StoryRun, digest: string): StoryRun {
+  const { inputs } = story;
+  return inputs['plan-digest'] === 'reviewed' ? { ...story, inputs: { ...inputs, 'plan-digest': digest } } : story;
 }
 
 interface Stage {
@@ -353,8 +372,9 @@ function act(
   if (step.deploy !== undefined) world.deploy(step.deploy);
   if (step.die !== undefined) for (let count = 0; count < (step.die.times ?? 1); count += 1) world.die(step.die);
   world.log.push(...(step.log ?? []));
-  if (step.update !== undefined)
-    world.updateByAnother(step.update.stack, step.update.resources, step.update.execution ?? {});
+  if (step.update !== undefined) world.updateByAnother(step.update.stack, step.update, step.update.execution ?? {});
+  if (step.unguard !== undefined) world.unguard(step.unguard);
+  if (step.key === true) world.given = { ...world.given, 'key-has-value': true };
   if (step.force !== undefined) world.force(step.force.stack, step.force.status, step.force.reason);
   if (step.remove !== undefined) world.removeByAnother(step.remove);
   if (step.overtake !== undefined) world.overtake(step.overtake);
@@ -393,6 +413,8 @@ function differences(expect: Expectation, shown: Shown, world: CloudFormationWor
   }
   for (const [operation, count] of Object.entries(expect.calls ?? {}))
     same(`calls of ${operation}`, shown.calls.filter((name) => name === operation).length, count);
+  for (const [key, guarded] of Object.entries(expect.guarded ?? {}))
+    same(`${key} is guarded`, world.isGuarded(key), guarded);
   if (expect.runs !== undefined) same('the service runs', world.runs?.replace(/^.*\//, ''), expect.runs);
   same('change sets left', world.left, expect.left ?? []);
 
