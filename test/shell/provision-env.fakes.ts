@@ -79,11 +79,19 @@ export class FakeStacks implements Stacks {
   readonly changeSets = new Map<string, FakeChangeSet>();
   /** Every call that changes something, in order. */
   readonly writes: string[] = [];
-  readonly executed: { readonly stack: string; readonly parameters: Readonly<Record<string, string>> }[] = [];
+  readonly executed: {
+    readonly stack: string;
+    readonly parameters: Readonly<Record<string, string>>;
+    readonly kind: 'CREATE' | 'UPDATE';
+    readonly changes: readonly ResourceChange[];
+  }[] = [];
   readonly behaviour = new Map<string, Behaviour>();
   /** Names a modification by the parameters and the template that differ. */
-  changesOf: (stack: string, differing: readonly string[]) => readonly ResourceChange[] = (_, differing) =>
-    differing.map((name) => modification(`Changed${name}`));
+  changesOf: (
+    stack: string,
+    differing: readonly string[],
+    values: (name: string) => Pick<PropertyChange, 'before' | 'after'>,
+  ) => readonly ResourceChange[] = (_, differing) => differing.map((name) => modification(`Changed${name}`));
   /** Thrown instead of the next answers to `describe`. */
   readonly faults: Error[] = [];
   /** What DescribeEvents would tell. */
@@ -165,7 +173,10 @@ export class FakeStacks implements Stacks {
     const changes =
       request.kind === 'CREATE'
         ? [...parsed(template).resources.values()].map(({ logicalId, type }) => addition(logicalId, type))
-        : this.changesOf(request.stack, names);
+        : this.changesOf(request.stack, names, (name) => ({
+            before: stack.state.parameters.get(name),
+            after: parameters.get(name),
+          }));
     const id = `arn:change-set/${request.name}`;
     if (this.changeSets.has(id)) throw new Error(`${request.name} exists already`);
     this.changeSets.set(id, { request, parameters, template, changes });
@@ -188,7 +199,7 @@ export class FakeStacks implements Stacks {
     const { fails = {}, ms = 1000, lagMs = 0 } = this.behaviour.get(name) ?? {};
     const verb = request.kind;
     this.writes.push(`execute ${name}`);
-    this.executed.push({ stack: name, parameters: Object.fromEntries(parameters) });
+    this.executed.push({ stack: name, parameters: Object.fromEntries(parameters), kind: verb, changes });
     // Executing one drops the stack's others.
     for (const [id, made] of this.changeSets) if (made.request.stack === name) this.changeSets.delete(id);
     const begin = (): void => {
