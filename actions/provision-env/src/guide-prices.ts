@@ -14,7 +14,8 @@ export const guideRanges: Readonly<Record<Tier, Range>> = {
 };
 
 export function range([least, most]: Range): string {
-  return least === most ? `$${amount(least, least % 1 === 0 ? 0 : 2)}` : `$${amount(least)}–${amount(most)}`;
+  const shown = (usd: number): string => amount(usd, Number.isInteger(usd) ? 0 : 2);
+  return least === most ? `$${shown(least)}` : `$${shown(least)}–${shown(most)}`;
 }
 
 export function inRange(total: number, [least, most]: Range): 'below' | 'inside' | 'above' {
@@ -62,13 +63,13 @@ export const guideLines: readonly GuideLine[] = [
     name: 'ECS Fargate, or EC2',
     services: ['Fargate', 'EC2'],
     usd: { development: 'named', 'production-small': [35, 50], 'production-medium': [30, 50] },
-    why: '0.5 vCPU and 1 GB for each task at list price; the medium production has three on average, development one',
+    why: '0.5 vCPU and 1 GB for each task at list price; the medium production has three on average',
   },
   {
     name: 'ECR',
     services: ['ECR'],
     usd: { 'production-medium': [1, 1] },
-    why: 'layers are stored once, and old images expire',
+    why: 'layers are stored once, and old images expire; the guide’s table for the small production leaves it out',
   },
   {
     name: 'RDS PostgreSQL',
@@ -135,6 +136,8 @@ export const guideLines: readonly GuideLine[] = [
 
 export interface Comparison {
   readonly name: string;
+  /** Undefined when the guide names it without a figure, or not at all. */
+  readonly figure: Range | undefined;
   /** `$10–15`, `no figure`, or `not listed`. */
   readonly guide: string;
   readonly usd: number;
@@ -145,15 +148,31 @@ export interface Comparison {
 export function compareWithGuide(tier: Tier, { lines }: Pick<Price, 'lines'>): readonly Comparison[] {
   return guideLines.flatMap(({ name, services, usd, why }) => {
     const ours = lines.filter(({ service }) => services.includes(service));
-    const guide = usd[tier];
-    if (guide === undefined && ours.length === 0) return [];
+    const said = usd[tier];
+    if (said === undefined && ours.length === 0) return [];
+    const figure = said === 'named' ? undefined : said;
+    const isOfOthers = tier === 'development' && Object.keys(usd).length > 0;
     return [
       {
         name,
-        guide: guide === undefined ? 'not listed' : guide === 'named' ? 'no figure' : range(guide),
+        figure,
+        guide: figure !== undefined ? range(figure) : said === 'named' ? 'no figure' : 'not listed',
         usd: cents(ours.reduce((total, line) => total + line.usd, 0)),
-        why,
+        why: !isOfOthers ? why : said === 'named' ? 'one of the three that the guide names' : 'not named by the guide',
       },
     ];
   });
+}
+
+/** What the guide's own figures, and ours for the same lines, come to; undefined when it has none. */
+export function listedByGuide(
+  compared: readonly Comparison[],
+): { readonly guide: Range; readonly usd: number } | undefined {
+  const listed = compared.flatMap(({ figure, usd }) => (figure === undefined ? [] : [{ figure, usd }]));
+  if (listed.length === 0) return undefined;
+  const sum = (numbers: readonly number[]): number => cents(numbers.reduce((total, number) => total + number, 0));
+  return {
+    guide: [sum(listed.map(({ figure }) => figure[0])), sum(listed.map(({ figure }) => figure[1]))],
+    usd: sum(listed.map(({ usd }) => usd)),
+  };
 }

@@ -92,11 +92,16 @@ export function priceTable(lines: readonly PriceLine[]): string {
   const rows = lines.map(({ service, what, quantity, unit, unitUsd, usd, kind, assumption }) => [
     service,
     escapeMarkdown(what),
-    `${amount(Number(quantity.toFixed(2)))} ${unit} × ${money(unitUsd)}`,
+    `${counted(quantity, unit)} × ${money(unitUsd)}`,
     money(usd),
     kind === 'fixed' ? 'fixed' : escapeMarkdown(`by usage: ${assumption}`),
   ]);
   return table(['Service', 'What', 'Quantity', 'A month', ''], rows);
+}
+
+/** `1 zone`, `2 rules`. */
+function counted(quantity: number, unit: string): string {
+  return `${amount(Number(quantity.toFixed(2)))} ${quantity === 1 ? unit.replace(/s$/, '') : unit}`;
 }
 
 function changeTable(changes: readonly PriceChange[]): string {

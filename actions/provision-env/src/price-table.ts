@@ -9,6 +9,7 @@ export const hoursPerMonth = 730;
 
 export interface UnitPrice {
   readonly usd: number;
+  /** What the price is for one of, in the plural. */
   readonly unit: string;
   /** Where the price was read. */
   readonly source: string;
@@ -28,19 +29,19 @@ const metricsPage = 'https://signoz.io/guides/cloudwatch-pricing';
 const per = (usd: number, unit: string, source: string): UnitPrice => ({ usd, unit, source });
 
 export const prices = {
-  fargateVcpu: per(0.04048, 'vCPU-hour', fargatePage),
-  fargateMemory: per(0.004445, 'GB-hour', fargatePage),
+  fargateVcpu: per(0.04048, 'vCPU-hours', fargatePage),
+  fargateMemory: per(0.004445, 'GB-hours', fargatePage),
   volume: per(0.08, 'GB', infracost('ebs_volume')),
-  natHour: per(0.045, 'hour', infracost('nat_gateway')),
+  natHour: per(0.045, 'hours', infracost('nat_gateway')),
   natGb: per(0.045, 'GB', infracost('nat_gateway')),
   publicAddress: per(
     0.005,
-    'hour',
+    'hours',
     'https://www.factualminds.com/blog/amazon-vpc-pricing-endpoints-peering-transit-gateway/',
   ),
-  loadBalancer: per(0.0225, 'hour', infracost('lb')),
+  loadBalancer: per(0.0225, 'hours', infracost('lb')),
   /** A capacity unit: 25 new connections a second, 3,000 open ones, 1 GB an hour. */
-  loadBalancerUnit: per(0.008, 'LCU-hour', infracost('lb')),
+  loadBalancerUnit: per(0.008, 'LCU-hours', infracost('lb')),
   databaseStorage: per(0.115, 'GB', infracost('db_instance')),
   backup: per(0.095, 'GB', 'https://c3x.dev/resources/aws/aws_db_snapshot/'),
   internetOut: per(0.09, 'GB', transferPage),
@@ -53,23 +54,23 @@ export const prices = {
   bucketWrites: per(0.005, 'thousand', infracost('s3_bucket')),
   bucketReads: per(0.0004, 'thousand', infracost('s3_bucket')),
   images: per(0.1, 'GB', infracost('ecr_repository')),
-  secret: per(0.4, 'secret', infracost('secretsmanager_secret')),
-  key: per(1, 'key', infracost('kms_key')),
+  secret: per(0.4, 'secrets', infracost('secretsmanager_secret')),
+  key: per(1, 'keys', infracost('kms_key')),
   keyRequests: per(3, 'million', infracost('kms_key')),
-  zone: per(0.5, 'zone', infracost('route53_zone')),
-  webAcl: per(5, 'firewall', infracost('wafv2_web_acl')),
-  webAclRule: per(1, 'rule', infracost('wafv2_web_acl')),
+  zone: per(0.5, 'zones', infracost('route53_zone')),
+  webAcl: per(5, 'firewalls', infracost('wafv2_web_acl')),
+  webAclRule: per(1, 'rules', infracost('wafv2_web_acl')),
   webAclRequests: per(0.6, 'million', infracost('wafv2_web_acl')),
   logs: per(0.5, 'GB', infracost('cloudwatch_log_group')),
   logStorage: per(0.03, 'GB', infracost('cloudwatch_log_group')),
-  metric: per(0.3, 'metric', metricsPage),
-  enhancedMetric: per(0.07, 'metric', 'https://fortem.dev/blog/ecs-fargate-monitoring/'),
-  alarmMetric: per(0.1, 'metric', infracost('cloudwatch_metric_alarm')),
-  dashboard: per(3, 'dashboard', infracost('cloudwatch_dashboard')),
+  metric: per(0.3, 'metrics', metricsPage),
+  enhancedMetric: per(0.07, 'metrics', 'https://fortem.dev/blog/ecs-fargate-monitoring/'),
+  alarmMetric: per(0.1, 'metrics', infracost('cloudwatch_metric_alarm')),
+  dashboard: per(3, 'dashboards', infracost('cloudwatch_dashboard')),
 } as const satisfies Readonly<Record<string, UnitPrice>>;
 
 function hourly(source: string, rates: Readonly<Record<string, number>>): ReadonlyMap<string, UnitPrice> {
-  return new Map(Object.entries(rates).map(([name, usd]) => [name, per(usd, 'hour', source)]));
+  return new Map(Object.entries(rates).map(([name, usd]) => [name, per(usd, 'hours', source)]));
 }
 
 /** RDS for PostgreSQL, one instance; a standby costs as much again. Other classes are not known. */

@@ -63,7 +63,7 @@ export function priceOf(stacks: readonly PricedStack[], usage: Usage): Price {
   }
   const lines = [...merged.values()]
     .map((line) => ({ ...line, usd: cents(line.quantity * line.unitUsd) }))
-    .sort((one, other) => services.indexOf(one.service) - services.indexOf(other.service));
+    .sort((one, other) => services.indexOf(one.service) - services.indexOf(other.service) || other.usd - one.usd);
   return { lines, ...sums(lines), unknown: [...unknown] };
 }
 
