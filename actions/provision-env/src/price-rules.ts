@@ -71,22 +71,28 @@ function publicTasks({ text, nats }: PricedResource): boolean {
   return (text('TaskPublicIp') ?? (nats === 0 ? 'ENABLED' : 'DISABLED')) === 'ENABLED';
 }
 
+/** Tasks that always run, and those beyond them on average. */
+function tasksOf({ is, number, usage }: PricedResource): { readonly fewest: number; readonly extra: number } {
+  if (!is('AutoScaling', 'true')) return { fewest: number('InitialCount'), extra: 0 };
+  const fewest = number('MinCount');
+  return { fewest, extra: Math.max(0, Math.min(usage.extraTasks, number('MaxCount') - fewest)) };
+}
+
 function service(resource: PricedResource): readonly Part[] {
-  const { text, is, number, usage } = resource;
+  const { text, number, usage } = resource;
   const traffic = used(
     part('Data transfer', 'tasks to the internet', usage.outboundGb, prices.internetOut),
     `all they exchange with it; ${notTakenOff}`,
   );
   if (text('Compute') === 'ec2') return [traffic];
-  const isScaled = is('AutoScaling', 'true');
   const tasks = (count: number): readonly Part[] => [
     part('Fargate', 'vCPU', (count * hoursPerMonth * number('TaskCpu')) / 1024, prices.fargateVcpu),
     part('Fargate', 'memory', (count * hoursPerMonth * number('TaskMemory')) / 1024, prices.fargateMemory),
     ...(publicTasks(resource) ? [addresses(count)] : []),
   ];
-  const extra = isScaled ? Math.min(usage.extraTasks, number('MaxCount') - number('MinCount')) : 0;
+  const { fewest, extra } = tasksOf(resource);
   return [
-    ...tasks(isScaled ? number('MinCount') : number('InitialCount')),
+    ...tasks(fewest),
     ...(extra === 0 ? [] : tasks(extra)).map((more) =>
       used(more, `${extra} more than the fewest, on average: the guide says 2–4 tasks`),
     ),
@@ -99,15 +105,16 @@ const insightsMetrics = 38;
 const insightsMetricsOfTask = 20;
 const requestMetrics = 12;
 
-function cluster({ text, number, usage }: PricedResource): readonly Part[] {
-  const insights = text('ContainerInsights');
+function cluster(resource: PricedResource): readonly Part[] {
+  const insights = resource.text('ContainerInsights');
   if (insights === 'disabled') return [];
   const log = used(
     part('CloudWatch', 'log of Container Insights', 0.5, prices.logs),
     'half a GB, whatever the traffic',
   );
   if (insights === 'enhanced') {
-    const metrics = insightsMetrics + insightsMetricsOfTask * (number('MinCount') + usage.extraTasks);
+    const { fewest, extra } = tasksOf(resource);
+    const metrics = insightsMetrics + insightsMetricsOfTask * (fewest + extra);
     const line = part('CloudWatch', 'Container Insights, enhanced', metrics, prices.enhancedMetric);
     return [used(line, `about ${insightsMetrics}, and ${insightsMetricsOfTask} for each task`), log];
   }

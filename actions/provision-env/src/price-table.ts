@@ -1,6 +1,7 @@
 /**
- * What AWS asks for, in us-east-1: list prices in US dollars, without taxes, discounts and free tiers. To bring it up to date, look up
- * each price at its source, change the date, and run the tests: the golden tables show what moved.
+ * What AWS asks for, in us-east-1: list prices in US dollars, without taxes, discounts and free tiers. Read in stored copies of the
+ * sources, of 2025 and 2026. To bring it up to date, look up each price at its source, change the date, and run the tests: the golden
+ * table shows what moved.
  */
 export const pricesAsOf = '2026-11-29';
 export const priceRegion = 'us-east-1';

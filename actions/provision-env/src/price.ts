@@ -81,7 +81,7 @@ function parametersOf({ template, values }: PricedStack): Pick<PricedResource, '
 }
 
 function lineOf({ service, what, quantity, price, assumption }: Part): PriceLine | undefined {
-  if (price === undefined || !Number.isFinite(quantity) || quantity < 0) return undefined;
+  if (price === undefined || !Number.isFinite(quantity)) return undefined;
   const { usd: unitUsd, unit, source } = price;
   const kind = assumption === undefined ? 'fixed' : 'usage';
   return { service, what, quantity, unit, unitUsd, usd: 0, kind, assumption: assumption ?? '', source };

@@ -271,6 +271,8 @@ describe('tasks', () => {
   test('beyond the fewest are never more than the most', () => {
     expect(vcpuHours('usage', { MinCount: '2', MaxCount: '4' })).toBe(365);
     expect(vcpuHours('usage', { MinCount: '2', MaxCount: '2' })).toBeUndefined();
+    // A stack of somebody else's making may say that.
+    expect(vcpuHours('usage', { MinCount: '2', MaxCount: '1' })).toBeUndefined();
     expect(vcpuHours('usage', { AutoScaling: 'false' })).toBeUndefined();
   });
 
@@ -297,6 +299,9 @@ describe('without a domain', () => {
     expect(sumOf(without, 'CloudFront')).toBe(cents(110 * 0.085 + 3 + 0.2));
     expect(sumOf(without, 'Route 53')).toBe(0);
     expect(without.lines.map(({ what }) => what)).not.toContain('answers of the API');
+    // The API's requests come through both firewalls.
+    const waf = priced('production-medium', { Domain: '', HostedZoneId: '' });
+    expect(waf.lines.find(({ service, what }) => service === 'WAF' && what === 'requests')?.quantity).toBe(3 + 1);
     // The secret that CloudFront shows the load balancer.
     expect(sumOf(without, 'Secrets Manager')).toBe(cents(6 * 0.4));
   });
@@ -317,6 +322,8 @@ describe('Container Insights', () => {
       [0.5, 0.5, 'usage'],
     ]);
     expect(insights('disabled')).toEqual([]);
+    const ofThree = priced('production-medium', { ContainerInsights: 'enhanced' });
+    expect(ofThree.lines.find(({ what }) => what.endsWith('enhanced'))?.quantity).toBe(38 + 3 * 20);
   });
 });
 
