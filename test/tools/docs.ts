@@ -1,12 +1,13 @@
 /**
  * `npm run docs` writes the tables of every action's README and the whole of `action-docs.md` from the `action.yml`
- * files. With `--check` it writes nothing and fails when a file would change.
+ * files, and provision-env's prices from its templates and price table. With `--check` it writes nothing and fails when a file would change.
  */
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generateActionMarkdownDocs } from 'action-docs';
 import { actionNames, root } from './actions.ts';
+import { withPrices } from './price-docs.ts';
 
 /** The README of an action with its tables made anew; the hand-written prose stays. */
 async function readme(action: string): Promise<string> {
@@ -24,7 +25,7 @@ async function readme(action: string): Promise<string> {
       tocLevel: 2,
     });
     const text = await readFile(join(scratch, 'README.md'), 'utf8');
-    return text.replaceAll(`source="${sourceFile}"`, 'source="action.yml"');
+    return withPrices(text.replaceAll(`source="${sourceFile}"`, 'source="action.yml"'));
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
@@ -56,7 +57,7 @@ for (const [name, text] of files) {
   const current = await readFile(join(root, name), 'utf8').catch(() => '');
   if (current === text) continue;
   if (check) {
-    console.error(`✗ ${name} does not agree with action.yml → run "npm run docs"`);
+    console.error(`✗ ${name} does not agree with action.yml or the prices → run "npm run docs"`);
     process.exitCode = 1;
   } else {
     await writeFile(join(root, name), text);
