@@ -69,9 +69,9 @@ export const cases: readonly BadInputs[] = [
     expect: ['allow-replacement is "Databse"', 'did you mean "Database"?', 'allow-replacement is "\\"; rm'],
   },
   {
-    name: 'a price limit',
-    inputs: { 'max-monthly-usd': '100' },
-    expect: ['max-monthly-usd is "100"', 'not supported yet'],
+    name: 'a price limit that is none',
+    inputs: { 'max-monthly-usd': '$100' },
+    expect: ['max-monthly-usd is "$100"', 'from 1 to 1000000'],
   },
   {
     name: 'a comment and its token, which is not shown',

@@ -58,7 +58,7 @@ describe('first creation', () => {
       cluster: `Cluster of ${app}`,
       'frontend-bucket': `FrontendBucket of ${foundation}`,
       'missing-secrets': 'analytics-studio/openai-api-key',
-      'monthly-usd': '',
+      'monthly-usd': '184.56',
     });
     expect(aws.lines.join('\n')).toContain('✓ created PostgreSQL database (Database), 1.0 s');
     expect(aws.lines.filter((line) => line.includes('own credentials'))).toHaveLength(1);
@@ -70,7 +70,7 @@ describe('first creation', () => {
     const report = await provision();
     const [first, second] = aws.stacks.executed;
     expect(first!.parameters['DatabaseDeletionProtection']).toBe('false');
-    expect(second).toEqual({
+    expect(second).toMatchObject({
       stack: foundation,
       parameters: { ...first!.parameters, DatabaseDeletionProtection: 'true' },
     });

@@ -34,6 +34,8 @@ export interface Inputs extends CommonInputs {
   readonly repository: { readonly name: string; readonly id: string; readonly ownerId: string };
   readonly planDigest: string | undefined;
   readonly allowReplacement: readonly string[];
+  /** Dollars; more is refused. */
+  readonly maxMonthlyUsd: number | undefined;
   readonly executionRole: string | undefined;
   readonly waitTimeoutMinutes: number;
 }
@@ -99,8 +101,6 @@ export function parseInputs(read: InputReader, context: Context): Inputs {
   const planDigest = read.optional('plan-digest', matching(planDigestPattern, 'the output plan-digest of a plan'));
   if (planDigest !== undefined && mode !== 'apply')
     read.problem('plan-digest', planDigest, 'empty, except with mode "apply"');
-  const usd = read.optional('max-monthly-usd', integer(1, 1_000_000));
-  if (usd !== undefined) read.problem('max-monthly-usd', String(usd), `empty: a price limit ${later}`);
   if (read.boolean('comment', false))
     read.problem('comment', 'true', `"false": a comment on the pull request ${later}`);
   const token = read.secret('github-token');
@@ -122,6 +122,7 @@ export function parseInputs(read: InputReader, context: Context): Inputs {
     repository: { name: context.repository, id: context.repositoryId, ownerId: context.ownerId },
     planDigest,
     allowReplacement: checkReplacements(read, templates),
+    maxMonthlyUsd: read.optional('max-monthly-usd', integer(1, 1_000_000)),
     executionRole: read.optional('execution-role-arn', roleArn),
     waitTimeoutMinutes: read.integer('wait-timeout-minutes', { min: 1, max: 720, fallback: 60 }),
   });

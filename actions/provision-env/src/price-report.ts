@@ -1,3 +1,4 @@
+import { PreconditionError } from '../../../shared/core/errors.ts';
 import { code, details, escapeMarkdown, table } from '../../../shared/core/markdown.ts';
 import { guideRanges, inRange, range } from './guide-prices.ts';
 import { amount, money } from './money.ts';
@@ -8,8 +9,8 @@ import type { Tier } from './stacks.ts';
 
 export interface PriceReport {
   readonly price: Price;
-  /** What runs now; undefined while nothing does. */
-  readonly running: Price | undefined;
+  /** What runs now; `unknown` to a run that may not ask. */
+  readonly running: Price | 'nothing' | 'unknown';
   readonly tier: Tier;
   readonly region: string;
   /** Dollars a month; undefined without one. */
@@ -19,7 +20,7 @@ export interface PriceReport {
 /** For the summary and the comment: one line, what changes, and every part, folded. */
 export function priceSection(report: PriceReport): string {
   const { price, running, region } = report;
-  const changes = running === undefined ? [] : priceDifference(running, price);
+  const changes = typeof running === 'string' ? [] : priceDifference(running, price);
   return [
     `💰 **${headline(price)}** · ${facts(report).map(escapeMarkdown).join(' · ')}`,
     ...(price.unknown.length === 0 ? [] : [`⚠️ Not known, and not in the sum: ${price.unknown.map(code).join(', ')}`]),
@@ -52,10 +53,12 @@ function headline({ total, unknown }: Price): string {
 function facts({ price, running, tier }: PriceReport): readonly string[] {
   return [
     `${money(price.fixed)} fixed + ${money(price.usage)} by usage`,
-    running === undefined ? 'nothing runs yet' : compared(price, running),
+    typeof running === 'string' ? notRunning[running] : compared(price, running),
     guided(price, tier),
   ];
 }
+
+const notRunning = { nothing: 'nothing runs yet', unknown: 'what runs is not known here' } as const;
 
 function compared(price: Price, running: Price): string {
   const difference = cents(price.total - running.total);
@@ -80,6 +83,20 @@ function limitLine({ price, limit }: PriceReport): readonly string[] {
     unknown: `⚠️ Whether the limit of ${money(limit)} is kept is not known`,
   };
   return [verdicts[judgeLimit(price, limit)]];
+}
+
+/** A limit that is not known to be kept is not kept. */
+export function refuseExpensive({ price, limit }: PriceReport): void {
+  if (limit === undefined) return;
+  const verdict = judgeLimit(price, limit);
+  if (verdict === 'within') return;
+  const why =
+    verdict === 'over'
+      ? `${headline(price)} is more than max-monthly-usd: ${limit}`
+      : `whether max-monthly-usd: ${limit} is kept is not known: ${headline(price)}, without ${price.unknown.join(', ')}`;
+  throw new PreconditionError('PriceLimit', why, {
+    hint: 'Nothing was changed. The plan (mode: plan) shows every part of the price; make the environment smaller, or raise the limit.',
+  });
 }
 
 function basis(region: string): string {

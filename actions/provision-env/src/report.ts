@@ -8,6 +8,7 @@ import type { Observed } from './observe.ts';
 import { propertyText, type PlannedChange } from './changes.ts';
 import { interruptionOf } from './interruptions.ts';
 import { forbidden, type Plan } from './plan.ts';
+import { priceSection, type PriceReport } from './price-report.ts';
 import { namePrefix, type StackKey, type StackSpec } from './stacks.ts';
 import { condition } from './verdict.ts';
 
@@ -15,6 +16,8 @@ export interface ReportInputs {
   readonly app: string;
   readonly environment: string;
   readonly tier: string;
+  /** Undefined where nothing is made that costs anything. */
+  readonly price?: PriceReport | undefined;
 }
 
 type Outputs = Readonly<Record<string, string>>;
@@ -56,6 +59,7 @@ export function reportPlan(inputs: ReportInputs, plan: Plan, observed: Seen): Ac
       changed: 'false',
       changes: String(changes.length),
       'plan-digest': plan.digest,
+      ...priceOutput(inputs),
     },
     summary: paragraphs(
       `### 📋 Plan for ${title(inputs)}: ${headline}`,
@@ -63,10 +67,15 @@ export function reportPlan(inputs: ReportInputs, plan: Plan, observed: Seen): Ac
       refused(forbidden(changes, plan.allowReplacement)),
       interruptions(changes),
       ...plan.warnings.map((warning) => `⚠️ ${escapeMarkdown(warning)}`),
+      inputs.price === undefined ? '' : priceSection(inputs.price),
       ...plan.stacks.map(({ spec, changes: planned = [] }) => changeList(spec.name, planned)),
       `Tier ${code(inputs.tier)} · plan digest ${code(plan.digest)}`,
     ),
   };
+}
+
+function priceOutput({ price }: ReportInputs): Outputs {
+  return price === undefined ? {} : { 'monthly-usd': price.price.total.toFixed(2) };
 }
 
 /** The plan for the log, a line for every stack and change. */
@@ -105,6 +114,7 @@ export function reportApply(
       changed: String(executed),
       changes: String(changes.length),
       'plan-digest': plan.digest,
+      ...priceOutput(inputs),
     },
     summary: paragraphs(
       headline(inputs, { failed: failure !== undefined, changes, ms: result.ms }),

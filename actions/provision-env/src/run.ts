@@ -4,8 +4,11 @@ import type { ActionReport } from '../../../shared/action/run.ts';
 import { isAwsError } from '../../../shared/core/errors.ts';
 import { apply } from './apply.ts';
 import type { Inputs } from './inputs.ts';
-import { bootstrapOutputs, observe, type Ports } from './observe.ts';
+import { bootstrapOutputs, observe, type Observed, type Ports } from './observe.ts';
 import { planStacks } from './plan.ts';
+import { priceOfSpecs, priceOfStacks } from './price.ts';
+import { priceLines, refuseExpensive, type PriceReport } from './price-report.ts';
+import { usageOf } from './price-usage.ts';
 import { planLines, reportApply, reportOutputs, reportPlan } from './report.ts';
 import { bootstrapName, bootstrapSpec, namePrefix, serviceOf, stackSpecs, type StackSpec } from './stacks.ts';
 import { readTemplates } from './templates.ts';
@@ -37,14 +40,24 @@ export async function run(inputs: Inputs, io: RunIo): Promise<ActionReport> {
   const observed = await observe({ ...inputs, mode, executionRole, specs, service, runName }, io);
   if (inputs.mode === 'outputs') return reportOutputs(inputs, specs, { ...observed, bootstrap: roles });
   const plan = planStacks({ ...inputs, specs }, observed);
+  const price = isBootstrap ? undefined : priceReport(inputs, specs, observed);
   for (const warning of plan.warnings) io.progress.warn(warning);
   if (showOnly) {
-    for (const line of planLines(plan)) io.progress.info(line);
-    return reportPlan(inputs, plan, { ...observed, bootstrap: roles });
+    const lines = [...planLines(plan), ...(price === undefined ? [] : priceLines(price))];
+    for (const line of lines) io.progress.info(line);
+    return reportPlan({ ...inputs, price }, plan, { ...observed, bootstrap: roles });
   }
+  if (price !== undefined) refuseExpensive(price);
   const waitTimeoutMs = inputs.waitTimeoutMinutes * 60_000;
   const result = await apply(plan, { executionRole, runName, waitTimeoutMs, service }, io);
-  return reportApply(inputs, plan, { ...result, bootstrap: roles, ms: io.clock.now() - start });
+  return reportApply({ ...inputs, price }, plan, { ...result, bootstrap: roles, ms: io.clock.now() - start });
+}
+
+function priceReport(inputs: Inputs, specs: readonly StackSpec[], { stacks }: Observed): PriceReport {
+  const usage = usageOf[inputs.tier];
+  const { tier, region, maxMonthlyUsd: limit } = inputs;
+  const running = priceOfStacks(specs, stacks, usage) ?? 'nothing';
+  return { price: priceOfSpecs(specs, usage), running, tier, region, limit };
 }
 
 const gitHubTokens = 'oidc-provider/token.actions.githubusercontent.com';

@@ -24,7 +24,7 @@ const priced = (parameters: Readonly<Record<string, string>> = {}): PriceReport[
   priceOfSpecs(tierSpecs('production-small', templates, parameters), usageOf['production-small']);
 const report = (changes: Partial<PriceReport> = {}): PriceReport => ({
   price: priced(),
-  running: undefined,
+  running: 'nothing',
   tier: 'production-small',
   region: 'us-east-1',
   limit: undefined,
