@@ -91,7 +91,7 @@ export const bundleVersion = (): string =>
     .slice(0, 8);
 
 /** The action as the runner starts it. */
-export function slipway(place: Place): Promise<Cost> {
+export function slipway(place: Place, mode: 'apply' | 'plan' = 'apply'): Promise<Cost> {
   return measured([process.execPath, join(dist, 'index.js')], place, (scratch) => {
     const files = ['GITHUB_OUTPUT', 'GITHUB_STEP_SUMMARY', 'GITHUB_STATE', 'GITHUB_ENV'];
     for (const file of files) writeFileSync(join(scratch, file), '');
@@ -104,7 +104,7 @@ export function slipway(place: Place): Promise<Cost> {
       GITHUB_RUN_ATTEMPT: '1',
       ...Object.fromEntries(files.map((file) => [file, join(scratch, file)])),
       ...Object.fromEntries(
-        Object.entries({ ...inputs, mode: 'apply' }).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value]),
+        Object.entries({ ...inputs, mode }).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value]),
       ),
     };
   });
@@ -133,8 +133,8 @@ export async function awsCli(): Promise<string> {
   return aws;
 }
 
-/** `aws cloudformation deploy` of every stack, one after the other, each with the outputs of those before. */
-export async function deployByCli(aws: string, place: Place): Promise<Cost> {
+/** `aws cloudformation deploy` of every stack, one after the other, each with the outputs of those before; `plan`: change sets alone. */
+export async function deployByCli(aws: string, place: Place, mode: 'apply' | 'plan' = 'apply'): Promise<Cost> {
   let sum: Cost = { wall: 0, cpu: 0, peak: 0, ended: NaN };
   const outputs = new Map<string, string>();
   const scratch = newScratch();
@@ -147,7 +147,8 @@ export async function deployByCli(aws: string, place: Place): Promise<Cost> {
         return value === undefined ? [] : [`${name}=${value}`];
       });
       const words = ['--stack-name', spec.name, '--region', spec.region, '--template-file', template];
-      const rest = ['--capabilities', 'CAPABILITY_NAMED_IAM', '--no-fail-on-empty-changeset'];
+      const only = mode === 'plan' ? ['--no-execute-changeset'] : [];
+      const rest = ['--capabilities', 'CAPABILITY_NAMED_IAM', '--no-fail-on-empty-changeset', ...only];
       const cost = await measured(
         [aws, 'cloudformation', 'deploy', ...words, ...rest, '--parameter-overrides', ...overrides],
         place,

@@ -44,8 +44,10 @@ export async function provision(): Promise<void> {
     const own = await ownTimes(ours);
     const unchanged: Cost[] = [];
     for (let run = 0; run < repeats; run += 1) unchanged.push(await slipway(ours));
+    const planned: Cost[] = [];
+    for (let run = 0; run < repeats; run += 1) planned.push(await slipway(ours, 'plan'));
     const cli = await byCli(theirs);
-    console.log(`\n${report({ first, own, unchanged, cli })}\n`);
+    console.log(`\n${report({ first, own, unchanged, planned, cli })}\n`);
     console.log(`  load at the end ${load()}`);
   } finally {
     await stopEverything();
@@ -57,6 +59,7 @@ interface ByCli {
   readonly first: Cost;
   readonly own: OwnTimes;
   readonly unchanged: Cost;
+  readonly planned: Cost;
 }
 
 async function byCli(place: Place): Promise<ByCli | string> {
@@ -68,7 +71,8 @@ async function byCli(place: Place): Promise<ByCli | string> {
   }
   const first = await deployByCli(aws, place);
   const own = await ownTimes(place);
-  return { first, own, unchanged: await deployByCli(aws, place) };
+  const unchanged = await deployByCli(aws, place);
+  return { first, own, unchanged, planned: await deployByCli(aws, place, 'plan') };
 }
 
 async function setPace(endpoint: string, seconds: Readonly<Record<string, number>>): Promise<void> {
@@ -80,15 +84,17 @@ interface Found {
   readonly first: Cost;
   readonly own: OwnTimes;
   readonly unchanged: readonly Cost[];
+  /** Plans of the unchanged environment. */
+  readonly planned: readonly Cost[];
   readonly cli: ByCli | string;
 }
 
-function report({ first, own, unchanged, cli }: Found): string {
+function report({ first, own, unchanged, planned, cli }: Found): string {
   const way = longestWay(own);
   const sum = total(own);
-  const walls = unchanged.map(({ wall }) => wall).toSorted((a, b) => a - b);
-  const median = walls[Math.floor(walls.length / 2)] ?? NaN;
-  const peak = Math.max(first.peak, ...unchanged.map((cost) => cost.peak));
+  const [median, slowest] = walls(unchanged);
+  const [plan, slowestPlan] = walls(planned);
+  const peak = Math.max(first.peak, ...[...unchanged, ...planned].map((cost) => cost.peak));
   const stacks = specs().map(({ key }) => `${key} ${seconds(own.get(key)?.seconds ?? NaN)}`);
   const rows = [
     ['', 'wall', 'CloudFormation', 'ours on top', 'peak', 'CPU', '÷ ours'],
@@ -100,17 +106,29 @@ function report({ first, own, unchanged, cli }: Found): string {
           ['  aws cloudformation deploy, each', ...cells(cli.first, total(cli.own)), ratio(cli.first.wall, first.wall)],
         ]),
     [`unchanged, median of ${unchanged.length}`, ...cells({ ...unchanged[0]!, wall: median }, 0), '1.0×'],
-    ['  slowest', seconds(walls.at(-1) ?? NaN), '', '', '', '', ratio(walls.at(-1) ?? NaN, median)],
+    ['  slowest', seconds(slowest), '', '', '', '', ratio(slowest, median)],
     ...(typeof cli === 'string'
       ? []
       : [['  aws cloudformation deploy, each', ...cells(cli.unchanged, 0), ratio(cli.unchanged.wall, median)]]),
+    [`plan, unchanged, median of ${planned.length}`, ...cells({ ...planned[0]!, wall: plan }, 0), '1.0×'],
+    ['  slowest', seconds(slowestPlan), '', '', '', '', ratio(slowestPlan, plan)],
+    ...(typeof cli === 'string'
+      ? []
+      : [['  aws … --no-execute-changeset, each', ...cells(cli.planned, 0), ratio(cli.planned.wall, plan)]]),
   ];
   const goals = [
     goal('unchanged', { found: median, most: 3, unit: 's' }),
+    goal('plan, unchanged', { found: plan, most: 3, unit: 's' }),
     goal('on top of CloudFormation', { found: first.wall - way, most: 2, unit: 's' }),
     goal('peak memory', { found: peak / 1e6, most: 150, unit: 'MB' }),
   ];
   return [`  ${stacks.join(', ')}`, '', aligned(rows), '', parts(first, own), ...goals].join('\n');
+}
+
+/** The median, and the slowest. */
+function walls(costs: readonly Cost[]): readonly [number, number] {
+  const sorted = costs.map(({ wall }) => wall).toSorted((a, b) => a - b);
+  return [sorted[Math.floor(sorted.length / 2)] ?? NaN, sorted.at(-1) ?? NaN];
 }
 
 /** Where the time on top goes. */
