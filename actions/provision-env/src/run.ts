@@ -3,6 +3,7 @@ import type { Progress } from '../../../shared/action/progress.ts';
 import type { ActionReport } from '../../../shared/action/run.ts';
 import { isAwsError } from '../../../shared/core/errors.ts';
 import { apply } from './apply.ts';
+import { commentOn, type CommentIo } from './comment.ts';
 import type { Inputs } from './inputs.ts';
 import { bootstrapOutputs, observe, type Ports } from './observe.ts';
 import { planStacks } from './plan.ts';
@@ -11,10 +12,11 @@ import { bootstrapName, bootstrapSpec, namePrefix, serviceOf, stackSpecs, type S
 import { readTemplates } from './templates.ts';
 import { condition } from './verdict.ts';
 
-export type RunIo = Ports & {
-  readonly progress: Progress;
-  readonly context: Pick<RunContext, 'runId' | 'runAttempt'>;
-};
+export type RunIo = Ports &
+  CommentIo & {
+    readonly progress: Progress;
+    readonly context: Pick<RunContext, 'runId' | 'runAttempt'>;
+  };
 
 /** Every mode, from what is there to what is said about it. */
 export async function run(inputs: Inputs, io: RunIo): Promise<ActionReport> {
@@ -38,7 +40,9 @@ export async function run(inputs: Inputs, io: RunIo): Promise<ActionReport> {
   for (const warning of plan.warnings) io.progress.warn(warning);
   if (showOnly) {
     for (const line of planLines(plan)) io.progress.info(line);
-    return reportPlan(inputs, plan, { ...observed, bootstrap: roles });
+    const report = reportPlan(inputs, plan, { ...observed, bootstrap: roles });
+    await commentOn(report.summary, inputs, io);
+    return report;
   }
   const waitTimeoutMs = inputs.waitTimeoutMinutes * 60_000;
   const result = await apply(plan, { executionRole, runName, waitTimeoutMs, service }, io);
