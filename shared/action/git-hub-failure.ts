@@ -1,3 +1,4 @@
+import { messageOf } from '../core/errors.ts';
 import { field } from '../core/field.ts';
 
 /** What GitHub, or the way to it, said instead of an answer. */
@@ -23,10 +24,21 @@ export function failureOf(error: unknown): GitHubFailure {
   const status = field(response, 'status');
   return {
     status: typeof status === 'number' ? status : undefined,
-    message: error instanceof Error ? error.message : String(error),
+    message: status === undefined ? innermostMessage(error) : messageOf(error),
     headers: field(response, 'headers'),
     isRequest: error instanceof UnclearAnswer || typeof field(error, 'status') === 'number',
   };
+}
+
+/** What is around it says no more than that a request failed. */
+function innermostMessage(error: unknown): string {
+  let message = messageOf(error);
+  let cause = error;
+  for (let depth = 0; depth < 5 && typeof cause === 'object' && cause !== null; depth += 1) {
+    if ('message' in cause && typeof cause.message === 'string' && cause.message !== '') message = cause.message;
+    cause = 'cause' in cause ? cause.cause : undefined;
+  }
+  return message;
 }
 
 export interface Told {

@@ -72,12 +72,13 @@ async function connect({ token, apiUrl }: CommentPlace, { signal, requestMs = 10
     // It would write what the server says to the log as it is.
     log: { debug: silent, info: silent, warn: silent, error: silent },
   });
-  octokit.hook.wrap('request', (request, options) =>
-    request({
-      ...options,
-      request: { ...options.request, signal: AbortSignal.any([signal, AbortSignal.timeout(requestMs)]) },
-    }),
-  );
+  octokit.hook.before('request', (options) => {
+    options.request = { ...options.request, signal: AbortSignal.any([signal, AbortSignal.timeout(requestMs)]) };
+  });
+  // The client takes a body that breaks off for an empty one, and an empty list for no comments.
+  octokit.hook.after('request', ({ data }) => {
+    if (typeof data !== 'object') throw new UnclearAnswer();
+  });
   return octokit;
 }
 
@@ -154,7 +155,6 @@ function sameText(one: unknown, other: string): boolean {
   return typeof one === 'string' && plain(one) === plain(other);
 }
 
-/** The client takes an answer that breaks off for an empty one. */
 function urlIn(comment: unknown): string {
   const url = field(comment, 'html_url');
   if (typeof url !== 'string') throw new UnclearAnswer();

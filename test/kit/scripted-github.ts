@@ -57,6 +57,7 @@ export class ScriptedGitHub {
   readonly #server: Server;
   readonly #faults = new Map<string, Fault[]>();
   readonly #pull: { readonly repository: string; readonly number: number; readonly prefix: string };
+  #origin = '';
   #ids = 4_000_000_000;
 
   private constructor(pull: { repository: string; number: number; prefix: string }) {
@@ -71,11 +72,8 @@ export class ScriptedGitHub {
   static async start(pull: { repository: string; number: number; prefix?: string }): Promise<ScriptedGitHub> {
     const made = new ScriptedGitHub({ prefix: '', ...pull });
     await new Promise<void>((resolve) => made.#server.listen(0, '127.0.0.1', resolve));
+    made.#origin = `http://127.0.0.1:${(made.#server.address() as AddressInfo).port}`;
     return made;
-  }
-
-  get #origin(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
   /** What the runner puts into GITHUB_API_URL. */
@@ -132,7 +130,7 @@ export class ScriptedGitHub {
     if (fault?.drop === 'after') request.socket.destroy();
     else if (fault?.drop === 'middle') breakOff(response, reply);
     else if (fault?.delay === undefined) send(response, reply);
-    else setTimeout(() => send(response, reply), fault.delay);
+    else setTimeout(() => send(response, reply), fault.delay).unref();
   }
 
   #operation(method: string, path: string): { readonly operation: Operation; readonly id: number } | undefined {
