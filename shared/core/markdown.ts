@@ -43,3 +43,24 @@ export function table(header: readonly string[], rows: readonly (readonly string
 export function details(title: string, body: string): string {
   return `<details><summary>${escapeMarkdown(title)}</summary>\n\n${body}\n\n</details>`;
 }
+
+/** As many whole lines as fit, with the code blocks and sections closed that the cut leaves open. */
+export function cutMarkdown(text: string, most: number): string {
+  if (text.length <= most) return text;
+  let kept = '';
+  let closed = '';
+  let fence = '';
+  let sections = 0;
+  for (const line of text.split('\n')) {
+    if (fence !== '') fence = line === fence ? '' : fence;
+    else if (line.startsWith('<details>')) sections += 1;
+    else if (line.startsWith('</details>')) sections -= 1;
+    else fence = /^`{3,}/.exec(line)?.[0] ?? '';
+    const longer = `${kept}${line}\n`;
+    const closing = `${fence === '' ? '' : `${fence}\n`}${'\n</details>\n'.repeat(Math.max(0, sections))}`;
+    if (longer.length + closing.length > most) break;
+    kept = longer;
+    closed = `${longer}${closing}`;
+  }
+  return closed;
+}

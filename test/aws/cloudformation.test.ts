@@ -47,7 +47,8 @@ const io = {
   deadTasks: () => Promise.resolve(undefined),
   clock: systemClock,
   signal: new AbortController().signal,
-  context: { runId: '1', runAttempt: 1 },
+  context: { runId: '1', runAttempt: 1, runUrl: '', pullRequest: undefined },
+  comments: undefined,
   progress: {
     info: (line: string) => void lines.push(line),
     warn: (line: string) => void lines.push(line),

@@ -75,8 +75,8 @@ export const cases: readonly BadInputs[] = [
   },
   {
     name: 'a comment and its token, which is not shown',
-    inputs: { comment: 'true', 'github-token': 'ghp_secret' },
-    expect: ['comment is "true"', 'github-token is "***"'],
+    inputs: { mode: 'apply', comment: 'true', 'github-token': 'ghp_secret\nsecret' },
+    expect: ['comment is "true"', 'except with mode "plan"', 'github-token is "***"'],
   },
   {
     name: 'a role that is a user',

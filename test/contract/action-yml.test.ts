@@ -91,6 +91,8 @@ describe.each(Object.entries(contract))('%s', (name, { inputs, outputs, required
       repository: 'o/r',
       ref: '',
       runUrl: '',
+      apiUrl: '',
+      pullRequest: undefined,
       step: undefined,
     };
     const given: Record<string, string> = {
@@ -114,7 +116,11 @@ describe.each(Object.entries(contract))('%s', (name, { inputs, outputs, required
         ...(name === 'build-push-image' ? [lookAt] : []),
       );
     const defaults = Object.fromEntries(
-      Object.entries(yml.inputs).map(([field, input]) => [field, input.default ?? '']),
+      // The runner fills in the token.
+      Object.entries(yml.inputs).map(([field, input]) => [
+        field,
+        (input.default ?? '').replace('${{ github.token }}', 'ghs_1'),
+      ]),
     );
     expect(JSON.stringify(read({ ...defaults, ...given }))).toEqual(JSON.stringify(read(given)));
   });

@@ -24,7 +24,8 @@ interface Job {
 interface Workflow {
   readonly on: {
     readonly workflow_call?: {
-      readonly inputs: Readonly<Record<string, { required?: boolean; description?: string }>>;
+      readonly inputs: Readonly<Record<string, { required?: boolean; description?: string; default?: unknown }>>;
+      readonly outputs?: Readonly<Record<string, { value?: string }>>;
     };
   };
   readonly permissions?: Readonly<Record<string, string>>;
@@ -46,22 +47,27 @@ const examples = readdirSync(join(root, 'examples/analytics-studio/.github/workf
   (name) => `examples/analytics-studio/.github/workflows/${name}`,
 );
 
-test('provision and deploy are reusable', () => {
-  expect(reusable).toEqual(expect.arrayContaining(['.github/workflows/deploy.yml', '.github/workflows/provision.yml']));
+test('provision, deploy, plan and drift are reusable', () => {
+  const names = ['deploy', 'provision', 'plan', 'drift'].map((name) => `.github/workflows/${name}.yml`);
+  expect(reusable).toEqual(expect.arrayContaining(names));
 });
+
+/** What a job may do besides reading: a role is assumed with its token, and only a comment writes to the repository. */
+const needed = (job: Job): Readonly<Record<string, string>> => {
+  const given = (job.steps ?? []).map((step) => step.with ?? {});
+  return {
+    contents: 'read',
+    ...(given.some((inputs) => inputs['role-to-assume'] !== undefined) ? { 'id-token': 'write' } : {}),
+    ...(given.some((inputs) => inputs['comment'] !== undefined) ? { 'pull-requests': 'write' } : {}),
+  };
+};
 
 describe.each(all)('%s', (path) => {
   const { permissions, jobs } = workflow(path);
 
-  test('grants nothing by default, and each job only reading and, where it assumes a role, the id-token', () => {
+  test('grants nothing by default, and each job only reading and what it needs', () => {
     expect(permissions).toEqual({});
-    for (const [name, job] of Object.entries(jobs)) {
-      const assumes = (job.steps ?? []).some((step) => step.with?.['role-to-assume'] !== undefined);
-      expect([name, job.permissions]).toEqual([
-        name,
-        assumes ? { contents: 'read', 'id-token': 'write' } : { contents: 'read' },
-      ]);
-    }
+    for (const [name, job] of Object.entries(jobs)) expect([name, job.permissions]).toEqual([name, needed(job)]);
   });
 
   test('pins every third-party action to a commit', () => {
@@ -92,7 +98,8 @@ describe.each(reusable)('%s as a reusable workflow', (path) => {
     for (const job of Object.values(jobs)) {
       if (job.permissions?.['id-token'] === 'write') {
         expect((job.steps ?? []).filter((step) => step.run !== undefined)).toEqual([]);
-        expect(job.environment).toBe('${{ inputs.environment }}');
+        // What only shows runs on any pull request, where an environment's rules would wait for a person.
+        expect(job.environment).toBe(path.endsWith('/plan.yml') ? undefined : '${{ inputs.environment }}');
       }
     }
   });
@@ -126,6 +133,34 @@ describe.each(reusable)('%s as a reusable workflow', (path) => {
       ]);
     }
   });
+});
+
+describe('plan.yml', () => {
+  const step = workflow('.github/workflows/plan.yml').jobs['plan']?.steps?.at(-1);
+
+  test('only shows, and says so on the pull request', () => {
+    expect(step?.with).toMatchObject({ mode: 'plan', comment: '${{ inputs.comment }}' });
+    expect(workflow('.github/workflows/plan.yml').concurrency?.group).toContain('github.event.pull_request.number');
+  });
+
+  test.each([
+    ['this repository', { number: 7, head: { repo: { full_name: 'o/r' } } }, 'arn'],
+    ['a fork', { number: 7, head: { repo: { full_name: 'mallory/r' } } }, ''],
+    ['a fork that is gone', { number: 7, head: { repo: null } }, ''],
+  ])('hands the role on from %s', (_, pullRequest, role) => {
+    const expression = (step?.with?.['role-to-assume'] ?? '').replace(/^\$\{\{|\}\}$/g, '');
+    // As GitHub reads them: what is missing is null all the way down.
+    const script = expression.replaceAll('.repo.', '.repo?.').replace(/inputs\.([\w-]+)/g, "inputs['$1']");
+    const github = { repository: 'o/r', event: { pull_request: pullRequest } };
+    expect(runInNewContext(script, { github, inputs: { 'role-to-assume': 'arn' } })).toBe(role);
+  });
+});
+
+test('drift.yml tells drift, and is red with it unless told otherwise', () => {
+  const { jobs, on } = workflow('.github/workflows/drift.yml');
+  expect(jobs['drift']?.steps?.at(-1)?.with).toMatchObject({ mode: 'drift', 'drift-is': '${{ inputs.drift-is }}' });
+  expect(on.workflow_call?.inputs['drift-is']?.default).toBe('red');
+  expect(on.workflow_call?.outputs?.['drifted']?.value).toBe('${{ jobs.drift.outputs.drifted }}');
 });
 
 /** Plays GitHub's rules for `needs` and `if`: a job whose needs did not all succeed is skipped, unless its `if` asks for their status. */
@@ -226,13 +261,15 @@ describe.each(examples)('%s', (path) => {
     const text = readFileSync(join(root, path), 'utf8');
     expect(text.split('\n').length).toBeLessThanOrEqual(26);
     for (const job of Object.values(workflow(path).jobs)) {
-      const called = /^your-org\/slipway\/(\.github\/workflows\/.+)@v1$/.exec(job.uses ?? '')?.[1] ?? '';
-      const inputs = workflow(called).on.workflow_call?.inputs ?? {};
+      const target = /^your-org\/slipway\/(\.github\/workflows\/.+)@v1$/.exec(job.uses ?? '')?.[1] ?? '';
+      const inputs = workflow(target).on.workflow_call?.inputs ?? {};
       const given = Object.keys(job.with ?? {});
       expect(Object.keys(inputs)).toEqual(expect.arrayContaining(given));
       const required = Object.entries(inputs).filter(([, input]) => input.required === true);
       expect(given).toEqual(expect.arrayContaining(required.map(([name]) => name)));
-      expect(job.permissions).toEqual({ contents: 'read', 'id-token': 'write' });
+      // A called job that asks for more than its caller has does not start; one that has more is trusted with too much.
+      const called = Object.values(workflow(target).jobs);
+      expect(job.permissions).toEqual(Object.assign({}, ...called.map(({ permissions }) => permissions)));
     }
   });
 });

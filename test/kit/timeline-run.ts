@@ -69,6 +69,8 @@ export async function runTimeline(
       runId: '1',
       runAttempt: 1,
       runUrl: '',
+      apiUrl: '',
+      pullRequest: undefined,
       step: '1/1/deploy/deploy-ecs',
       workspace: '/nowhere',
       tempDirectory: '/nowhere',

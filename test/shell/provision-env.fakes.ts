@@ -363,7 +363,8 @@ export function world(): World {
     signal: cancel.signal,
     openaiKey: false,
     service: undefined,
-    context: { runId: '7', runAttempt: 1 },
+    context: { runId: '7', runAttempt: 1, runUrl: '', pullRequest: undefined },
+    comments: undefined,
     secrets: {
       hasValue: async () => {
         if (made.openaiKey instanceof Error) throw made.openaiKey;

@@ -38,6 +38,8 @@ export interface Inputs extends CommonInputs {
   readonly maxMonthlyUsd: number | undefined;
   readonly executionRole: string | undefined;
   readonly waitTimeoutMinutes: number;
+  /** Set when the plan is to be a comment on the pull request. */
+  readonly comment: { readonly token: string | undefined } | undefined;
 }
 
 const name = matching(
@@ -101,11 +103,12 @@ export function parseInputs(read: InputReader, context: Context): Inputs {
   const planDigest = read.optional('plan-digest', matching(planDigestPattern, 'the output plan-digest of a plan'));
   if (planDigest !== undefined && mode !== 'apply')
     read.problem('plan-digest', planDigest, 'empty, except with mode "apply"');
-  if (read.boolean('comment', false))
-    read.problem('comment', 'true', `"false": a comment on the pull request ${later}`);
+  const isPlan = mode === 'plan' || (mode === 'apply' && common.dryRun);
+  const wantsComment = read.boolean('comment', false);
+  if (wantsComment && !isPlan) read.problem('comment', 'true', '"false", except with mode "plan"');
   const token = read.secret('github-token');
-  if (token !== undefined)
-    read.problem('github-token', '***', `empty: only a comment on the pull request needs it, which ${later}`);
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token))
+    read.problem('github-token', '***', 'a token: one word of ASCII characters');
 
   const environmentVariables = checkVariables(read, config);
   if (!fitsInline(withEnvironmentVariables(templates.app.text, environmentVariables))) {
@@ -125,6 +128,7 @@ export function parseInputs(read: InputReader, context: Context): Inputs {
     maxMonthlyUsd: read.optional('max-monthly-usd', integer(1, 1_000_000)),
     executionRole: read.optional('execution-role-arn', roleArn),
     waitTimeoutMinutes: read.integer('wait-timeout-minutes', { min: 1, max: 720, fallback: 60 }),
+    comment: wantsComment ? { token } : undefined,
   });
 }
 

@@ -3,6 +3,7 @@ import type { Progress } from '../../../shared/action/progress.ts';
 import type { ActionReport } from '../../../shared/action/run.ts';
 import { isAwsError } from '../../../shared/core/errors.ts';
 import { apply } from './apply.ts';
+import { commentOn, type CommentIo } from './comment.ts';
 import type { Inputs } from './inputs.ts';
 import { bootstrapOutputs, observe, type Observed, type Ports } from './observe.ts';
 import { planStacks } from './plan.ts';
@@ -14,10 +15,11 @@ import { bootstrapName, bootstrapSpec, namePrefix, serviceOf, stackSpecs, type S
 import { readTemplates } from './templates.ts';
 import { condition } from './verdict.ts';
 
-export type RunIo = Ports & {
-  readonly progress: Progress;
-  readonly context: Pick<RunContext, 'runId' | 'runAttempt'>;
-};
+export type RunIo = Ports &
+  CommentIo & {
+    readonly progress: Progress;
+    readonly context: Pick<RunContext, 'runId' | 'runAttempt'>;
+  };
 
 /** Every mode, from what is there to what is said about it. */
 export async function run(inputs: Inputs, io: RunIo): Promise<ActionReport> {
@@ -45,7 +47,9 @@ export async function run(inputs: Inputs, io: RunIo): Promise<ActionReport> {
   if (showOnly) {
     const lines = [...planLines(plan), ...(price === undefined ? [] : priceLines(price))];
     for (const line of lines) io.progress.info(line);
-    return reportPlan({ ...inputs, price }, plan, { ...observed, bootstrap: roles });
+    const report = reportPlan({ ...inputs, price }, plan, { ...observed, bootstrap: roles });
+    await commentOn(report.summary, inputs, io);
+    return report;
   }
   if (price !== undefined) refuseExpensive(price);
   const waitTimeoutMs = inputs.waitTimeoutMinutes * 60_000;

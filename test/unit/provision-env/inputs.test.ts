@@ -69,6 +69,16 @@ describe('refused', () => {
 });
 
 describe('accepted', () => {
+  test('a comment, with every kind of plan and no other mode', () => {
+    const comment = { comment: 'true', 'github-token': ' ghs_1\n' };
+    expect(read(comment).comment).toEqual({ token: 'ghs_1' });
+    expect(read({ ...comment, mode: 'apply', 'dry-run': 'true' }).comment).toEqual({ token: 'ghs_1' });
+    expect(read({ comment: 'true' }).comment).toEqual({ token: undefined });
+    expect(read({ 'github-token': 'ghs_1', mode: 'apply' }).comment).toBeUndefined();
+    for (const mode of ['apply', 'outputs', 'bootstrap'])
+      expect(() => read({ ...comment, mode })).toThrow('comment is "true"; accepted: "false", except with mode "plan"');
+  });
+
   test('nothing at all is a plan of the development tier', () => {
     const inputs = read({});
     expect(inputs).toMatchObject({

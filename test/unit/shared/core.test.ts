@@ -9,7 +9,7 @@ import { AwsError, InputError } from '../../../shared/core/errors.ts';
 import { globMatcher } from '../../../shared/core/glob.ts';
 import { canonicalJson } from '../../../shared/core/hash.ts';
 import { parseEcrHost, parseImageRef } from '../../../shared/core/image-ref.ts';
-import { code, codeBlock, escapeMarkdown, table } from '../../../shared/core/markdown.ts';
+import { code, codeBlock, cutMarkdown, details, escapeMarkdown, table } from '../../../shared/core/markdown.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 
@@ -68,6 +68,19 @@ describe('text from outside', () => {
     );
     expect(blanks).toContain('\u0085');
     for (const blank of blanks) expect(neutralise(`${blank} ${blank}::error::x`)).not.toContain('::error');
+  });
+  test('is cut at a line, with what is open closed', () => {
+    const long = ['# a', details('t', `b\n${codeBlock('c\n<details>\nd', 'sh')}`), 'e'].join('\n\n');
+    expect(cutMarkdown(long, long.length)).toBe(long);
+    expect(cutMarkdown(long, 0)).toBe('');
+    const cuts = Array.from({ length: long.length }, (_, most) => cutMarkdown(long, most));
+    expect(cuts).toContain('# a\n\n<details><summary>t</summary>\n\nb\n```sh\nc\n<details>\n```\n\n</details>\n');
+    for (const [most, cut] of cuts.entries()) {
+      expect(cut.length).toBeLessThanOrEqual(most);
+      expect((cut.match(/^```/gm) ?? []).length % 2).toBe(0);
+      const sections = (pattern: RegExp): number => cut.match(pattern)?.length ?? 0;
+      expect(sections(/^<\/details>/gm)).toBe(sections(/^<details><summary>/gm));
+    }
   });
   test('stays inside inline code, code blocks and cells', () => {
     fc.assert(

@@ -13,6 +13,8 @@ const context = {
   runId: '7',
   runAttempt: 1,
   runUrl: '',
+  apiUrl: '',
+  pullRequest: undefined,
   step: undefined,
   workspace: '/work space',
   tempDirectory: '/tmp',
