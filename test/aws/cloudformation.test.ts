@@ -66,7 +66,16 @@ async function provision(inputs: Readonly<Record<string, string>>, file = ''): P
     env: { AWS_REGION: region },
     mask: () => undefined,
   });
-  return run(parseInputs(read, { workspace, repository: 'your-org/studio', repositoryId: '22', ownerId: '11' }), io);
+  return run(
+    parseInputs(read, {
+      workspace,
+      repository: 'your-org/studio',
+      repositoryId: '22',
+      ownerId: '11',
+      pullRequest: undefined,
+    }),
+    io,
+  );
 }
 
 describe('the port', () => {
@@ -131,7 +140,9 @@ describe('the port', () => {
 
   test('a changed value names the property', async () => {
     const changed = await makeChangeSet(asked('changed', { parameters: new Map([['Days', '14']]) }), io);
-    expect(changed.changes).toMatchObject([{ action: 'Modify', logicalId: 'Logs', properties: [{ name: 'RetentionInDays' }] }]);
+    expect(changed.changes).toMatchObject([
+      { action: 'Modify', logicalId: 'Logs', properties: [{ name: 'RetentionInDays' }] },
+    ]);
     await stacks.deleteChangeSet(changed.id);
   });
 

@@ -49,7 +49,7 @@ describe('provision-env', () => {
     const { outputs: planned, summary } = green(await run('provision-env', { ...stacks, mode: 'plan' }));
     expect(planned).toMatchObject({ changed: 'false' });
     expect(Number(planned['changes'])).toBeGreaterThan(40);
-    expect(planned['plan-digest']).toMatch(/^[0-9a-f]{64}$|^sha256:/);
+    expect(planned['plan-digest']).toMatch(/^[0-9a-f]{64}\.foundation-new\./);
     expect(summary).toContain('Database');
     const none = await run('provision-env', { ...stacks, mode: 'outputs' });
     expect(none.exitCode).toBe(1);

@@ -11,6 +11,7 @@ import type {
   Stacks,
   StackState,
 } from '../../shared/aws/cloudformation.ts';
+import type { PullRequest } from '../../shared/action/context.ts';
 import { InputReader } from '../../shared/action/input-reader.ts';
 import type { ActionReport } from '../../shared/action/run.ts';
 import type { Clock } from '../../shared/core/clock.ts';
@@ -385,9 +386,13 @@ export function world(): World {
 
 /** The action on these fakes, as a step's inputs say; `file` is its configuration. */
 export async function provisionIn(
-  aws: World,
+  aws: RunIo,
   inputs: Readonly<Record<string, string>>,
-  { file = '', region = 'us-east-1' }: { readonly file?: string; readonly region?: string } = {},
+  {
+    file = '',
+    region = 'us-east-1',
+    pullRequest,
+  }: { readonly file?: string; readonly region?: string; readonly pullRequest?: PullRequest } = {},
 ): Promise<ActionReport> {
   const workspace = mkdtempSync(join(tmpdir(), 'slipway-provision-'));
   writeFileSync(join(workspace, 'env.yml'), file);
@@ -402,7 +407,8 @@ export async function provisionIn(
     env: { AWS_REGION: region },
     mask: () => undefined,
   });
-  return run(parseInputs(read, { workspace, repository: 'your-org/studio', repositoryId: '22', ownerId: '11' }), aws);
+  const context = { workspace, repository: 'your-org/studio', repositoryId: '22', ownerId: '11', pullRequest };
+  return run(parseInputs(read, context), aws);
 }
 
 /** A service that runs this task definition, with deployments in these states. */

@@ -16,9 +16,7 @@ const knobs = [
 
 const knob = fc
   .constantFrom(...knobs)
-  .chain(({ stack, parameter, values }) =>
-    fc.constantFrom(...values).map((value) => ({ stack, parameter, value: String(value) })),
-  );
+  .chain(({ stack, parameter, values }) => fc.constantFrom(...values).map((value) => ({ stack, parameter, value })));
 
 /** One thing that happens. */
 const event = fc.oneof(

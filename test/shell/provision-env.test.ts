@@ -28,7 +28,16 @@ async function provision(inputs: Readonly<Record<string, string>> = {}): Promise
     env: { AWS_REGION: 'us-east-1' },
     mask: () => undefined,
   });
-  return run(parseInputs(read, { workspace, repository: 'your-org/studio', repositoryId: '22', ownerId: '11' }), aws);
+  return run(
+    parseInputs(read, {
+      workspace,
+      repository: 'your-org/studio',
+      repositoryId: '22',
+      ownerId: '11',
+      pullRequest: undefined,
+    }),
+    aws,
+  );
 }
 
 /** A changed setting of the app stack. */

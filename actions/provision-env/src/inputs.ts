@@ -38,6 +38,8 @@ export interface Inputs extends CommonInputs {
   readonly maxMonthlyUsd: number | undefined;
   readonly executionRole: string | undefined;
   readonly waitTimeoutMinutes: number;
+  /** A plan for a pull request from a fork, whose run has no credentials. */
+  readonly isOffline: boolean;
   /** Set when the plan is to be a comment on the pull request. */
   readonly comment: { readonly token: string | undefined } | undefined;
 }
@@ -53,7 +55,7 @@ const secretVariables = ['DATABASE_URL', 'OPENAI_API_KEY', 'SECRET_KEY', 'REDIS_
 const later = 'is not supported yet';
 const allKeys = ['bootstrap', ...stackKeys] as const;
 
-type Context = Pick<RunContext, 'workspace' | 'repository' | 'repositoryId' | 'ownerId'>;
+type Context = Pick<RunContext, 'workspace' | 'repository' | 'repositoryId' | 'ownerId' | 'pullRequest'>;
 
 export function parseInputs(read: InputReader, context: Context): Inputs {
   const config = loadConfig(read, context.workspace);
@@ -128,6 +130,7 @@ export function parseInputs(read: InputReader, context: Context): Inputs {
     maxMonthlyUsd: read.optional('max-monthly-usd', integer(1, 1_000_000)),
     executionRole: read.optional('execution-role-arn', roleArn),
     waitTimeoutMinutes: read.integer('wait-timeout-minutes', { min: 1, max: 720, fallback: 60 }),
+    isOffline: isPlan && context.pullRequest?.isFork === true,
     comment: wantsComment ? { token } : undefined,
   });
 }

@@ -74,6 +74,16 @@ export interface Observed {
   readonly needlessEdge: string | undefined;
 }
 
+/** Of a run that may not ask. */
+export const nothingObserved: Observed = {
+  stacks: new Map(),
+  previews: new Map(),
+  openaiApiKeyHasValue: undefined,
+  deployed: undefined,
+  zone: undefined,
+  needlessEdge: undefined,
+};
+
 export async function observe(inputs: ObserveInputs, ports: Ports): Promise<Observed> {
   const found = await Promise.all(
     inputs.specs.map(async (spec) => [spec, await stacksOf(spec, ports).describe(spec.name)] as const),

@@ -14,8 +14,8 @@ import { judgeZone } from './zone.ts';
 export interface StackPlan {
   readonly spec: StackSpec;
   readonly needs: readonly StackKey[];
-  /** `recreate`: remove what a failed first creation left, then create. `update` with nothing to change does nothing. */
-  readonly action: 'create' | 'recreate' | 'update';
+  /** `recreate`: remove what a failed first creation left, then create. `update` with nothing to change does nothing. `unasked`: AWS was not. */
+  readonly action: 'create' | 'recreate' | 'update' | 'unasked';
   /** First wait for the operation that runs already. */
   readonly attach: boolean;
   readonly reason: string;
@@ -38,6 +38,28 @@ export interface PlanInputs {
   readonly specs: readonly StackSpec[];
   readonly planDigest: string | undefined;
   readonly allowReplacement: readonly string[];
+}
+
+/** What the templates hold with this configuration, without asking AWS: a pull request from a fork gets no credentials. */
+export function planOffline({ specs, allowReplacement }: Pick<PlanInputs, 'specs' | 'allowReplacement'>): Plan {
+  const stacks = specs.map((spec): StackPlan => ({
+    spec,
+    needs: [],
+    attach: false,
+    action: 'unasked',
+    reason: 'no credentials',
+    changes: additions(spec, { stacks: new Map(), openaiApiKeyHasValue: undefined }),
+    reviewed: undefined,
+  }));
+  return {
+    // Nobody can review by it what would happen to stacks that are there.
+    digest: writeDigest({ base: planDigest(specs), stacks: new Map(specs.map(({ key }) => [key, 'open'])) }),
+    stacks,
+    allowReplacement,
+    warnings: [
+      'the pull request comes from a fork, whose runs get no credentials: AWS was not asked. Shown is what the templates hold with this configuration, not what would change.',
+    ],
+  };
 }
 
 export function planStacks(inputs: PlanInputs, observed: Observed): Plan {
@@ -196,7 +218,10 @@ function anew({ name }: StackSpec): string {
 }
 
 /** What a new stack will hold, from its template. */
-function additions(spec: StackSpec, observed: Observed): readonly PlannedChange[] {
+function additions(
+  spec: StackSpec,
+  observed: Pick<Observed, 'stacks' | 'openaiApiKeyHasValue'>,
+): readonly PlannedChange[] {
   const known = new Map<string, string | undefined>();
   const resolved = resolveParameters(spec, knownOutputs(observed.stacks), observed.openaiApiKeyHasValue);
   for (const [name, source] of spec.parameters) {

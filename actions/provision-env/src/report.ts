@@ -7,7 +7,7 @@ import type { ApplyResult, StackResult } from './apply.ts';
 import type { Observed } from './observe.ts';
 import { propertyText, type PlannedChange } from './changes.ts';
 import { interruptionOf } from './interruptions.ts';
-import { forbidden, type Plan } from './plan.ts';
+import { forbidden, type Plan, type StackPlan } from './plan.ts';
 import { priceSection, type PriceReport } from './price-report.ts';
 import { namePrefix, type StackKey, type StackSpec } from './stacks.ts';
 import { condition } from './verdict.ts';
@@ -44,11 +44,18 @@ const fixedOutputs = (bootstrap: ReadonlyMap<string, string>): Outputs => ({
 export function reportPlan(inputs: ReportInputs, plan: Plan, observed: Seen): ActionReport {
   const changes = plan.stacks.flatMap(({ changes: planned }) => planned ?? []);
   const unknown = plan.stacks.some(({ changes: planned }) => planned === undefined);
-  const headline = changes.length > 0 ? counted(changes) : unknown ? 'not known yet' : 'nothing to change';
+  const isUnasked = plan.stacks.some(({ action }) => action === 'unasked');
+  const headline = isUnasked
+    ? `offline, ${changes.length} resources in its templates`
+    : changes.length > 0
+      ? counted(changes)
+      : unknown
+        ? 'not known yet'
+        : 'nothing to change';
   const rows = plan.stacks.map(({ spec, action, reason, changes: planned }) => [
     code(spec.name),
     action === 'update' && planned?.length === 0 ? 'unchanged' : action,
-    planned === undefined ? 'known once what it waits for is done' : counted(planned),
+    planned === undefined ? 'known once what it waits for is done' : countedFor(action, planned),
     escapeMarkdown(reason),
   ]);
   return {
@@ -57,7 +64,8 @@ export function reportPlan(inputs: ReportInputs, plan: Plan, observed: Seen): Ac
       ...stackOutputs(observedOutputs(observed)),
       ...secretOutputs(inputs, observed.openaiApiKeyHasValue),
       changed: 'false',
-      changes: String(changes.length),
+      // What would change nobody asked.
+      changes: isUnasked ? '' : String(changes.length),
       'plan-digest': plan.digest,
       ...priceOutput(inputs),
     },
@@ -68,7 +76,9 @@ export function reportPlan(inputs: ReportInputs, plan: Plan, observed: Seen): Ac
       interruptions(changes),
       ...plan.warnings.map((warning) => `⚠️ ${escapeMarkdown(warning)}`),
       inputs.price === undefined ? '' : priceSection(inputs.price),
-      ...plan.stacks.map(({ spec, changes: planned = [] }) => changeList(spec.name, planned)),
+      ...plan.stacks.map(({ spec, action, changes: planned = [] }) =>
+        changeList(`${spec.name}: ${countedFor(action, planned)}`, planned),
+      ),
       `Tier ${code(inputs.tier)} · plan digest ${code(plan.digest)}`,
     ),
   };
@@ -81,7 +91,7 @@ function priceOutput({ price }: ReportInputs): Outputs {
 /** The plan for the log, a line for every stack and change. */
 export function planLines(plan: Plan): readonly string[] {
   return plan.stacks.flatMap(({ spec, action, reason, changes }) => [
-    `${spec.name}  ${changes?.length === 0 ? 'unchanged' : `${action}: ${changes === undefined ? 'known later' : counted(changes).replaceAll('*', '')}`} (${reason})`,
+    `${spec.name}  ${changes?.length === 0 ? 'unchanged' : `${action}: ${changes === undefined ? 'known later' : countedFor(action, changes).replaceAll('*', '')}`} (${reason})`,
     ...(changes ?? []).flatMap(changeLines),
   ]);
 }
@@ -134,7 +144,7 @@ export function reportApply(
       ),
       places(outputs),
       missing(secrets['missing-secrets']),
-      ...result.stacks.map(({ spec, changes: done }) => changeList(spec.name, done)),
+      ...result.stacks.map(({ spec, changes: done }) => changeList(`${spec.name}: ${counted(done)}`, done)),
     ),
     failure,
   };
@@ -263,7 +273,12 @@ function counted(changes: readonly PlannedChange[]): string {
     .join(', ');
 }
 
-function changeList(stack: string, changes: readonly PlannedChange[]): string {
+/** Where AWS was not asked, nobody knows whether it would be added. */
+function countedFor(action: StackPlan['action'], changes: readonly PlannedChange[]): string {
+  return action === 'unasked' ? `${changes.length} in the template` : counted(changes);
+}
+
+function changeList(title: string, changes: readonly PlannedChange[]): string {
   if (changes.length === 0) return '';
   // What takes something away is not to be looked for among what is new.
   const order = changes.toSorted((a, b) => kinds.indexOf(b.kind) - kinds.indexOf(a.kind));
@@ -274,10 +289,7 @@ function changeList(stack: string, changes: readonly PlannedChange[]): string {
     code(type),
     properties.map((property) => code(propertyText(property))).join('<br>'),
   ]);
-  return details(
-    `${stack}: ${counted(changes).replaceAll('*', '')}`,
-    table(['', 'What', 'Id', 'Type', 'Before → after'], rows),
-  );
+  return details(title.replaceAll('*', ''), table(['', 'What', 'Id', 'Type', 'Before → after'], rows));
 }
 
 function interruptions(changes: readonly PlannedChange[]): string {

@@ -5,8 +5,8 @@ import { isAwsError } from '../../../shared/core/errors.ts';
 import { apply } from './apply.ts';
 import { commentOn, type CommentIo } from './comment.ts';
 import type { Inputs } from './inputs.ts';
-import { bootstrapOutputs, observe, type Observed, type Ports } from './observe.ts';
-import { planStacks } from './plan.ts';
+import { bootstrapOutputs, nothingObserved, observe, type Observed, type Ports } from './observe.ts';
+import { planOffline, planStacks, type Plan } from './plan.ts';
 import { priceOfSpecs, priceOfStacks } from './price.ts';
 import { priceLines, refuseExpensive, type PriceReport } from './price-report.ts';
 import { usageOf } from './price-usage.ts';
@@ -23,6 +23,7 @@ export type RunIo = Ports &
 
 /** Every mode, from what is there to what is said about it. */
 export async function run(inputs: Inputs, io: RunIo): Promise<ActionReport> {
+  if (inputs.isOffline) return offline(inputs, io);
   const start = io.clock.now();
   const { runId, runAttempt } = io.context;
   // Change sets must not share a name with those of another run, attempt, or step of the same job.
@@ -42,25 +43,42 @@ export async function run(inputs: Inputs, io: RunIo): Promise<ActionReport> {
   const observed = await observe({ ...inputs, mode, executionRole, specs, service, runName }, io);
   if (inputs.mode === 'outputs') return reportOutputs(inputs, specs, { ...observed, bootstrap: roles });
   const plan = planStacks({ ...inputs, specs }, observed);
-  const price = isBootstrap ? undefined : priceReport(inputs, specs, observed);
+  const price = isBootstrap ? undefined : priceReport(inputs, specs, observed.stacks);
+  if (showOnly) return tellPlan({ inputs, plan, price, observed: { ...observed, bootstrap: roles } }, io);
   for (const warning of plan.warnings) io.progress.warn(warning);
-  if (showOnly) {
-    const lines = [...planLines(plan), ...(price === undefined ? [] : priceLines(price))];
-    for (const line of lines) io.progress.info(line);
-    const report = reportPlan({ ...inputs, price }, plan, { ...observed, bootstrap: roles });
-    await commentOn(report.summary, inputs, io);
-    return report;
-  }
   if (price !== undefined) refuseExpensive(price);
   const waitTimeoutMs = inputs.waitTimeoutMinutes * 60_000;
   const result = await apply(plan, { executionRole, runName, waitTimeoutMs, service }, io);
   return reportApply({ ...inputs, price }, plan, { ...result, bootstrap: roles, ms: io.clock.now() - start });
 }
 
-function priceReport(inputs: Inputs, specs: readonly StackSpec[], { stacks }: Observed): PriceReport {
+async function offline(inputs: Inputs, io: RunIo): Promise<ActionReport> {
+  const specs = stackSpecs(inputs, readTemplates());
+  const plan = planOffline({ ...inputs, specs });
+  const price = priceReport(inputs, specs, 'unknown');
+  return tellPlan({ inputs, plan, price, observed: { ...nothingObserved, bootstrap: new Map() } }, io);
+}
+
+interface Told {
+  readonly inputs: Inputs;
+  readonly plan: Plan;
+  readonly price: PriceReport | undefined;
+  readonly observed: Observed & { readonly bootstrap: ReadonlyMap<string, string> };
+}
+
+async function tellPlan({ inputs, plan, price, observed }: Told, io: RunIo): Promise<ActionReport> {
+  for (const warning of plan.warnings) io.progress.warn(warning);
+  const lines = [...planLines(plan), ...(price === undefined ? [] : priceLines(price))];
+  for (const line of lines) io.progress.info(line);
+  const report = reportPlan({ ...inputs, price }, plan, observed);
+  await commentOn(report.summary, inputs, io);
+  return report;
+}
+
+function priceReport(inputs: Inputs, specs: readonly StackSpec[], stacks: Observed['stacks'] | 'unknown'): PriceReport {
   const usage = usageOf[inputs.tier];
   const { tier, region, maxMonthlyUsd: limit } = inputs;
-  const running = priceOfStacks(specs, stacks, usage) ?? 'nothing';
+  const running = stacks === 'unknown' ? stacks : (priceOfStacks(specs, stacks, usage) ?? 'nothing');
   return { price: priceOfSpecs(specs, usage), running, tier, region, limit };
 }
 

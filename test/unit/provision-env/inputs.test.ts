@@ -15,7 +15,7 @@ const workspace = mkdtempSync(join(tmpdir(), 'slipway-provision-'));
 function read(inputs: Readonly<Record<string, string>>): Inputs {
   return parseInputs(
     new InputReader({ get: (name) => inputs[name] ?? '', env: { AWS_REGION: 'us-east-1' }, mask: () => undefined }),
-    { workspace, repository: 'your-org/studio', repositoryId: '22', ownerId: '11' },
+    { workspace, repository: 'your-org/studio', repositoryId: '22', ownerId: '11', pullRequest: undefined },
   );
 }
 
