@@ -22,7 +22,7 @@ import { accepts, maxTemplateBytes } from './template.ts';
 import { readTemplates, type Templates } from './templates.ts';
 
 export interface Inputs extends CommonInputs {
-  readonly mode: 'plan' | 'apply' | 'outputs' | 'bootstrap';
+  readonly mode: 'plan' | 'apply' | 'drift' | 'outputs' | 'bootstrap';
   readonly app: string;
   readonly environment: string;
   readonly tier: (typeof tiers)[number];
@@ -35,6 +35,8 @@ export interface Inputs extends CommonInputs {
   readonly allowReplacement: readonly string[];
   readonly executionRole: string | undefined;
   readonly waitTimeoutMinutes: number;
+  /** Whether the run fails when something is, or may be, not what the templates say. */
+  readonly driftIs: 'green' | 'red';
 }
 
 const name = matching(
@@ -52,12 +54,14 @@ type Context = Pick<RunContext, 'workspace' | 'repository' | 'repositoryId' | 'o
 
 export function parseInputs(read: InputReader, context: Context): Inputs {
   const config = loadConfig(read, context.workspace);
+  // In the file it describes the environment and lies idle in other modes; given to the action it asks something of this run.
+  const ownDriftIs = read.text('drift-is');
   read.defaults(config.inputs);
 
   const common = read.common();
   const mode = read.withDefault('mode', oneOf(['plan', 'apply', 'drift', 'destroy', 'outputs', 'bootstrap']), 'plan');
-  if (mode === 'drift' || mode === 'destroy') {
-    read.problem('mode', mode, `"plan", "apply", "outputs" or "bootstrap"; "${mode}" ${later}`);
+  if (mode === 'destroy') {
+    read.problem('mode', mode, `"plan", "apply", "drift", "outputs" or "bootstrap"; "${mode}" ${later}`);
   }
   const app = read.withDefault('app', name, 'analytics-studio');
   const environment = read.withDefault('environment', name, 'production');
@@ -94,7 +98,8 @@ export function parseInputs(read: InputReader, context: Context): Inputs {
   if (confirm !== undefined && mode !== 'destroy')
     read.problem('confirm', confirm, 'empty, except with mode "destroy"');
   const driftIs = read.withDefault('drift-is', oneOf(['green', 'red']), 'green');
-  if (driftIs === 'red' && mode !== 'drift') read.problem('drift-is', driftIs, '"green", except with mode "drift"');
+  if (ownDriftIs === 'red' && mode !== 'drift')
+    read.problem('drift-is', ownDriftIs, '"green", except with mode "drift"');
   const planDigest = read.optional('plan-digest', matching(/^[0-9a-f]{64}$/, 'the output plan-digest of a plan'));
   if (planDigest !== undefined && mode !== 'apply')
     read.problem('plan-digest', planDigest, 'empty, except with mode "apply"');
@@ -112,7 +117,7 @@ export function parseInputs(read: InputReader, context: Context): Inputs {
   }
   return read.finish({
     ...common,
-    mode: mode === 'drift' || mode === 'destroy' || (mode === 'apply' && common.dryRun) ? 'plan' : mode,
+    mode: mode === 'destroy' || (mode === 'apply' && common.dryRun) ? 'plan' : mode,
     app,
     environment,
     tier,
@@ -123,6 +128,7 @@ export function parseInputs(read: InputReader, context: Context): Inputs {
     allowReplacement: checkReplacements(read, templates),
     executionRole: read.optional('execution-role-arn', roleArn),
     waitTimeoutMinutes: read.integer('wait-timeout-minutes', { min: 1, max: 720, fallback: 60 }),
+    driftIs,
   });
 }
 

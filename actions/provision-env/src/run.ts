@@ -3,6 +3,9 @@ import type { Progress } from '../../../shared/action/progress.ts';
 import type { ActionReport } from '../../../shared/action/run.ts';
 import { isAwsError } from '../../../shared/core/errors.ts';
 import { apply } from './apply.ts';
+import { detectDrift } from './drift.ts';
+import { judgeDrift } from './drift-verdict.ts';
+import { driftLines, driftWarnings, reportDrift } from './drift-report.ts';
 import type { Inputs } from './inputs.ts';
 import { bootstrapOutputs, observe, type Ports } from './observe.ts';
 import { planStacks } from './plan.ts';
@@ -31,16 +34,23 @@ export async function run(inputs: Inputs, io: RunIo): Promise<ActionReport> {
   // That role makes an environment; what it is itself made of it cannot touch.
   const executionRole = isBootstrap ? undefined : (inputs.executionRole ?? roles.get('ExecutionRoleArn'));
   const showOnly = inputs.mode === 'plan' || inputs.dryRun;
-  const mode = inputs.mode === 'outputs' ? 'outputs' : showOnly ? 'plan' : 'apply';
+  const mode = inputs.mode === 'outputs' || inputs.mode === 'drift' ? 'outputs' : showOnly ? 'plan' : 'apply';
   const observed = await observe({ ...inputs, mode, executionRole, specs, service, runName }, io);
   if (inputs.mode === 'outputs') return reportOutputs(inputs, specs, { ...observed, bootstrap: roles });
+  const waitTimeoutMs = inputs.waitTimeoutMinutes * 60_000;
+  if (inputs.mode === 'drift') {
+    const seen = await detectDrift({ specs, waitTimeoutMs }, observed.stacks, io);
+    const verdicts = seen.map(judgeDrift);
+    for (const line of driftLines(verdicts)) io.progress.info(line);
+    for (const warning of driftWarnings(inputs, verdicts)) io.progress.warn(warning);
+    return reportDrift(inputs, verdicts, { ...observed, bootstrap: roles });
+  }
   const plan = planStacks({ ...inputs, specs }, observed);
   for (const warning of plan.warnings) io.progress.warn(warning);
   if (showOnly) {
     for (const line of planLines(plan)) io.progress.info(line);
     return reportPlan(inputs, plan, { ...observed, bootstrap: roles });
   }
-  const waitTimeoutMs = inputs.waitTimeoutMinutes * 60_000;
   const result = await apply(plan, { executionRole, runName, waitTimeoutMs, service }, io);
   return reportApply(inputs, plan, { ...result, bootstrap: roles, ms: io.clock.now() - start });
 }
