@@ -30,6 +30,8 @@ interface Step {
   readonly log?: readonly string[];
   /** Somebody else updates resources of a stack. */
   readonly update?: { readonly stack: string; readonly resources: readonly string[]; readonly execution?: Execution };
+  /** Somebody else has a stack compared with what is there; seconds. */
+  readonly compare?: { readonly stack: string; readonly takes: number };
   /** Somebody else removes a stack. */
   readonly remove?: string;
   /** Somebody else executes a change set of their own: every other one of the stack is obsolete. */
@@ -102,6 +104,7 @@ const runShape: Shape = {
     die: all('times container exitCode stopCode stoppedReason reason'),
     update: { ...all('stack resources'), execution: executionShape },
     force: all('stack status reason'),
+    compare: all('stack takes'),
   },
   expect: expectShape,
 };
@@ -111,10 +114,11 @@ const storyShape: Shape = {
   given: {
     ...all('key-has-value denied replaces also'),
     service: all('runs rollouts'),
-    pages: all('events changes'),
+    pages: all('events changes drifts'),
     executions: byStack(executionShape),
     'change-sets': byStack({ ...all('takes fails'), findings: all('id reason path') }),
     removals: byStack(executionShape),
+    comparisons: byStack(all('takes resources failures fails')),
   },
   runs: runShape,
   ...runShape,
@@ -356,6 +360,7 @@ function act(
   if (step.update !== undefined)
     world.updateByAnother(step.update.stack, step.update.resources, step.update.execution ?? {});
   if (step.force !== undefined) world.force(step.force.stack, step.force.status, step.force.reason);
+  if (step.compare !== undefined) world.compareByAnother(step.compare.stack, step.compare.takes);
   if (step.remove !== undefined) world.removeByAnother(step.remove);
   if (step.overtake !== undefined) world.overtake(step.overtake);
   for (const [operation, { times = 1, ...fault }] of Object.entries(step.faults ?? {})) {
