@@ -87,7 +87,7 @@ function told(resource: DriftedResource): string {
   if (kind === 'deleted') return `deleted ${description} (${logicalId})`;
   const shown = differences.slice(0, 3).map((difference) => {
     const { expected, actual } = sides(difference);
-    return `${difference.path}: ${expected ?? 'nothing'} → ${actual ?? 'nothing'}`;
+    return `${difference.path.replace(/\s+/g, ' ')}: ${expected ?? 'nothing'} → ${actual ?? 'nothing'}`;
   });
   const more = differences.length - shown.length;
   return `changed ${description} (${logicalId})${shown.length === 0 ? '' : `: ${shown.join('; ')}`}${more > 0 ? `; and ${more} more` : ''}`;
@@ -192,7 +192,7 @@ function found(verdict: StackVerdict): readonly string[] {
 
 function resourceSection({ description, logicalId, physicalId, type, kind, differences }: DriftedResource): string {
   const id = physicalId === '' ? '' : ` · ${code(physicalId)}`;
-  const rows = differences.slice(0, 30).map((difference) => {
+  const rows = differences.slice(0, 15).map((difference) => {
     const { expected, actual } = sides(difference);
     return [
       code(difference.path),

@@ -13,7 +13,7 @@ const hide = hider([]);
 /** A property's value for a reader: without secrets, and short. Environment variables and headers may hold one under any name. */
 export function shownValue(path: string, value: string): string {
   if (path.split('/').some(isSecret)) return hidden;
-  return clip(hide(withoutSecrets(value)), longest);
+  return clip(hide(withoutSecrets(value)).replace(/\s+/g, ' '), longest);
 }
 
 function isSecret(name: string): boolean {
