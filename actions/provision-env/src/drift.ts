@@ -86,7 +86,7 @@ async function compare(spec: StackSpec, deadline: number, ports: DriftPorts): Pr
   } catch (error) {
     // One stack that could not be compared must not hide what the others show.
     if (!(error instanceof AwsError) && !(error instanceof WaitTimeoutError)) throw error;
-    return { kind: 'not-compared', reason: error.message, hint: error.hint };
+    return { kind: 'not-compared', reason: error.message };
   }
 }
 
