@@ -314,6 +314,26 @@ describe('report', () => {
     expect(report(verdicts).summary).toContain('is what its templates say (1 resources compared)');
   });
 
+  test('a reason from AWS tells no secret, and its denial the statement that is missing', () => {
+    const failure = JSON.stringify({
+      Failures: [
+        { Resource: 'Service', FailureReason: 'cannot reach postgresql://admin:hunter2@db/x' },
+        {
+          Resource: 'Cluster',
+          FailureReason:
+            'User: arn:aws:sts::1:assumed-role/plan/run is not authorized to perform: ecs:DescribeClusters on resource: * because no identity-based policy allows the ecs:DescribeClusters action',
+        },
+      ],
+    });
+    const verdicts = [judgeDrift(seen([], { failure }))];
+    const { summary, failure: error } = report(verdicts);
+    const told = [summary, error?.message, error?.hint, ...driftLines(verdicts)].join('\n');
+    expect(told).not.toContain('hunter2');
+    expect(told).toContain('postgresql://admin:***@db/x');
+    expect(error).toMatchObject({ code: 'DriftUnknown' });
+    expect(error?.hint).toContain('"Action":"ecs:DescribeClusters"');
+  });
+
   test('what comes from AWS breaks out of no table and no line', () => {
     const evil = differs('/A|`b`', '<img src=x>', 'x | y\n# z');
     const { summary, failure } = report([judgeDrift(seen([drift('Service', service, 'MODIFIED', [evil])]))]);
