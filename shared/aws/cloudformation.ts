@@ -5,8 +5,11 @@ import {
   DeleteStackCommand,
   DescribeChangeSetCommand,
   DescribeEventsCommand,
+  DescribeStackDriftDetectionStatusCommand,
   DescribeStackEventsCommand,
+  DescribeStackResourceDriftsCommand,
   DescribeStacksCommand,
+  DetectStackDriftCommand,
   ExecuteChangeSetCommand,
   GetStackPolicyCommand,
   ListStackResourcesCommand,
@@ -17,6 +20,7 @@ import {
   type OperationEvent,
   type ResourceChangeDetail,
   type Stack,
+  type StackResourceDrift,
 } from '@aws-sdk/client-cloudformation';
 import { isAwsError } from '../core/errors.ts';
 import { connect, type SdkConfig } from './sdk-config.ts';
@@ -91,6 +95,35 @@ export interface StackEvent {
   readonly reason: string;
 }
 
+/** How far a comparison of a stack with what is there has come. */
+export interface DriftDetection {
+  /** `DETECTION_IN_PROGRESS`, `DETECTION_COMPLETE`, `DETECTION_FAILED` … */
+  readonly status: string;
+  readonly reason: string;
+}
+
+/** What the last comparison says of one resource. */
+export interface ResourceDrift {
+  readonly logicalId: string;
+  readonly physicalId: string;
+  readonly type: string;
+  /** As AWS writes it: `IN_SYNC`, `MODIFIED`, `DELETED`, `UNKNOWN`, `UNSUPPORTED` … */
+  readonly status: string;
+  readonly reason: string;
+  readonly differences: readonly PropertyDrift[];
+}
+
+/** One property that is not what the template says. */
+export interface PropertyDrift {
+  /** `/LoadBalancers/0/ContainerPort` */
+  readonly path: string;
+  /** As CloudFormation writes them, a nested one as JSON. */
+  readonly expected: string;
+  readonly actual: string;
+  /** `ADD`: an element more than the template's list has. */
+  readonly kind: 'ADD' | 'REMOVE' | 'NOT_EQUAL';
+}
+
 /** CloudFormation stacks, changed through change sets only. */
 export interface Stacks {
   /** Undefined when there is no such stack. */
@@ -117,6 +150,11 @@ export interface Stacks {
   lastEvent(stack: string): Promise<string | undefined>;
   /** What AWS's validation, which the ordinary events only hint at, found wrong with a stack's operations or a change set, newest first. */
   validationFailures(of: { readonly stack: string } | { readonly changeSet: string }): Promise<readonly StackEvent[]>;
+  /** Begins to compare a stack with what is there; returns the comparison's id, undefined while another one of the stack runs. */
+  detectDrift(stack: string): Promise<string | undefined>;
+  driftDetection(id: string): Promise<DriftDetection>;
+  /** What the last comparison found, also what is as it should be. Of a type that AWS cannot compare there is nothing. */
+  resourceDrifts(stack: string): Promise<readonly ResourceDrift[]>;
 }
 
 export function cloudFormationStacks(config: SdkConfig): Stacks {
@@ -277,6 +315,38 @@ export function cloudFormationStacks(config: SdkConfig): Stacks {
         }),
       );
     },
+
+    async detectDrift(stack) {
+      try {
+        return (await client.send(new DetectStackDriftCommand({ StackName: stack }))).StackDriftDetectionId;
+      } catch (error) {
+        // Nor is there an error of its own for this, and the id of the one that runs is not told.
+        if (isAwsError(error, 'ValidationError') && /drift detection is already in progress/i.test(error.message))
+          return undefined;
+        throw error;
+      }
+    },
+
+    async driftDetection(id) {
+      const seen = await client.send(new DescribeStackDriftDetectionStatusCommand({ StackDriftDetectionId: id }));
+      return { status: seen.DetectionStatus ?? '', reason: seen.DetectionStatusReason ?? '' };
+    },
+
+    async resourceDrifts(stack) {
+      const found: ResourceDrift[] = [];
+      for (let token: string | undefined; ;) {
+        const page = await client.send(
+          new DescribeStackResourceDriftsCommand({
+            StackName: stack,
+            MaxResults: 100,
+            ...(token === undefined ? {} : { NextToken: token }),
+          }),
+        );
+        found.push(...(page.StackResourceDrifts ?? []).map(resourceDrift));
+        token = page.NextToken;
+        if (token === undefined) return found;
+      }
+    },
   };
 }
 
@@ -352,4 +422,20 @@ function propertyChanges(details: readonly ResourceChangeDetail[]): readonly Pro
 function worse(a: PropertyChange['recreation'], b: PropertyChange['recreation']): PropertyChange['recreation'] {
   const order = ['Never', 'Conditionally', 'Always'] as const;
   return order.indexOf(a) > order.indexOf(b) ? a : b;
+}
+
+function resourceDrift(drift: StackResourceDrift): ResourceDrift {
+  return {
+    logicalId: drift.LogicalResourceId ?? '',
+    physicalId: drift.PhysicalResourceId ?? '',
+    type: drift.ResourceType ?? '',
+    status: drift.StackResourceDriftStatus ?? '',
+    reason: drift.DriftStatusReason ?? '',
+    differences: (drift.PropertyDifferences ?? []).map((item) => ({
+      path: item.PropertyPath ?? '',
+      expected: item.ExpectedValue ?? '',
+      actual: item.ActualValue ?? '',
+      kind: item.DifferenceType ?? 'NOT_EQUAL',
+    })),
+  };
 }

@@ -3,6 +3,11 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ListChangeSetsCommand, CloudFormationClient } from '@aws-sdk/client-cloudformation';
+import {
+  CloudWatchLogsClient,
+  DeleteLogGroupCommand,
+  PutRetentionPolicyCommand,
+} from '@aws-sdk/client-cloudwatch-logs';
 import { DescribeTaskDefinitionCommand, ECSClient, UpdateServiceCommand } from '@aws-sdk/client-ecs';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { GetSecretValueCommand, PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
@@ -339,6 +344,42 @@ parameters:
       'api-url': 'https://api.example.com',
     });
     expect(report.outputs).not.toHaveProperty('origin-secret-arn');
+  });
+});
+
+describe('drift', () => {
+  const inputs = { app: 'drifting', environment: 'test', tier: 'development' };
+  const drift = () => provision({ ...inputs, mode: 'drift', 'drift-is': 'red' });
+  const group = '/ecs/drifting-test';
+  const logs = new CloudWatchLogsClient({ region });
+
+  test('what was changed or deleted by hand is told, and nothing where nobody did', async () => {
+    expect((await provision(inputs)).failure).toBeUndefined();
+    const before = await drift();
+    expect(before.failure).toBeUndefined();
+    expect(before.outputs).toMatchObject({ drifted: 'false', changed: 'false', service: 'drifting-test-api' });
+
+    await logs.send(new PutRetentionPolicyCommand({ logGroupName: group, retentionInDays: 365 }));
+    const changed = await drift();
+    expect(changed.outputs['drifted']).toBe('true');
+    expect(changed.failure?.message).toContain('(LogGroup): /RetentionInDays: 7 → 365');
+
+    await logs.send(new DeleteLogGroupCommand({ logGroupName: group }));
+    expect((await drift()).failure?.message).toContain('(LogGroup)');
+    expect(await stacks.resourceDrifts('drifting-test-foundation')).toContainEqual(
+      expect.objectContaining({
+        logicalId: 'LogGroup',
+        physicalId: group,
+        type: 'AWS::Logs::LogGroup',
+        status: 'DELETED',
+        differences: [],
+      }),
+    );
+  });
+
+  test('a stack that is not there cannot be compared', async () => {
+    await expect(stacks.detectDrift('nowhere')).rejects.toThrow('CloudFormation DetectStackDrift');
+    await expect(stacks.driftDetection('nowhere')).rejects.toThrow('DescribeStackDriftDetectionStatus');
   });
 });
 

@@ -1,3 +1,4 @@
+import { readingCalls } from './reading-calls.ts';
 import { accepts, maxTemplateBytes, parseTemplate, parseYaml } from '../../actions/provision-env/src/template.ts';
 
 /** What linters do not see in the templates of provision-env. Each rule returns what is wrong, in words; nothing when all is well. */
@@ -237,6 +238,8 @@ const makingCalls: Readonly<Record<string, string>> = {
 /** Actions that IAM only grants for every resource: for a named one the statement is void. */
 const withoutResources = [
   'acm:RequestCertificate',
+  'cloudformation:BatchDescribeTypeConfigurations',
+  'cloudformation:DescribeStackDriftDetectionStatus',
   'cloudwatch:DescribeAlarms',
   'ec2:DescribeSubnets',
   'ecr:DescribePullThroughCacheRules',
@@ -530,7 +533,7 @@ export const rules: Readonly<Record<string, Rule>> = {
         const own =
           /\$\{Name\}(\/|:|-frontend-|-cluster|-backend|-task$|-task-execution$|$)|\$\{App\}-\$\{Environment\}-\w+(\/|-\*)/;
         const harmless =
-          /^ec[rs2]+:(Describe|List|GetAuth)|^(elasticloadbalancing|logs|ssm):Describe|^iam:List|^ecs:RegisterTaskDefinition$/;
+          /^ec[rs2]+:(Describe|List|GetAuth)|^cloudformation:(BatchDescribeType|DescribeStackDriftDetection)|^(elasticloadbalancing|logs|ssm):Describe|^iam:List|^ecs:RegisterTaskDefinition$/;
         const inside = literal(tree(condition['ArnLike'])['ecs:cluster']).endsWith(':cluster/${Name}-cluster');
         return objects
           .map(literal)
@@ -618,6 +621,36 @@ export const rules: Readonly<Record<string, Rule>> = {
       if (call === undefined) return [`${where}: which call makes ${type}?`];
       return allowed.some((pattern) => covers(pattern, call)) ? [] : [`${where}: ${call} is not allowed`];
     });
+  },
+
+  'CloudFormation may read every resource there is': (templates) => {
+    const { bootstrap = '', ...stacks } = templates;
+    const allowed = policies({ bootstrap })
+      .filter(({ where, effect }) => effect === 'Allow' && /\.(Network|Data|Service|Role)Policy$/.test(where))
+      .flatMap(({ actions }) => actions);
+    return resources(stacks).flatMap(({ where, type }) =>
+      (readingCalls[type]?.split(' ') ?? [])
+        .filter((call) => !allowed.some((pattern) => covers(pattern, call)))
+        .map((call) => `${where}: ${call} is not allowed`),
+    );
+  },
+
+  'whoever plans may compare': (templates) => {
+    const own = policies(templates).filter(
+      ({ where, effect }) => effect === 'Allow' && where === 'bootstrap.PlanPolicy',
+    );
+    return [
+      'BatchDescribeTypeConfigurations',
+      'DescribeStackDriftDetectionStatus',
+      'DescribeStackResourceDrifts',
+      'DescribeStacks',
+      'DetectStackDrift',
+      'DetectStackResourceDrift',
+      'ListStackResources',
+    ]
+      .map((action) => `cloudformation:${action}`)
+      .filter((action) => !own.some(({ actions }) => actions.some((pattern) => covers(pattern, action))))
+      .map((action) => `bootstrap.PlanPolicy: ${action} is not allowed`);
   },
 
   'no statement is void for naming a resource': (templates) =>

@@ -275,6 +275,10 @@ const mutations: readonly (readonly [keyof typeof rules, string, string | RegExp
   ],
   ['CloudFormation may make every resource there is', 'bootstrap', 'ec2:CreateNatGateway, ', ''],
   ['CloudFormation may make every resource there is', 'edge', 'AWS::WAFv2::IPSet', 'AWS::WAFv2::RegexPatternSet'],
+  ['CloudFormation may read every resource there is', 'bootstrap', 'ecr:GetRepositoryPolicy, ', ''],
+  ['CloudFormation may read every resource there is', 'bootstrap', 'iam:GetInstanceProfile, ', ''],
+  ['whoever plans may compare', 'bootstrap', 'cloudformation:DetectStackResourceDrift,', ''],
+  ['whoever plans may compare', 'bootstrap', "'cloudformation:BatchDescribeTypeConfigurations', ", ''],
   ['no statement is void for naming a resource', 'bootstrap', 'acm:AddTagsToCertificate, ', 'acm:RequestCertificate, '],
   [
     'no statement is void for naming a resource',

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { maxTemplateBytes } from '../../actions/provision-env/src/template.ts';
 import { denialByPolicy } from './scripted-stack-policy.ts';
 import type { Answer, ScriptedCall } from './scripted-aws.ts';
+import { DriftDetections, type Comparison } from './scripted-drift.ts';
 import { StackOperations, type Execution, type Schedule } from './scripted-cloudformation-operations.ts';
 import {
   accountId,
@@ -42,7 +43,7 @@ export interface CloudGiven {
   readonly 'key-has-value'?: boolean;
   /** Operations that are denied. */
   readonly denied?: readonly string[];
-  readonly pages?: { readonly events?: number; readonly changes?: number };
+  readonly pages?: { readonly events?: number; readonly changes?: number; readonly drifts?: number };
   /** What a change of a resource does to it, by logical id: `True`, `Conditional`. */
   readonly replaces?: Texts;
   /** Resources that a change of anything else changes as well, as a new version of the templates would. */
@@ -51,6 +52,7 @@ export interface CloudGiven {
   readonly executions?: Readonly<Record<string, readonly Execution[]>>;
   readonly 'change-sets'?: Readonly<Record<string, readonly Working[]>>;
   readonly removals?: Readonly<Record<string, readonly Execution[]>>;
+  readonly comparisons?: Readonly<Record<string, readonly Comparison[]>>;
 }
 
 /** A task that died. */
@@ -84,6 +86,7 @@ export class CloudFormationWorld {
   given: CloudGiven = {};
   readonly #schedule: Schedule;
   readonly #operations: StackOperations;
+  readonly #drift: DriftDetections;
   readonly #stacks: Stack[] = [];
   readonly #changeSets = new Map<string, ChangeSet>();
   readonly #tokens = new Map<string, string>();
@@ -93,6 +96,7 @@ export class CloudFormationWorld {
   constructor(schedule: Schedule) {
     this.#schedule = schedule;
     this.#operations = new StackOperations(schedule, (parameters) => this.#setService(parameters));
+    this.#drift = new DriftDetections(schedule);
   }
 
   /** From now on it is like this; what was used up before does not count. */
@@ -163,6 +167,11 @@ export class CloudFormationWorld {
     });
     const changes = [...named, ...this.#changes(stack, { template, parameters })];
     this.#operations.execute(stack, { kind: 'UPDATE', changes, template, parameters }, execution);
+  }
+
+  /** Somebody else has a stack compared. */
+  compareByAnother(key: string, takes: number): void {
+    this.#drift.detect(this.#byKey(key), () => ({ takes }));
   }
 
   removeByAnother(key: string): void {
@@ -238,6 +247,18 @@ export class CloudFormationWorld {
         return { StackPolicyBody: this.#known(input['StackName'], region, notThere).policy };
       case 'SetStackPolicy':
         return this.#setPolicy(this.#known(input['StackName'], region, notThere), input);
+      case 'DetectStackDrift': {
+        const stack = this.#known(input['StackName'], region, notThere);
+        return this.#drift.detect(stack, () => this.#next('comparisons', stack));
+      }
+      case 'DescribeStackDriftDetectionStatus':
+        return this.#drift.status(input);
+      case 'DescribeStackResourceDrifts':
+        return this.#drift.resources(
+          this.#known(input['StackName'], region, notThere),
+          input,
+          this.given.pages?.drifts,
+        );
       default:
         throw denial('cloudformation', operation);
     }
@@ -608,7 +629,7 @@ export class CloudFormationWorld {
     return stack;
   }
 
-  #next<K extends 'executions' | 'change-sets' | 'removals'>(
+  #next<K extends 'executions' | 'change-sets' | 'removals' | 'comparisons'>(
     what: K,
     stack: Stack,
   ): NonNullable<CloudGiven[K]>[string][number] | undefined {

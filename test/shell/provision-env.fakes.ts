@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import type {
   ChangeSetRequest,
   ChangeSetState,
+  DriftDetection,
   PropertyChange,
   ResourceChange,
+  ResourceDrift,
   StackEvent,
   StackResource,
   Stacks,
@@ -95,6 +97,8 @@ export class FakeStacks implements Stacks {
   ) => readonly ResourceChange[] = (_, differing) => differing.map((name) => modification(`Changed${name}`));
   /** Thrown instead of the next answers to `describe`. */
   readonly faults: Error[] = [];
+  /** What comparing a stack shows, by its name; without an entry all of it is as the template says. */
+  readonly drifts = new Map<string, readonly ResourceDrift[] | Error>();
   /** What DescribeEvents would tell. */
   validation: readonly StackEvent[] = [];
   #ids = 0;
@@ -281,6 +285,21 @@ export class FakeStacks implements Stacks {
 
   async validationFailures(): Promise<readonly StackEvent[]> {
     return this.validation;
+  }
+
+  async detectDrift(stack: string): Promise<string | undefined> {
+    const found = this.drifts.get(stack);
+    if (found instanceof Error) throw found;
+    return `drift-of-${stack}`;
+  }
+
+  async driftDetection(): Promise<DriftDetection> {
+    return { status: 'DETECTION_COMPLETE', reason: '' };
+  }
+
+  async resourceDrifts(stack: string): Promise<readonly ResourceDrift[]> {
+    const found = this.drifts.get(stack) ?? [];
+    return found instanceof Error ? [] : found;
   }
 
   #find(stack: string): FakeStack | undefined {

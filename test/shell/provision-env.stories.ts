@@ -39,6 +39,8 @@ interface Step {
   readonly unguard?: string;
   /** Somebody fills in the OpenAI key. */
   readonly key?: boolean;
+  /** Somebody else has a stack compared with what is there; seconds. */
+  readonly compare?: { readonly stack: string; readonly takes: number };
   /** Somebody else removes a stack. */
   readonly remove?: string;
   /** Somebody else executes a change set of their own: every other one of the stack is obsolete. */
@@ -113,6 +115,7 @@ const runShape: Shape = {
     die: all('times container exitCode stopCode stoppedReason reason'),
     update: { ...all('stack resources parameters'), execution: executionShape },
     force: all('stack status reason'),
+    compare: all('stack takes'),
   },
   expect: expectShape,
 };
@@ -122,10 +125,11 @@ const storyShape: Shape = {
   given: {
     ...all('key-has-value denied replaces also'),
     service: all('runs rollouts'),
-    pages: all('events changes'),
+    pages: all('events changes drifts'),
     executions: byStack(executionShape),
     'change-sets': byStack({ ...all('takes fails'), findings: all('id reason path') }),
     removals: byStack(executionShape),
+    comparisons: byStack(all('takes resources failures fails')),
   },
   runs: runShape,
   ...runShape,
@@ -378,6 +382,7 @@ function act(
   if (step.unguard !== undefined) world.unguard(step.unguard);
   if (step.key === true) world.given = { ...world.given, 'key-has-value': true };
   if (step.force !== undefined) world.force(step.force.stack, step.force.status, step.force.reason);
+  if (step.compare !== undefined) world.compareByAnother(step.compare.stack, step.compare.takes);
   if (step.remove !== undefined) world.removeByAnother(step.remove);
   if (step.overtake !== undefined) world.overtake(step.overtake);
   for (const [operation, { times = 1, ...fault }] of Object.entries(step.faults ?? {})) {

@@ -23,7 +23,7 @@ import { accepts, maxTemplateBytes } from './template.ts';
 import { readTemplates, type Templates } from './templates.ts';
 
 export interface Inputs extends CommonInputs {
-  readonly mode: 'plan' | 'apply' | 'outputs' | 'bootstrap';
+  readonly mode: 'plan' | 'apply' | 'drift' | 'outputs' | 'bootstrap';
   readonly app: string;
   readonly environment: string;
   readonly tier: (typeof tiers)[number];
@@ -42,6 +42,8 @@ export interface Inputs extends CommonInputs {
   readonly isOffline: boolean;
   /** Set when the plan is to be a comment on the pull request. */
   readonly comment: { readonly token: string | undefined } | undefined;
+  /** Whether the run fails when something is, or may be, not what the templates say. */
+  readonly driftIs: 'green' | 'red';
 }
 
 const name = matching(
@@ -59,12 +61,14 @@ type Context = Pick<RunContext, 'workspace' | 'repository' | 'repositoryId' | 'o
 
 export function parseInputs(read: InputReader, context: Context): Inputs {
   const config = loadConfig(read, context.workspace);
+  // In the file it describes the environment and lies idle in other modes; given to the action it asks something of this run.
+  const ownDriftIs = read.text('drift-is');
   read.defaults(config.inputs);
 
   const common = read.common();
   const mode = read.withDefault('mode', oneOf(['plan', 'apply', 'drift', 'destroy', 'outputs', 'bootstrap']), 'plan');
-  if (mode === 'drift' || mode === 'destroy') {
-    read.problem('mode', mode, `"plan", "apply", "outputs" or "bootstrap"; "${mode}" ${later}`);
+  if (mode === 'destroy') {
+    read.problem('mode', mode, `"plan", "apply", "drift", "outputs" or "bootstrap"; "${mode}" ${later}`);
   }
   const app = read.withDefault('app', name, 'analytics-studio');
   const environment = read.withDefault('environment', name, 'production');
@@ -101,7 +105,8 @@ export function parseInputs(read: InputReader, context: Context): Inputs {
   if (confirm !== undefined && mode !== 'destroy')
     read.problem('confirm', confirm, 'empty, except with mode "destroy"');
   const driftIs = read.withDefault('drift-is', oneOf(['green', 'red']), 'green');
-  if (driftIs === 'red' && mode !== 'drift') read.problem('drift-is', driftIs, '"green", except with mode "drift"');
+  if (ownDriftIs === 'red' && mode !== 'drift')
+    read.problem('drift-is', ownDriftIs, '"green", except with mode "drift"');
   const planDigest = read.optional('plan-digest', matching(planDigestPattern, 'the output plan-digest of a plan'));
   if (planDigest !== undefined && mode !== 'apply')
     read.problem('plan-digest', planDigest, 'empty, except with mode "apply"');
@@ -118,7 +123,7 @@ export function parseInputs(read: InputReader, context: Context): Inputs {
   }
   return read.finish({
     ...common,
-    mode: mode === 'drift' || mode === 'destroy' || (mode === 'apply' && common.dryRun) ? 'plan' : mode,
+    mode: mode === 'destroy' || (mode === 'apply' && common.dryRun) ? 'plan' : mode,
     app,
     environment,
     tier,
@@ -132,6 +137,7 @@ export function parseInputs(read: InputReader, context: Context): Inputs {
     waitTimeoutMinutes: read.integer('wait-timeout-minutes', { min: 1, max: 720, fallback: 60 }),
     isOffline: isPlan && context.pullRequest?.isFork === true,
     comment: wantsComment ? { token } : undefined,
+    driftIs,
   });
 }
 

@@ -21,7 +21,7 @@ export interface ReportInputs {
 }
 
 type Outputs = Readonly<Record<string, string>>;
-type Seen = Observed & { readonly bootstrap: ReadonlyMap<string, string> };
+export type Seen = Observed & { readonly bootstrap: ReadonlyMap<string, string> };
 
 /** What later modes and the bootstrap stack fill in; there from the start, so that workflows may name them. */
 const emptyOutputs: Outputs = {
@@ -157,19 +157,24 @@ export function reportOutputs(inputs: ReportInputs, specs: readonly StackSpec[],
   const outputs = stackOutputs(observedOutputs(observed));
   const rows = Object.entries(outputs).map(([name, value]) => [code(name), code(value)]);
   return {
-    outputs: {
-      ...fixedOutputs(observed.bootstrap),
-      ...outputs,
-      ...secretOutputs(inputs, observed.openaiApiKeyHasValue),
-      changed: 'false',
-      changes: '0',
-      'plan-digest': '',
-    },
+    outputs: unchangedOutputs(inputs, observed),
     summary:
       lacking.length > 0
         ? paragraphs(`### ❌ ${title(inputs)} is not there`, ...lacking.map((text) => `- ${escapeMarkdown(text)}`))
         : details(`Outputs of ${inputs.app} ${inputs.environment}`, table(['Output', 'Value'], rows)),
     failure: lacking.length === 0 ? undefined : notThere(lacking),
+  };
+}
+
+/** What a mode puts out that changes nothing and plans nothing. */
+export function unchangedOutputs(inputs: ReportInputs, observed: Seen): Outputs {
+  return {
+    ...fixedOutputs(observed.bootstrap),
+    ...stackOutputs(observedOutputs(observed)),
+    ...secretOutputs(inputs, observed.openaiApiKeyHasValue),
+    changed: 'false',
+    changes: '0',
+    'plan-digest': '',
   };
 }
 
@@ -245,7 +250,7 @@ function headline(
     : `### ✅ ${title(inputs)} is up: ${counted(changes)} in ${humanDuration(ms)}`;
 }
 
-function title({ app, environment }: ReportInputs): string {
+export function title({ app, environment }: ReportInputs): string {
   return escapeMarkdown(`${app} ${environment}`);
 }
 
@@ -339,6 +344,6 @@ function missing(secret: string): string {
   );
 }
 
-function paragraphs(...parts: readonly string[]): string {
+export function paragraphs(...parts: readonly string[]): string {
   return parts.filter((part) => part !== '').join('\n\n');
 }

@@ -4,6 +4,9 @@ import type { ActionReport } from '../../../shared/action/run.ts';
 import { isAwsError } from '../../../shared/core/errors.ts';
 import { apply } from './apply.ts';
 import { commentOn, type CommentIo } from './comment.ts';
+import { detectDrift } from './drift.ts';
+import { judgeDrift } from './drift-verdict.ts';
+import { driftLines, driftWarnings, reportDrift } from './drift-report.ts';
 import type { Inputs } from './inputs.ts';
 import { bootstrapOutputs, nothingObserved, observe, type Observed, type Ports } from './observe.ts';
 import { planOffline, planStacks, type Plan } from './plan.ts';
@@ -39,15 +42,23 @@ export async function run(inputs: Inputs, io: RunIo): Promise<ActionReport> {
   const showOnly = inputs.mode === 'plan' || inputs.dryRun;
   // What was reviewed is compared before anything is touched; and once more for each stack, when those that it needs are done.
   const looksAhead = showOnly || inputs.planDigest !== undefined;
-  const mode = inputs.mode === 'outputs' ? 'outputs' : looksAhead ? 'plan' : 'apply';
+  const readsOnly = inputs.mode === 'outputs' || inputs.mode === 'drift';
+  const mode = readsOnly ? 'outputs' : looksAhead ? 'plan' : 'apply';
   const observed = await observe({ ...inputs, mode, executionRole, specs, service, runName }, io);
   if (inputs.mode === 'outputs') return reportOutputs(inputs, specs, { ...observed, bootstrap: roles });
+  const waitTimeoutMs = inputs.waitTimeoutMinutes * 60_000;
+  if (inputs.mode === 'drift') {
+    const seen = await detectDrift({ specs, waitTimeoutMs }, observed.stacks, io);
+    const verdicts = seen.map(judgeDrift);
+    for (const line of driftLines(verdicts)) io.progress.info(line);
+    for (const warning of driftWarnings(inputs, verdicts)) io.progress.warn(warning);
+    return reportDrift(inputs, verdicts, { ...observed, bootstrap: roles });
+  }
   const plan = planStacks({ ...inputs, specs }, observed);
   const price = isBootstrap ? undefined : priceReport(inputs, specs, observed.stacks);
   if (showOnly) return tellPlan({ inputs, plan, price, observed: { ...observed, bootstrap: roles } }, io);
   for (const warning of plan.warnings) io.progress.warn(warning);
   if (price !== undefined) refuseExpensive(price);
-  const waitTimeoutMs = inputs.waitTimeoutMinutes * 60_000;
   const result = await apply(plan, { executionRole, runName, waitTimeoutMs, service }, io);
   return reportApply({ ...inputs, price }, plan, { ...result, bootstrap: roles, ms: io.clock.now() - start });
 }

@@ -124,6 +124,18 @@ describe('accepted', () => {
     expect(read({ mode: 'apply' }).mode).toBe('apply');
   });
 
+  test('what drift is, is the environment’s affair in the file, and the run’s among the inputs', () => {
+    expect(read({ mode: 'drift' })).toMatchObject({ mode: 'drift', driftIs: 'green' });
+    expect(read({ mode: 'drift', 'drift-is': 'red' }).driftIs).toBe('red');
+    const path = config('drift-is: red\n');
+    expect(read({ mode: 'apply', config: path }).mode).toBe('apply');
+    expect(read({ mode: 'drift', config: path }).driftIs).toBe('red');
+    expect(read({ mode: 'drift', config: path, 'drift-is': 'green' }).driftIs).toBe('green');
+    expect(() => read({ mode: 'apply', 'drift-is': 'red' })).toThrow(/drift-is is "red"; accepted: "green"/);
+    expect(() => read({ mode: 'apply', config: path, 'drift-is': 'red' })).toThrow(/drift-is is "red"/);
+    expect(() => read({ mode: 'drift', 'drift-is': 'yellow' })).toThrow(/drift-is is "yellow"/);
+  });
+
   test('a domain with its certificates', () => {
     const certificates = ['Site', 'Api'].map(
       (name) => `  ${name}CertificateArn: arn:aws:acm:us-east-1:123456789012:certificate/${name}`,
