@@ -8,6 +8,7 @@ import { emptyConfig, parseConfig, type Config } from './config.ts';
 import { contradictions } from './contradictions.ts';
 import { cloudFrontPrefixLists } from './prefix-lists.ts';
 import {
+  confirmationOf,
   fitsInline,
   inputParameters,
   isGiven,
@@ -22,7 +23,7 @@ import { accepts, maxTemplateBytes } from './template.ts';
 import { readTemplates, type Templates } from './templates.ts';
 
 export interface Inputs extends CommonInputs {
-  readonly mode: 'plan' | 'apply' | 'outputs' | 'bootstrap';
+  readonly mode: 'plan' | 'apply' | 'destroy' | 'outputs' | 'bootstrap';
   readonly app: string;
   readonly environment: string;
   readonly tier: (typeof tiers)[number];
@@ -33,6 +34,8 @@ export interface Inputs extends CommonInputs {
   readonly repository: { readonly name: string; readonly id: string; readonly ownerId: string };
   readonly planDigest: string | undefined;
   readonly allowReplacement: readonly string[];
+  /** Mode `destroy`: a person has typed what shall go. */
+  readonly confirmed: boolean;
   readonly executionRole: string | undefined;
   readonly waitTimeoutMinutes: number;
 }
@@ -56,8 +59,8 @@ export function parseInputs(read: InputReader, context: Context): Inputs {
 
   const common = read.common();
   const mode = read.withDefault('mode', oneOf(['plan', 'apply', 'drift', 'destroy', 'outputs', 'bootstrap']), 'plan');
-  if (mode === 'drift' || mode === 'destroy') {
-    read.problem('mode', mode, `"plan", "apply", "outputs" or "bootstrap"; "${mode}" ${later}`);
+  if (mode === 'drift') {
+    read.problem('mode', mode, `"plan", "apply", "destroy", "outputs" or "bootstrap"; "${mode}" ${later}`);
   }
   const app = read.withDefault('app', name, 'analytics-studio');
   const environment = read.withDefault('environment', name, 'production');
@@ -81,7 +84,7 @@ export function parseInputs(read: InputReader, context: Context): Inputs {
   if (compute === 'ec2') instanceDefaults(parameters);
   checkDomain(read, parameters);
   if (mode === 'bootstrap') checkRepository(read, parameters, context);
-  else if (mode !== 'outputs') checkPrefixList(read, parameters, common.region);
+  else if (mode !== 'outputs' && mode !== 'destroy') checkPrefixList(read, parameters, common.region);
   const nat = read.optional('nat', oneOf(['none', 'single', 'per-az']));
   if (nat !== undefined) parameters.set('Nat', nat);
 
@@ -93,6 +96,8 @@ export function parseInputs(read: InputReader, context: Context): Inputs {
   const confirm = read.text('confirm');
   if (confirm !== undefined && mode !== 'destroy')
     read.problem('confirm', confirm, 'empty, except with mode "destroy"');
+  else if (confirm !== undefined && confirm !== confirmationOf({ app, environment }))
+    read.problem('confirm', confirm, `"${confirmationOf({ app, environment })}", what shall be destroyed`);
   const driftIs = read.withDefault('drift-is', oneOf(['green', 'red']), 'green');
   if (driftIs === 'red' && mode !== 'drift') read.problem('drift-is', driftIs, '"green", except with mode "drift"');
   const planDigest = read.optional('plan-digest', matching(/^[0-9a-f]{64}$/, 'the output plan-digest of a plan'));
@@ -112,7 +117,7 @@ export function parseInputs(read: InputReader, context: Context): Inputs {
   }
   return read.finish({
     ...common,
-    mode: mode === 'drift' || mode === 'destroy' || (mode === 'apply' && common.dryRun) ? 'plan' : mode,
+    mode: mode === 'drift' || (mode === 'apply' && common.dryRun) ? 'plan' : mode,
     app,
     environment,
     tier,
@@ -121,6 +126,7 @@ export function parseInputs(read: InputReader, context: Context): Inputs {
     repository: { name: context.repository, id: context.repositoryId, ownerId: context.ownerId },
     planDigest,
     allowReplacement: checkReplacements(read, templates),
+    confirmed: confirm !== undefined,
     executionRole: read.optional('execution-role-arn', roleArn),
     waitTimeoutMinutes: read.integer('wait-timeout-minutes', { min: 1, max: 720, fallback: 60 }),
   });

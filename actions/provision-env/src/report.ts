@@ -31,7 +31,7 @@ const emptyOutputs: Outputs = {
   'oidc-provider-arn': '',
 };
 
-const fixedOutputs = (bootstrap: ReadonlyMap<string, string>): Outputs => ({
+export const fixedOutputs = (bootstrap: ReadonlyMap<string, string>): Outputs => ({
   ...emptyOutputs,
   ...stackOutputs(new Map([['bootstrap', bootstrap]])),
 });
@@ -189,7 +189,7 @@ const marks: Readonly<Record<StackResult['outcome'], string>> = {
 };
 
 /** One error for the step, with every failed stack in it. */
-function combined(stacks: readonly StackResult[]): ActionError | undefined {
+export function combined(stacks: readonly Pick<StackResult, 'failure'>[]): ActionError | undefined {
   const failures = stacks.flatMap(({ failure }) => failure ?? []);
   const [first] = failures;
   if (first === undefined || failures.length === 1) return first;
@@ -215,7 +215,7 @@ function headline(
     : `### ✅ ${title(inputs)} is up: ${counted(changes)} in ${humanDuration(ms)}`;
 }
 
-function title({ app, environment }: ReportInputs): string {
+export function title({ app, environment }: ReportInputs): string {
   return escapeMarkdown(`${app} ${environment}`);
 }
 
@@ -294,6 +294,6 @@ function missing(secret: string): string {
   );
 }
 
-function paragraphs(...parts: readonly string[]): string {
+export function paragraphs(...parts: readonly string[]): string {
   return parts.filter((part) => part !== '').join('\n\n');
 }

@@ -3,7 +3,11 @@ import type { Progress } from '../../../shared/action/progress.ts';
 import type { ActionReport } from '../../../shared/action/run.ts';
 import { isAwsError } from '../../../shared/core/errors.ts';
 import { apply } from './apply.ts';
+import { destroySpecs, planDestroy } from './destroy-plan.ts';
+import { destroyLines, reportDestroy, reportDestroyPlan, reportNothing } from './destroy-report.ts';
+import { destroy, observeStacks, type DestroyOptions } from './destroy.ts';
 import type { Inputs } from './inputs.ts';
+import { monthlyOf } from './leftover-prices.ts';
 import { bootstrapOutputs, observe, type Ports } from './observe.ts';
 import { planStacks } from './plan.ts';
 import { planLines, reportApply, reportOutputs, reportPlan } from './report.ts';
@@ -30,6 +34,7 @@ export async function run(inputs: Inputs, io: RunIo): Promise<ActionReport> {
   const specs = isBootstrap ? [await bootstrap(inputs, io)] : stackSpecs({ ...inputs, boundary }, readTemplates());
   // That role makes an environment; what it is itself made of it cannot touch.
   const executionRole = isBootstrap ? undefined : (inputs.executionRole ?? roles.get('ExecutionRoleArn'));
+  if (inputs.mode === 'destroy') return runDestroy(inputs, io, { executionRole, runName, roles });
   const showOnly = inputs.mode === 'plan' || inputs.dryRun;
   const mode = inputs.mode === 'outputs' ? 'outputs' : showOnly ? 'plan' : 'apply';
   const observed = await observe({ ...inputs, mode, executionRole, specs, service, runName }, io);
@@ -43,6 +48,21 @@ export async function run(inputs: Inputs, io: RunIo): Promise<ActionReport> {
   const waitTimeoutMs = inputs.waitTimeoutMinutes * 60_000;
   const result = await apply(plan, { executionRole, runName, waitTimeoutMs, service }, io);
   return reportApply(inputs, plan, { ...result, bootstrap: roles, ms: io.clock.now() - start });
+}
+
+async function runDestroy(
+  inputs: Inputs,
+  io: RunIo,
+  { roles, ...names }: Omit<DestroyOptions, 'waitTimeoutMs'> & { readonly roles: ReadonlyMap<string, string> },
+): Promise<ActionReport> {
+  const start = io.clock.now();
+  const specs = destroySpecs(inputs, readTemplates());
+  const plan = planDestroy(inputs, specs, await observeStacks(specs, io));
+  if (plan.removals.length === 0) return reportNothing(inputs, roles);
+  for (const line of destroyLines(plan)) io.progress.info(line);
+  if (inputs.dryRun || !inputs.confirmed) return reportDestroyPlan(inputs, plan, roles);
+  const ends = await destroy(plan, { ...names, waitTimeoutMs: inputs.waitTimeoutMinutes * 60_000 }, io);
+  return reportDestroy(inputs, { ends, roles, ms: io.clock.now() - start, monthlyOf });
 }
 
 const gitHubTokens = 'oidc-provider/token.actions.githubusercontent.com';
