@@ -34,6 +34,8 @@ interface Step {
   readonly remove?: string;
   /** Somebody else executes a change set of their own: every other one of the stack is obsolete. */
   readonly overtake?: string;
+  /** Somebody switches a stack's termination protection on. */
+  readonly protect?: string;
   /** A stack changes its state out of nowhere. */
   readonly force?: { readonly stack: string; readonly status: string; readonly reason?: string };
 }
@@ -59,6 +61,10 @@ interface Expectation {
   readonly stacks?: Readonly<Record<string, string>>;
   /** Where the stacks are. */
   readonly regions?: Readonly<Record<string, string>>;
+  /** Logical ids of what stacks that are gone left behind, in the order of the alphabet; snapshots of databases by their names. */
+  readonly kept?: readonly string[];
+  /** All writes of the run, whichever stack they are to. */
+  readonly order?: readonly string[];
   /** `name:revision` that the service runs in the end. */
   readonly runs?: string;
   /** Stacks with a change set that was left behind; none. */
@@ -91,13 +97,13 @@ type Shape = { readonly [key: string]: Shape | '*' };
 const all = (keys: string): Shape => Object.fromEntries(keys.split(' ').map((key) => [key, '*']));
 const executionShape: Shape = { ...all('lag takes fails tells'), undo: all('takes fails') };
 const expectShape = all(
-  'colour outcomes outputs log summary error never once writes calls stacks regions runs left took',
+  'colour outcomes outputs log summary error never once writes calls stacks regions runs left took kept order',
 );
 const runShape: Shape = {
   inputs: '*',
   parameters: '*',
   steps: {
-    ...all('at cancel faults log remove overtake'),
+    ...all('at cancel faults log remove overtake protect'),
     deploy: all('runs rollouts'),
     die: all('times container exitCode stopCode stoppedReason reason'),
     update: { ...all('stack resources'), execution: executionShape },
@@ -356,6 +362,7 @@ function act(
   if (step.update !== undefined)
     world.updateByAnother(step.update.stack, step.update.resources, step.update.execution ?? {});
   if (step.force !== undefined) world.force(step.force.stack, step.force.status, step.force.reason);
+  if (step.protect !== undefined) world.protect(step.protect);
   if (step.remove !== undefined) world.removeByAnother(step.remove);
   if (step.overtake !== undefined) world.overtake(step.overtake);
   for (const [operation, { times = 1, ...fault }] of Object.entries(step.faults ?? {})) {
@@ -393,6 +400,8 @@ function differences(expect: Expectation, shown: Shown, world: CloudFormationWor
   }
   for (const [operation, count] of Object.entries(expect.calls ?? {}))
     same(`calls of ${operation}`, shown.calls.filter((name) => name === operation).length, count);
+  if (expect.kept !== undefined) same('kept', [...world.kept, ...world.snapshots].toSorted(), expect.kept);
+  if (expect.order !== undefined) same('all writes', shown.writes, expect.order);
   if (expect.runs !== undefined) same('the service runs', world.runs?.replace(/^.*\//, ''), expect.runs);
   same('change sets left', world.left, expect.left ?? []);
 
