@@ -73,7 +73,7 @@ interface Expectation {
   readonly took?: { readonly least?: number; readonly most?: number };
 }
 
-interface StoryRun {
+export interface StoryRun {
   readonly inputs: Readonly<Record<string, string>>;
   /** Template parameters of the configuration file. */
   readonly parameters: Readonly<Record<string, string>>;
@@ -231,13 +231,13 @@ export async function playStory(story: Story): Promise<readonly string[]> {
   }
 }
 
-interface Stage {
+export interface Stage {
   readonly clock: VirtualClock;
   readonly world: CloudFormationWorld;
   readonly aws: ScriptedAws;
 }
 
-async function playRun({ inputs, parameters, steps }: StoryRun, { clock, world, aws }: Stage): Promise<Shown> {
+export async function playRun({ inputs, parameters, steps }: StoryRun, { clock, world, aws }: Stage): Promise<Shown> {
   const cancelled = new AbortController();
   const counts = new Map<string, number>();
   const [writesBefore, callsBefore, started] = [world.writes.length, aws.calls.length, clock.now()];

@@ -18,12 +18,16 @@ const outputs = (roles: Roles, changed: boolean, changes: number): ActionReport[
   'plan-digest': '',
 });
 
-export function reportNothing(inputs: ReportInputs, roles: Roles): ActionReport {
+/** Of what an earlier run left, nothing but its tags tells any more. */
+export function reportNothing(inputs: ReportInputs & { readonly region: string }, roles: Roles): ActionReport {
+  const { app, environment, region } = inputs;
+  const find = `aws resourcegroupstaggingapi get-resources --region ${region} --tag-filters Key=app,Values=${app} Key=environment,Values=${environment} --query 'ResourceTagMappingList[].ResourceARN'`;
   return {
     outputs: outputs(roles, false, 0),
     summary: paragraphs(
       `### ✅ Nothing to destroy: ${title(inputs)} has no stacks`,
-      'What an earlier run kept is still there: its own summary names it.',
+      'What an earlier run kept is still there: its own summary names it, and so do the tags of these resources:',
+      codeBlock(find, 'sh'),
     ),
   };
 }
