@@ -21,6 +21,7 @@ import type { ActionReport } from '../../shared/action/run.ts';
 import { systemClock } from '../../shared/action/system-clock.ts';
 import { globalCaller } from '../../shared/aws/global-call.ts';
 import { oidcProviders } from '../../shared/aws/oidc-providers.ts';
+import { databaseSnapshots } from '../../shared/aws/rds.ts';
 import { hostedZones } from '../../shared/aws/route53.ts';
 import { edgeRegion } from '../../actions/provision-env/src/stacks.ts';
 import { cloudFormationStacks, type ChangeSetRequest } from '../../shared/aws/cloudformation.ts';
@@ -44,6 +45,7 @@ const io = {
   edgeStacks: cloudFormationStacks({ ...config, region: edgeRegion }),
   zones: hostedZones(globalCaller(config)),
   oidcProviders: oidcProviders(globalCaller(config)),
+  snapshots: databaseSnapshots(globalCaller(config)),
   // No test here asks the internet.
   subject: () => Promise.resolve(undefined),
   dns: { nameServers: () => Promise.resolve(undefined) },

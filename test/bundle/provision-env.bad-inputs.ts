@@ -11,7 +11,7 @@ const config = (file: string): string => join(import.meta.dirname, 'provision-en
 
 export const cases: readonly BadInputs[] = [
   { name: 'an unknown mode', inputs: { mode: 'aply' }, expect: ['mode is "aply"', '"plan", "apply"'] },
-  { name: 'a mode that comes later', inputs: { mode: 'destroy' }, expect: ['mode is "destroy"', 'not supported yet'] },
+  { name: 'a mode that comes later', inputs: { mode: 'drift' }, expect: ['mode is "drift"', 'not supported yet'] },
   {
     name: 'an application name in capitals',
     inputs: { app: 'Analytics' },
@@ -52,6 +52,11 @@ export const cases: readonly BadInputs[] = [
     name: 'a confirmation of nothing',
     inputs: { mode: 'apply', confirm: 'analytics-studio-production' },
     expect: ['confirm is "analytics-studio-production"', 'mode "destroy"'],
+  },
+  {
+    name: 'a confirmation of something else',
+    inputs: { mode: 'destroy', environment: 'staging', confirm: 'analytics-studio' },
+    expect: ['confirm is "analytics-studio"', '"analytics-studio-staging"'],
   },
   {
     name: 'a digest for a plan, and no digest at all',

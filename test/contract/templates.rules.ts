@@ -533,7 +533,7 @@ export const rules: Readonly<Record<string, Rule>> = {
         const own =
           /\$\{Name\}(\/|:|-frontend-|-cluster|-backend|-task$|-task-execution$|$)|\$\{App\}-\$\{Environment\}-\w+(\/|-\*)/;
         const harmless =
-          /^ec[rs2]+:(Describe|List|GetAuth)|^cloudformation:(BatchDescribeType|DescribeStackDriftDetection)|^(elasticloadbalancing|logs|ssm):Describe|^iam:List|^ecs:RegisterTaskDefinition$/;
+          /^ec[rs2]+:(Describe|List|GetAuth)|^cloudformation:(BatchDescribeType|DescribeStackDriftDetection)|^(elasticloadbalancing|logs|ssm):Describe|^iam:List|^ecs:RegisterTaskDefinition$|^rds:DescribeDBSnapshots$/;
         const inside = literal(tree(condition['ArnLike'])['ecs:cluster']).endsWith(':cluster/${Name}-cluster');
         return objects
           .map(literal)

@@ -101,11 +101,13 @@ describe.each(environments)('$title, asked for through the services’ own APIs'
         SkipFinalSnapshot: 'true',
       });
       await expect(protectedOne).rejects.toThrow(/DeletionProtection|protect/);
-      expect((await put.apply({ ...update, DatabaseDeletionProtection: 'false' })).report.failure).toBeUndefined();
     }
-    const ends = await takeDown(environment);
-    expect(new Set(Object.values(ends))).toEqual(new Set(['gone']));
-    expect('edge' in ends).toBe(wanted.domain !== undefined);
+    const { report } = await takeDown(environment);
+    expect(report.failure?.message).toBeUndefined();
+    expect(report.summary.match(/✅ gone/g)).toHaveLength(wanted.domain === undefined ? 3 : 4);
+    expect(report.summary).toContain('| 1 database snapshot | `');
+    expect(report.summary).toContain(`\`${environment.name}/jwt-secret\``);
+    expect((await takeDown(environment)).report.outputs).toMatchObject({ changed: 'false', changes: '0' });
     const gone = await Promise.allSettled([
       vpcOf(environment),
       serviceOf(environment).then(({ status }) =>

@@ -2,18 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { ActionError } from '../../shared/core/errors.ts';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  DeleteStackCommand,
-  DescribeStacksCommand,
-  UpdateTerminationProtectionCommand,
-  type CloudFormationClient,
-} from '@aws-sdk/client-cloudformation';
 import { PutSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { stringify } from 'yaml';
 import { parseInputs } from '../../actions/provision-env/src/inputs.ts';
 import { connectPorts } from '../../actions/provision-env/src/ports.ts';
 import { run } from '../../actions/provision-env/src/run.ts';
-import { edgeRegion, namePrefix, stackKeys, stackName } from '../../actions/provision-env/src/stacks.ts';
+import { edgeRegion, namePrefix } from '../../actions/provision-env/src/stacks.ts';
 import { commandRunner } from '../../shared/action/command.ts';
 import { runContext } from '../../shared/action/context.ts';
 import { InputReader } from '../../shared/action/input-reader.ts';
@@ -193,37 +187,7 @@ export async function fillInKey({ aws, name }: Environment): Promise<void> {
 /** The update that every environment goes through. */
 export const update = { LogRetentionDays: retentionAfterUpdate } as const;
 
-/** Deletes an environment's stacks as a person would, those first that use the others; their names and how each ended. */
-export async function takeDown({ aws, edge, environment }: Environment): Promise<Readonly<Record<string, string>>> {
-  const ends: Record<string, string> = {};
-  for (const key of stackKeys.toReversed()) {
-    const { cloudFormation } = key === 'edge' ? edge : aws;
-    const StackName = stackName({ app, environment }, key);
-    if ((await statusOf(cloudFormation, StackName)) === 'gone') continue;
-    await cloudFormation.send(
-      new UpdateTerminationProtectionCommand({ StackName, EnableTerminationProtection: false }),
-    );
-    await cloudFormation.send(new DeleteStackCommand({ StackName }));
-    ends[key] = await settled(cloudFormation, StackName);
-  }
-  return ends;
-}
-
-async function settled(client: CloudFormationClient, stack: string): Promise<string> {
-  for (let seconds = 0; ; seconds += 0.1) {
-    const status = await statusOf(client, stack);
-    if (!status.endsWith('_IN_PROGRESS')) return status;
-    if (seconds > 60) throw new Error(`${stack} is still ${status}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
-async function statusOf(client: CloudFormationClient, StackName: string): Promise<string> {
-  try {
-    const answer = await client.send(new DescribeStacksCommand({ StackName }));
-    return answer.Stacks?.[0]?.StackStatus ?? 'gone';
-  } catch (error) {
-    if ((error as Error).message.includes('does not exist')) return 'gone';
-    throw error;
-  }
+/** Has the action take the environment down; nothing of its configuration is said any more. */
+export function takeDown({ aws, environment, tier }: Environment): ReturnType<typeof provision> {
+  return provision(aws, { mode: 'destroy', environment, tier, confirm: `${app}-${environment}` });
 }

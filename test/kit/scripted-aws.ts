@@ -44,6 +44,7 @@ const queryServices: Readonly<Record<string, string>> = {
   '2016-11-15': 'ec2',
   '2011-06-15': 'sts',
   '2010-05-15': 'cloudformation',
+  '2014-10-31': 'rds',
 };
 
 /** Services of AWS's JSON and Query protocols over real HTTP whose answers a test gives; what was asked is kept. */

@@ -11,6 +11,13 @@ export interface Finding {
   readonly path?: string;
 }
 
+export interface StackedResource {
+  readonly type: string;
+  readonly physicalId: string;
+  /** Kept by a deletion that did not succeed. */
+  readonly isSkipped?: boolean;
+}
+
 export interface Stack {
   readonly id: string;
   readonly name: string;
@@ -25,8 +32,8 @@ export interface Stack {
   readonly events: Wire[];
   isProtected: boolean;
   policy: string | undefined;
-  /** Type and physical id by logical id. */
-  readonly resources: Map<string, { readonly type: string; readonly physicalId: string }>;
+  /** By logical id. */
+  readonly resources: Map<string, StackedResource>;
 }
 
 export interface Change {
@@ -126,6 +133,13 @@ export function evaluated(text: string, parameters: Texts): Evaluated {
   const known = evaluations.get(key) ?? (evaluate(text, parameters) as Evaluated);
   evaluations.set(key, known);
   return known;
+}
+
+/** What its deletion policy makes of a resource when the stack goes. */
+export function fateOf({ template }: Stack, logicalId: string): 'gone' | 'kept' | 'snapshot' {
+  const resource = parsed(template).resources.get(logicalId);
+  if (resource?.isKept !== true) return 'gone';
+  return resource.type === 'AWS::RDS::DBInstance' ? 'snapshot' : 'kept';
 }
 
 export function outputValue({ region }: Stack, name: string): string {

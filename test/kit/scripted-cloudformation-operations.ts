@@ -1,4 +1,5 @@
 import {
+  fateOf,
   outputValue,
   parsed,
   physicalId,
@@ -165,6 +166,30 @@ export class StackOperations {
         this.#setService(stack.parameters);
       this.become(stack, `${rollback}_COMPLETE`);
     });
+  }
+
+  /**
+   * Removes a stack's resources but for those it keeps; those that fail stay with it. `takes` in seconds, also of each by its id. The seconds until
+   * the last one is through.
+   */
+  remove(stack: Stack, { takes, fails }: { readonly takes: Execution['takes']; readonly fails: Texts }): number {
+    const all = [...stack.resources].filter(([, { isSkipped }]) => isSkipped !== true);
+    const secondsOf = (id: string): number => takes?.[id] ?? takes?.['others'] ?? 2;
+    for (const [id, resource] of all) {
+      if (fateOf(stack, id) === 'kept') {
+        stack.resources.set(id, { ...resource, isSkipped: true });
+        this.#event(stack, id, ['DELETE_SKIPPED']);
+        continue;
+      }
+      this.#schedule.after(1, () => this.#event(stack, id, ['DELETE_IN_PROGRESS']));
+      this.#schedule.after(secondsOf(id), () => {
+        if (fails[id] === undefined) {
+          this.#event(stack, id, ['DELETE_COMPLETE']);
+          stack.resources.delete(id);
+        } else this.#event(stack, id, ['DELETE_FAILED', fails[id]]);
+      });
+    }
+    return Math.max(0, ...all.map(([id]) => secondsOf(id)));
   }
 
   /** Undoes or removes resources; the seconds until the last one is through. */

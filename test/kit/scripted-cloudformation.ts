@@ -8,6 +8,7 @@ import {
   accountId,
   denial,
   evaluated,
+  fateOf,
   keyOf,
   nameRule,
   parametersOf,
@@ -80,6 +81,10 @@ export class CloudFormationWorld {
   /** Told of each call right before and right after it is carried out. */
   onCall: (operation: string, phase: 'before' | 'after') => void = () => undefined;
   readonly log: string[] = [];
+  /** Logical ids of what stacks that are gone left behind. */
+  readonly kept: string[] = [];
+  /** Names of the databases' last snapshots. */
+  readonly snapshots: string[] = [];
   /** What the service runs, an ARN; undefined until there is one. */
   runs: string | undefined;
   rollouts: readonly string[] = ['COMPLETED'];
@@ -176,6 +181,10 @@ export class CloudFormationWorld {
 
   removeByAnother(key: string): void {
     this.#remove(this.#byKey(key));
+  }
+
+  protect(key: string): void {
+    this.#byKey(key).isProtected = true;
   }
 
   /** The stack is as if somebody's change set had been executed and were through: no other one can be any more. */
@@ -276,6 +285,8 @@ export class CloudFormationWorld {
         return { taskDefinition: taskDefinition(String(input['taskDefinition'])) };
       case 'logs GetLogEvents':
         return { events: this.log.slice(-Number(input['limit'] ?? 100)).map((message) => ({ message })) };
+      case 'rds DescribeDBSnapshots':
+        return { DBSnapshots: this.snapshots.map((DBSnapshotIdentifier) => ({ DBSnapshotIdentifier })) };
       case 'route53 GetHostedZone':
         return {
           HostedZone: { Id: `/hostedzone/${String(input['Id'])}`, Name: 'example.com.' },
@@ -509,11 +520,11 @@ export class CloudFormationWorld {
   }
 
   #resources(stack: Stack): readonly Wire[] {
-    return [...stack.resources].map(([LogicalResourceId, { type, physicalId }]) => ({
+    return [...stack.resources].map(([LogicalResourceId, { type, physicalId, isSkipped }]) => ({
       LogicalResourceId,
       PhysicalResourceId: physicalId,
       ResourceType: type,
-      ResourceStatus: 'CREATE_COMPLETE',
+      ResourceStatus: isSkipped === true ? 'DELETE_SKIPPED' : 'CREATE_COMPLETE',
     }));
   }
 
@@ -532,14 +543,14 @@ export class CloudFormationWorld {
 
   #remove(stack: Stack): void {
     const { takes, fails = {} } = this.#next('removals', stack) ?? {};
+    const refused: Texts = { ...this.#inUse(stack), ...fails };
+    const hadDatabase = stack.resources.has('Database');
     this.#operations.become(stack, 'DELETE_IN_PROGRESS', 'User Initiated');
-    const last = this.#operations.undo(stack, [...stack.resources], {
-      verb: 'DELETE',
-      takes: takes?.['others'] ?? 2,
-      fails,
-    });
+    const last = this.#operations.remove(stack, { takes, fails: refused });
     this.#schedule.after(last + 1, () => {
-      const failed = Object.keys(fails).filter((id) => stack.resources.has(id));
+      if (hadDatabase && !stack.resources.has('Database') && fateOf(stack, 'Database') === 'snapshot')
+        this.snapshots.push(`${stack.name}-snapshot-database-${this.snapshots.length + 1}`);
+      const failed = Object.keys(refused).filter((id) => stack.resources.has(id));
       if (failed.length > 0) {
         this.#operations.become(
           stack,
@@ -548,10 +559,26 @@ export class CloudFormationWorld {
         );
         return;
       }
+      this.kept.push(...stack.resources.keys());
       stack.resources.clear();
       this.#operations.become(stack, 'DELETE_COMPLETE');
       if (keyOf(stack) === 'app') this.runs = undefined;
     });
+  }
+
+  /** What AWS does not let go: a protected database, and what another stack still uses. */
+  #inUse(stack: Stack): Texts {
+    const key = keyOf(stack);
+    const isThere = (other: string): boolean => this.status(other) !== undefined;
+    const refused: Record<string, string> = {};
+    if (stack.resources.has('Database') && stack.parameters['DatabaseDeletionProtection'] === 'true')
+      refused['Database'] = 'Cannot delete protected DB Instance, please disable deletion protection and try again.';
+    if (key === 'foundation' && isThere('app'))
+      refused['Vpc'] = "The vpc 'vpc-1' has dependencies and cannot be deleted.";
+    for (const id of ['WebAcl', 'SiteCertificate']) {
+      if (key === 'edge' && isThere('app') && stack.resources.has(id)) refused[id] = `${id} is in use.`;
+    }
+    return refused;
   }
 
   #claim(token: string, what: string): void {

@@ -378,6 +378,7 @@ export function world(): World {
     },
     dns: { nameServers: async () => made.publicServers },
     oidcProviders: { list: async () => made.providers },
+    snapshots: { ofDatabase: async () => [] },
     lines,
     cancel,
     signal: cancel.signal,

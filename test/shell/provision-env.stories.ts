@@ -45,6 +45,8 @@ interface Step {
   readonly remove?: string;
   /** Somebody else executes a change set of their own: every other one of the stack is obsolete. */
   readonly overtake?: string;
+  /** Somebody switches a stack's termination protection on. */
+  readonly protect?: string;
   /** A stack changes its state out of nowhere. */
   readonly force?: { readonly stack: string; readonly status: string; readonly reason?: string };
 }
@@ -70,6 +72,10 @@ interface Expectation {
   readonly stacks?: Readonly<Record<string, string>>;
   /** Where the stacks are. */
   readonly regions?: Readonly<Record<string, string>>;
+  /** Logical ids of what stacks that are gone left behind, in the order of the alphabet; snapshots of databases by their names. */
+  readonly kept?: readonly string[];
+  /** All writes of the run, whichever stack they are to. */
+  readonly order?: readonly string[];
   /** `name:revision` that the service runs in the end. */
   readonly runs?: string;
   /** Stacks with a change set that was left behind; none. */
@@ -80,7 +86,7 @@ interface Expectation {
   readonly took?: { readonly least?: number; readonly most?: number };
 }
 
-interface StoryRun {
+export interface StoryRun {
   readonly inputs: Readonly<Record<string, string>>;
   /** Template parameters of the configuration file. */
   readonly parameters: Readonly<Record<string, string>>;
@@ -104,13 +110,13 @@ type Shape = { readonly [key: string]: Shape | '*' };
 const all = (keys: string): Shape => Object.fromEntries(keys.split(' ').map((key) => [key, '*']));
 const executionShape: Shape = { ...all('lag takes fails tells'), undo: all('takes fails') };
 const expectShape = all(
-  'colour outcomes outputs log summary error never once writes calls stacks regions runs left guarded took',
+  'colour outcomes outputs log summary error never once writes calls stacks regions runs left guarded took kept order',
 );
 const runShape: Shape = {
   inputs: '*',
   parameters: '*',
   steps: {
-    ...all('at cancel faults log remove overtake key unguard'),
+    ...all('at cancel faults log remove overtake key unguard protect'),
     deploy: all('runs rollouts'),
     die: all('times container exitCode stopCode stoppedReason reason'),
     update: { ...all('stack resources parameters'), execution: executionShape },
@@ -248,13 +254,13 @@ function withDigest(story: StoryRun, digest: string): StoryRun {
   return inputs['plan-digest'] === 'reviewed' ? { ...story, inputs: { ...inputs, 'plan-digest': digest } } : story;
 }
 
-interface Stage {
+export interface Stage {
   readonly clock: VirtualClock;
   readonly world: CloudFormationWorld;
   readonly aws: ScriptedAws;
 }
 
-async function playRun({ inputs, parameters, steps }: StoryRun, { clock, world, aws }: Stage): Promise<Shown> {
+export async function playRun({ inputs, parameters, steps }: StoryRun, { clock, world, aws }: Stage): Promise<Shown> {
   const cancelled = new AbortController();
   const counts = new Map<string, number>();
   const [writesBefore, callsBefore, started] = [world.writes.length, aws.calls.length, clock.now()];
@@ -383,6 +389,7 @@ function act(
   if (step.key === true) world.given = { ...world.given, 'key-has-value': true };
   if (step.force !== undefined) world.force(step.force.stack, step.force.status, step.force.reason);
   if (step.compare !== undefined) world.compareByAnother(step.compare.stack, step.compare.takes);
+  if (step.protect !== undefined) world.protect(step.protect);
   if (step.remove !== undefined) world.removeByAnother(step.remove);
   if (step.overtake !== undefined) world.overtake(step.overtake);
   for (const [operation, { times = 1, ...fault }] of Object.entries(step.faults ?? {})) {
@@ -422,6 +429,8 @@ function differences(expect: Expectation, shown: Shown, world: CloudFormationWor
     same(`calls of ${operation}`, shown.calls.filter((name) => name === operation).length, count);
   for (const [key, guarded] of Object.entries(expect.guarded ?? {}))
     same(`${key} is guarded`, world.isGuarded(key), guarded);
+  if (expect.kept !== undefined) same('kept', [...world.kept, ...world.snapshots].toSorted(), expect.kept);
+  if (expect.order !== undefined) same('all writes', shown.writes, expect.order);
   if (expect.runs !== undefined) same('the service runs', world.runs?.replace(/^.*\//, ''), expect.runs);
   same('change sets left', world.left, expect.left ?? []);
 

@@ -1,8 +1,8 @@
 import type { Progress } from '../../../shared/action/progress.ts';
 import type { ChangeSetRequest, ParameterValue, StackState } from '../../../shared/aws/cloudformation.ts';
-import { ActionError, AwsError, DeploymentError, isAwsError, PreconditionError } from '../../../shared/core/errors.ts';
+import { ActionError, AwsError, DeploymentError, PreconditionError } from '../../../shared/core/errors.ts';
 import { describeChanges, endangers, type PlannedChange } from './changes.ts';
-import { discard, makeChangeSet, validationFailures, type MadeChangeSet } from './change-set.ts';
+import { discard, executeChangeSet, makeChangeSet, validationFailures, type MadeChangeSet } from './change-set.ts';
 import { guards, type Guards } from './guards.ts';
 import { failureOf, hintsAtValidation, named, plainReason } from './diagnose.ts';
 import { follow, type Operation, type OperationEnd } from './follow.ts';
@@ -17,7 +17,7 @@ import {
 import { computeMoved, containerFixed, forbidden, forbiddenError, stuck, type Plan, type StackPlan } from './plan.ts';
 import { isOfService, isProtection, judgeReviewed, notReviewed } from './reviewed.ts';
 import type { StackKey, StackSpec } from './stacks.ts';
-import { condition, outdated, succeeded } from './verdict.ts';
+import { condition, succeeded } from './verdict.ts';
 
 export interface ApplyOptions {
   readonly executionRole: string | undefined;
@@ -376,21 +376,7 @@ class StackRun {
     );
     this.#options.beforeExecution();
     this.#executed = true;
-    try {
-      await stacks.executeChangeSet(changeSet.id, request.name);
-    } catch (error) {
-      if (
-        isAwsError(
-          error,
-          'InvalidChangeSetStatus',
-          'ChangeSetNotFound',
-          'InvalidChangeSetStatusException',
-          'ChangeSetNotFoundException',
-        )
-      )
-        throw outdated(spec.name, error);
-      throw error;
-    }
+    await executeChangeSet({ ...request, id: changeSet.id }, stacks);
     if (typeof request.template === 'string') this.#changes = changes;
     const end = await this.#follow(state.id, { since, only: changes.map(({ logicalId }) => logicalId) });
     if (end.state === undefined || !succeeded(end.state.status)) {

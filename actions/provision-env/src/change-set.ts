@@ -2,10 +2,10 @@ import type { Progress } from '../../../shared/action/progress.ts';
 import type { ChangeSetRequest, ChangeSetState, StackEvent, Stacks } from '../../../shared/aws/cloudformation.ts';
 import { waitUntil } from '../../../shared/aws/wait.ts';
 import { humanDuration, type Clock } from '../../../shared/core/clock.ts';
-import { AwsError, DeploymentError } from '../../../shared/core/errors.ts';
+import { AwsError, DeploymentError, isAwsError } from '../../../shared/core/errors.ts';
 import { hintsAtValidation } from './diagnose.ts';
 import { Silence } from './silence.ts';
-import { judgeChangeSet } from './verdict.ts';
+import { judgeChangeSet, outdated } from './verdict.ts';
 
 export interface MadeChangeSet extends ChangeSetState {
   readonly id: string;
@@ -57,6 +57,28 @@ export async function makeChangeSet(
       fault: error.fault,
       ...(error.hint === undefined ? {} : { hint: error.hint }),
     });
+  }
+}
+
+/** Begins it; one that somebody else's execution has made void is said so. */
+export async function executeChangeSet(
+  { id, name, stack }: { readonly id: string; readonly name: string; readonly stack: string },
+  stacks: Stacks,
+): Promise<void> {
+  try {
+    await stacks.executeChangeSet(id, name);
+  } catch (error) {
+    if (
+      isAwsError(
+        error,
+        'InvalidChangeSetStatus',
+        'ChangeSetNotFound',
+        'InvalidChangeSetStatusException',
+        'ChangeSetNotFoundException',
+      )
+    )
+      throw outdated(stack, error);
+    throw error;
   }
 }
 

@@ -40,7 +40,7 @@ export function rootCause(events: readonly StackEvent[], stackId: string): Stack
   return failures.find(({ physicalId }) => physicalId !== stackId) ?? failures[0];
 }
 
-function causes(events: readonly StackEvent[]): readonly StackEvent[] {
+export function causes(events: readonly StackEvent[]): readonly StackEvent[] {
   return events.filter(
     ({ status, reason }) => status.endsWith('_FAILED') && reason !== '' && !consequence.test(reason),
   );
@@ -128,7 +128,7 @@ function hint(spec: StackSpec, state: StackState, events: readonly StackEvent[])
 }
 
 /** What there is to do about a reason that is known. */
-function adviceFor(spec: StackSpec, reason: string): string | undefined {
+export function adviceFor(spec: StackSpec, reason: string): string | undefined {
   const denial = parseDenial(reason);
   if (denial !== undefined) return `${explainDenial(denial).fix}.`;
   if (/deletion ?protection|delete protected/i.test(reason)) return protectionAdvice(spec);

@@ -9,6 +9,7 @@ import { contradictions } from './contradictions.ts';
 import { cloudFrontPrefixLists } from './prefix-lists.ts';
 import { planDigestPattern } from './reviewed.ts';
 import {
+  confirmationOf,
   fitsInline,
   inputParameters,
   isGiven,
@@ -23,7 +24,7 @@ import { accepts, maxTemplateBytes } from './template.ts';
 import { readTemplates, type Templates } from './templates.ts';
 
 export interface Inputs extends CommonInputs {
-  readonly mode: 'plan' | 'apply' | 'drift' | 'outputs' | 'bootstrap';
+  readonly mode: 'plan' | 'apply' | 'drift' | 'destroy' | 'outputs' | 'bootstrap';
   readonly app: string;
   readonly environment: string;
   readonly tier: (typeof tiers)[number];
@@ -36,6 +37,8 @@ export interface Inputs extends CommonInputs {
   readonly allowReplacement: readonly string[];
   /** Dollars; more is refused. */
   readonly maxMonthlyUsd: number | undefined;
+  /** Mode `destroy`: a person has typed what shall go. */
+  readonly confirmed: boolean;
   readonly executionRole: string | undefined;
   readonly waitTimeoutMinutes: number;
   /** A plan for a pull request from a fork, whose run has no credentials. */
@@ -67,9 +70,6 @@ export function parseInputs(read: InputReader, context: Context): Inputs {
 
   const common = read.common();
   const mode = read.withDefault('mode', oneOf(['plan', 'apply', 'drift', 'destroy', 'outputs', 'bootstrap']), 'plan');
-  if (mode === 'destroy') {
-    read.problem('mode', mode, `"plan", "apply", "drift", "outputs" or "bootstrap"; "${mode}" ${later}`);
-  }
   const app = read.withDefault('app', name, 'analytics-studio');
   const environment = read.withDefault('environment', name, 'production');
   const prefix = namePrefix(app, environment);
@@ -92,7 +92,7 @@ export function parseInputs(read: InputReader, context: Context): Inputs {
   if (compute === 'ec2') instanceDefaults(parameters);
   checkDomain(read, parameters);
   if (mode === 'bootstrap') checkRepository(read, parameters, context);
-  else if (mode !== 'outputs') checkPrefixList(read, parameters, common.region);
+  else if (mode !== 'outputs' && mode !== 'destroy') checkPrefixList(read, parameters, common.region);
   const nat = read.optional('nat', oneOf(['none', 'single', 'per-az']));
   if (nat !== undefined) parameters.set('Nat', nat);
 
@@ -104,6 +104,8 @@ export function parseInputs(read: InputReader, context: Context): Inputs {
   const confirm = read.text('confirm');
   if (confirm !== undefined && mode !== 'destroy')
     read.problem('confirm', confirm, 'empty, except with mode "destroy"');
+  else if (confirm !== undefined && confirm !== confirmationOf({ app, environment }))
+    read.problem('confirm', confirm, `"${confirmationOf({ app, environment })}", what shall be destroyed`);
   const driftIs = read.withDefault('drift-is', oneOf(['green', 'red']), 'green');
   if (ownDriftIs === 'red' && mode !== 'drift')
     read.problem('drift-is', ownDriftIs, '"green", except with mode "drift"');
@@ -123,7 +125,7 @@ export function parseInputs(read: InputReader, context: Context): Inputs {
   }
   return read.finish({
     ...common,
-    mode: mode === 'destroy' || (mode === 'apply' && common.dryRun) ? 'plan' : mode,
+    mode: mode === 'apply' && common.dryRun ? 'plan' : mode,
     app,
     environment,
     tier,
@@ -133,6 +135,7 @@ export function parseInputs(read: InputReader, context: Context): Inputs {
     planDigest,
     allowReplacement: checkReplacements(read, templates),
     maxMonthlyUsd: read.optional('max-monthly-usd', integer(1, 1_000_000)),
+    confirmed: confirm !== undefined,
     executionRole: read.optional('execution-role-arn', roleArn),
     waitTimeoutMinutes: read.integer('wait-timeout-minutes', { min: 1, max: 720, fallback: 60 }),
     isOffline: isPlan && context.pullRequest?.isFork === true,

@@ -2,6 +2,7 @@ import type { ChangeSetState, Stacks, StackState } from '../../../shared/aws/clo
 import type { DeploymentState, ServiceRef, ServiceState } from '../../../shared/aws/ecs.ts';
 import type { PublicDns } from '../../../shared/action/public-dns.ts';
 import type { OidcProviders } from '../../../shared/aws/oidc-providers.ts';
+import type { DatabaseSnapshots } from '../../../shared/aws/rds.ts';
 import type { HostedZones } from '../../../shared/aws/route53.ts';
 import type { Secrets } from '../../../shared/aws/secrets-manager.ts';
 import type { Clock } from '../../../shared/core/clock.ts';
@@ -34,6 +35,7 @@ export interface Ports {
   /** The `sub` of the job's own OIDC token; undefined where the job may not have one. */
   readonly subject: () => Promise<string | undefined>;
   readonly secrets: Secrets;
+  readonly snapshots: DatabaseSnapshots;
   readonly services: RunningServices;
   /** Why tasks of a service died that does not become stable. */
   readonly deadTasks: DeadTasks;

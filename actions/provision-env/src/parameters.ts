@@ -90,6 +90,15 @@ export function creationParameters(
   };
 }
 
+/** The stack as it is, but for the data's protection; undefined when there is none to take off. */
+export function unprotectedParameters({ parameters }: StackState): ReadonlyMap<string, ParameterValue> | undefined {
+  if (parameters.get(protection) !== 'true') return undefined;
+  return new Map<string, ParameterValue>([...parameters.keys()].map((name) => [name, { previous: true }])).set(
+    protection,
+    'false',
+  );
+}
+
 /** Parameters the running revision has its own answer to, which an update of the stack would contradict. */
 const ofTheContainer = ['ContainerName', 'ContainerPort'];
 

@@ -7,6 +7,7 @@ import { cloudFormationStacks } from '../../../shared/aws/cloudformation.ts';
 import { ecsServices } from '../../../shared/aws/ecs.ts';
 import { globalCaller } from '../../../shared/aws/global-call.ts';
 import { oidcProviders } from '../../../shared/aws/oidc-providers.ts';
+import { databaseSnapshots } from '../../../shared/aws/rds.ts';
 import { hostedZones } from '../../../shared/aws/route53.ts';
 import { logReader } from '../../../shared/aws/logs.ts';
 import { sdkConfig } from '../../../shared/aws/sdk-config.ts';
@@ -28,6 +29,7 @@ export function connectPorts(inputs: Inputs, io: ActionIo): Ports & Pick<Comment
     edgeStacks: cloudFormationStacks({ ...config, region: edgeRegion }),
     zones: hostedZones(call),
     oidcProviders: oidcProviders(call),
+    snapshots: databaseSnapshots(call),
     dns: publicDns,
     subject: () => subjectOf(io),
     services,

@@ -36,7 +36,7 @@ const emptyOutputs: Outputs = {
   'oidc-provider-arn': '',
 };
 
-const fixedOutputs = (bootstrap: ReadonlyMap<string, string>): Outputs => ({
+export const fixedOutputs = (bootstrap: ReadonlyMap<string, string>): Outputs => ({
   ...emptyOutputs,
   ...stackOutputs(new Map([['bootstrap', bootstrap]])),
 });
@@ -224,7 +224,7 @@ const marks: Readonly<Record<StackResult['outcome'], string>> = {
 };
 
 /** One error for the step, with every failed stack in it. */
-function combined(stacks: readonly StackResult[]): ActionError | undefined {
+export function combined(stacks: readonly Pick<StackResult, 'failure'>[]): ActionError | undefined {
   const failures = stacks.flatMap(({ failure }) => failure ?? []);
   const [first] = failures;
   if (first === undefined || failures.length === 1) return first;

@@ -4,10 +4,14 @@ import type { ActionReport } from '../../../shared/action/run.ts';
 import { isAwsError } from '../../../shared/core/errors.ts';
 import { apply } from './apply.ts';
 import { commentOn, type CommentIo } from './comment.ts';
+import { destroySpecs, planDestroy } from './destroy-plan.ts';
+import { destroyLines, reportDestroy, reportDestroyPlan, reportNothing } from './destroy-report.ts';
+import { destroy, observeStacks, type DestroyOptions } from './destroy.ts';
 import { detectDrift } from './drift.ts';
 import { judgeDrift } from './drift-verdict.ts';
 import { driftLines, driftWarnings, reportDrift } from './drift-report.ts';
 import type { Inputs } from './inputs.ts';
+import { monthlyOf } from './leftover-prices.ts';
 import { bootstrapOutputs, nothingObserved, observe, type Observed, type Ports } from './observe.ts';
 import { planOffline, planStacks, type Plan } from './plan.ts';
 import { priceOfSpecs, priceOfStacks } from './price.ts';
@@ -39,6 +43,7 @@ export async function run(inputs: Inputs, io: RunIo): Promise<ActionReport> {
   const specs = isBootstrap ? [await bootstrap(inputs, io)] : stackSpecs({ ...inputs, boundary }, readTemplates());
   // That role makes an environment; what it is itself made of it cannot touch.
   const executionRole = isBootstrap ? undefined : (inputs.executionRole ?? roles.get('ExecutionRoleArn'));
+  if (inputs.mode === 'destroy') return runDestroy(inputs, io, { executionRole, runName, roles });
   const showOnly = inputs.mode === 'plan' || inputs.dryRun;
   // What was reviewed is compared before anything is touched; and once more for each stack, when those that it needs are done.
   const looksAhead = showOnly || inputs.planDigest !== undefined;
@@ -91,6 +96,21 @@ function priceReport(inputs: Inputs, specs: readonly StackSpec[], stacks: Observ
   const { tier, region, maxMonthlyUsd: limit } = inputs;
   const running = stacks === 'unknown' ? stacks : (priceOfStacks(specs, stacks, usage) ?? 'nothing');
   return { price: priceOfSpecs(specs, usage), running, tier, region, limit };
+}
+
+async function runDestroy(
+  inputs: Inputs,
+  io: RunIo,
+  { roles, ...names }: Omit<DestroyOptions, 'waitTimeoutMs'> & { readonly roles: ReadonlyMap<string, string> },
+): Promise<ActionReport> {
+  const start = io.clock.now();
+  const specs = destroySpecs(inputs, readTemplates());
+  const plan = planDestroy(inputs, specs, await observeStacks(specs, io));
+  if (plan.removals.length === 0) return reportNothing(inputs, roles);
+  for (const line of destroyLines(plan)) io.progress.info(line);
+  if (inputs.dryRun || !inputs.confirmed) return reportDestroyPlan(inputs, plan, roles);
+  const ends = await destroy(plan, { ...names, waitTimeoutMs: inputs.waitTimeoutMinutes * 60_000 }, io);
+  return reportDestroy(inputs, { ends, roles, ms: io.clock.now() - start, monthlyOf });
 }
 
 const gitHubTokens = 'oidc-provider/token.actions.githubusercontent.com';

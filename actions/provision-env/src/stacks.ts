@@ -207,6 +207,11 @@ export function stackName(
   return key === 'bootstrap' ? bootstrapName(app) : `${app}-${environment}-${key}`;
 }
 
+/** What a person types to have an environment destroyed: every stack's name begins with it. */
+export function confirmationOf({ app, environment }: { readonly app: string; readonly environment: string }): string {
+  return `${app}-${environment}`;
+}
+
 /** The ECS service that the app stack makes. */
 export function serviceOf(
   app: string,
