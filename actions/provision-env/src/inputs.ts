@@ -57,7 +57,6 @@ const domainName = matching(/^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/,
 const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** What the template reads from Secrets Manager. */
 const secretVariables = ['DATABASE_URL', 'OPENAI_API_KEY', 'SECRET_KEY', 'REDIS_URL'];
-const later = 'is not supported yet';
 const allKeys = ['bootstrap', ...stackKeys] as const;
 
 type Context = Pick<RunContext, 'workspace' | 'repository' | 'repositoryId' | 'ownerId' | 'pullRequest'>;
