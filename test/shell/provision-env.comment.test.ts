@@ -443,10 +443,13 @@ describe('tried again', () => {
     expect(said()).toMatch(/did not answer \(.*timeout/);
   });
 
-  test.each([502, 404])('not once the run is cancelled, whatever GitHub says (%i)', async (status) => {
-    github.onCall = () => cancel.abort(new ActionError('Cancelled', 'the run was cancelled (SIGINT)'));
-    github.breakNext('ListComments', { status });
+  test.each([1, 4])('not once the run is cancelled, in try %i', async (cancelledIn) => {
+    github.onCall = () => {
+      if (github.calls.length === cancelledIn)
+        cancel.abort(new ActionError('Cancelled', 'the run was cancelled (SIGINT)'));
+    };
+    github.breakNext('ListComments', ...Array.from({ length: 4 }, () => ({ status: 502 })));
     await expect(plan()).rejects.toThrow('the run was cancelled');
-    expect(github.calls).toHaveLength(1);
+    expect(github.calls).toHaveLength(cancelledIn);
   });
 });
