@@ -2,6 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { commentText } from '../../actions/provision-env/src/comment.ts';
 import { parseInputs } from '../../actions/provision-env/src/inputs.ts';
 import { connectComments, connectPorts } from '../../actions/provision-env/src/ports.ts';
 import { run } from '../../actions/provision-env/src/run.ts';
@@ -10,6 +11,7 @@ import { InputReader } from '../../shared/action/input-reader.ts';
 import { gitHubComments } from '../../shared/action/pull-request-comment.ts';
 import type { ActionIo, ActionReport } from '../../shared/action/run.ts';
 import { ActionError } from '../../shared/core/errors.ts';
+import { code, escapeMarkdown } from '../../shared/core/markdown.ts';
 import { ScriptedAws } from '../kit/scripted-aws.ts';
 import { CloudFormationWorld, nameServers } from '../kit/scripted-cloudformation.ts';
 import { jobLogin, ScriptedGitHub } from '../kit/scripted-github.ts';
@@ -239,7 +241,6 @@ describe('a plan too long for a comment', () => {
       ...Array.from({ length: 4000 }, (_, index) => `| ➕ | Thing number ${index} |`),
       '\n</details>',
     ].join('\n');
-    const { commentText } = await import('../../actions/provision-env/src/comment.ts');
     const text = commentText(summary, 'https://github.com/o/r/actions/runs/1');
     expect(text).toMatch(/\| ➕ \| Thing number \d+ \|\n\n<\/details>\n\n✂️ The rest is too long for a comment/);
     expect(text.endsWith('brings this comment up to date.\n')).toBe(true);
@@ -247,6 +248,13 @@ describe('a plan too long for a comment', () => {
     expect(await comments.keep({ marker, text })).toMatchObject({ kind: 'created' });
     expect(ours()[0]!.length).toBeGreaterThan(65_000);
   });
+});
+
+test('what the plan names is not called by its name', () => {
+  const text = commentText(`${escapeMarkdown('by @alice for #7')} ${code('@alice')}`, '');
+  expect(text).toBe(
+    'by @\u200balice for #\u200b7 `@alice`\n\nFrom the run; the next one brings this comment up to date.\n',
+  );
 });
 
 const place = () => ({ token, repository, number: 7, apiUrl: github.apiUrl });
@@ -435,10 +443,13 @@ describe('tried again', () => {
     expect(said()).toMatch(/did not answer \(.*timeout/);
   });
 
-  test('not once the run is cancelled', async () => {
-    github.onCall = () => cancel.abort(new ActionError('Cancelled', 'the run was cancelled (SIGINT)'));
-    github.breakNext('ListComments', { status: 502 });
+  test.each([1, 4])('not once the run is cancelled, in try %i', async (cancelledIn) => {
+    github.onCall = () => {
+      if (github.calls.length === cancelledIn)
+        cancel.abort(new ActionError('Cancelled', 'the run was cancelled (SIGINT)'));
+    };
+    github.breakNext('ListComments', ...Array.from({ length: 4 }, () => ({ status: 502 })));
     await expect(plan()).rejects.toThrow('the run was cancelled');
-    expect(github.calls).toHaveLength(1);
+    expect(github.calls).toHaveLength(cancelledIn);
   });
 });

@@ -70,7 +70,7 @@ describe('text from outside', () => {
     for (const blank of blanks) expect(neutralise(`${blank} ${blank}::error::x`)).not.toContain('::error');
   });
   test('is cut at a line, with what is open closed', () => {
-    const long = ['# a', details('t', `b\n${codeBlock('c\n<details>\nd', 'sh')}`), 'e'].join('\n\n');
+    const long = ['# a', details('t', `b\n${codeBlock('c\n<details>\nd', 'sh')}`), 'e\n'.repeat(20)].join('\n\n');
     expect(cutMarkdown(long, long.length)).toBe(long);
     expect(cutMarkdown(long, 0)).toBe('');
     const cuts = Array.from({ length: long.length }, (_, most) => cutMarkdown(long, most));
