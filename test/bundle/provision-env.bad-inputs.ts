@@ -11,7 +11,6 @@ const config = (file: string): string => join(import.meta.dirname, 'provision-en
 
 export const cases: readonly BadInputs[] = [
   { name: 'an unknown mode', inputs: { mode: 'aply' }, expect: ['mode is "aply"', '"plan", "apply"'] },
-  { name: 'a mode that comes later', inputs: { mode: 'drift' }, expect: ['mode is "drift"', 'not supported yet'] },
   {
     name: 'an application name in capitals',
     inputs: { app: 'Analytics' },
