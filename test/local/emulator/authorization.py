@@ -1,7 +1,7 @@
 """What a call is authorized on, and a record of every decision (with AUTH=true).
 
 ministack evaluates policies, boundaries and conditions as AWS does, but names other resources than AWS for some calls: the
-cluster for everything in ECS, `*` for a change set, a log group for its streams. Policies that name what AWS names would
+cluster for everything in ECS, `*` for a change set and for repositories, a log group for its streams. Policies that name what AWS names would
 then allow nothing. Here these calls get the resources and condition keys of
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 
@@ -32,6 +32,9 @@ def name_resources_as_aws_does():
         named = extract(service, method, path, headers, body, query_params, region, account_id)
         if service == "ecs":
             return ecs_resource(iam_actions._action_from_target(headers), body, region, account_id)
+        if service == "ecr" and named == "*":
+            names = parsed(body).get("repositoryNames") or []
+            return f"arn:aws:ecr:{region}:{account_id}:repository/{names[0]}" if names else named
         if service == "logs" and named.startswith("arn:"):
             stream = iam_actions._safe_json_field(body, "logStreamName")
             return f"{named}:log-stream:{stream}" if stream else f"{named}:log-stream:"

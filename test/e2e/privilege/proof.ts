@@ -1,0 +1,87 @@
+import { rightName, unmet, type Right, type Role, type Scenario } from './model.ts';
+import type { Decision, Place } from './place.ts';
+import { policiesOf, restsOn, take, type Policy } from './policies.ts';
+import type { Worlds } from './worlds.ts';
+
+/** One playing of a scenario. */
+export interface Played {
+  readonly scenario: Scenario;
+  readonly role: Role;
+  /** What did not come out as expected. */
+  readonly unmet: readonly string[];
+  readonly decisions: readonly Decision[];
+  readonly ms: number;
+  readonly output: string;
+}
+
+/** Plays a scenario as one of its roles, which lacks one right if that is said. */
+export async function play(scenario: Scenario, role: Role, worlds: Worlds, lacking?: Right): Promise<Played> {
+  return worlds.within(scenario.world, async (place) => {
+    await scenario.prepare?.(place);
+    place.begin(role);
+    const giveBack = lacking === undefined ? undefined : await take(place, role, lacking);
+    const started = performance.now();
+    try {
+      const run = await scenario.run(place);
+      const ms = performance.now() - started;
+      const found = [...unmet(scenario.expected, run), ...((await scenario.after?.(place, run)) ?? [])];
+      return { scenario, role, unmet: found, decisions: await place.decisions(), ms, output: run.output };
+    } finally {
+      await giveBack?.();
+    }
+  });
+}
+
+export type Verdict =
+  | { readonly kind: 'proven'; readonly by: Scenario; readonly breaks: string }
+  /** Scenarios that ask for it come out as expected without it. */
+  | { readonly kind: 'not missed'; readonly tried: readonly string[] }
+  /** No scenario asks for it. */
+  | { readonly kind: 'unused' };
+
+const deniedIn = (decisions: readonly Decision[]): readonly string[] => [
+  ...new Set(decisions.filter(({ decision }) => decision !== 'Allow').map(({ action }) => action)),
+];
+
+/** Is this right needed? Those scenarios that rest on it are played without it, the quickest first, until one breaks. */
+export async function judge(
+  right: Right,
+  {
+    role,
+    baseline,
+    policies,
+    worlds,
+  }: {
+    readonly role: Role;
+    readonly baseline: readonly Played[];
+    readonly policies: (place: Scenario['world']) => readonly Policy[];
+    readonly worlds: Worlds;
+  },
+): Promise<Verdict> {
+  const users = baseline
+    .filter((played) => played.role === role)
+    .filter(({ decisions, scenario }) =>
+      decisions.some((one) => one.decision === 'Allow' && restsOn(one, right, policies(scenario.world))),
+    )
+    .toSorted((a, b) => a.ms - b.ms);
+  const tried: string[] = [];
+  for (const { scenario, decisions } of users) {
+    const broken = await play(scenario, role, worlds, right);
+    const before = deniedIn(decisions);
+    const denied = deniedIn(broken.decisions).filter((action) => !before.includes(action) || action === right.action);
+    const [breaks] = broken.unmet;
+    if (breaks !== undefined && denied.length === 1 && denied[0] === right.action) {
+      return { kind: 'proven', by: scenario, breaks };
+    }
+    tried.push(
+      `${scenario.name} (${breaks === undefined ? 'as expected all the same' : `${breaks}; denied: ${denied.join(', ')}`})`,
+    );
+  }
+  return tried.length === 0 ? { kind: 'unused' } : { kind: 'not missed', tried };
+}
+
+export async function policiesIn(place: Place, role: Role): Promise<readonly Policy[]> {
+  return policiesOf(place, role);
+}
+
+export { rightName };
