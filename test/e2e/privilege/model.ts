@@ -44,7 +44,10 @@ export interface Scenario {
 }
 
 /** What does not hold, in words; empty: all as expected. */
-export function unmet({ exitCode, outputs = {}, says = [], never = [] }: Expectation, run: ActionRun): readonly string[] {
+export function unmet(
+  { exitCode, outputs = {}, says = [], never = [] }: Expectation,
+  run: ActionRun,
+): readonly string[] {
   const text = `${run.output}\n${run.summary}`;
   const matches = (wanted: string | RegExp, found: string): boolean =>
     typeof wanted === 'string' ? found === wanted : wanted.test(found);

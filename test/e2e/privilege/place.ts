@@ -31,6 +31,8 @@ export interface PlaceOptions {
   readonly environment?: string;
   /** The bootstrap stack of a further environment relies on the first one's. */
   readonly further?: boolean;
+  /** Parameters of the bootstrap stack besides. */
+  readonly parameters?: Readonly<Record<string, string>>;
 }
 
 let sessions = 0;
@@ -73,6 +75,7 @@ export class Place {
       Name: place.name,
       SharedParts: String(!further),
       CreateOidcProvider: String(!further),
+      ...options.parameters,
     };
     const StackName = further ? `${app}-bootstrap-${environment}` : `${app}-bootstrap`;
     await place.createStack(StackName, bootstrapTemplate(), parameters);
@@ -117,7 +120,11 @@ export class Place {
   }
 
   /** The action's bundle as the runner starts it, as the role under test and with nothing else. */
-  action(name: string, inputs: Readonly<Record<string, string>>, options: Partial<SpawnOptions> = {}): Promise<ActionRun> {
+  action(
+    name: string,
+    inputs: Readonly<Record<string, string>>,
+    options: Partial<SpawnOptions> = {},
+  ): Promise<ActionRun> {
     return spawnAction(name, {
       cwd: this.scratch,
       ...options,
@@ -137,7 +144,11 @@ export class Place {
 
   /** The same as an administrator of the account; must succeed. */
   async asAdministrator(name: string, inputs: Readonly<Record<string, string>>): Promise<ActionRun> {
-    const env = { AWS_ENDPOINT_URL: this.emulator.endpoint, AWS_ACCESS_KEY_ID: this.account, AWS_SECRET_ACCESS_KEY: 'test' };
+    const env = {
+      AWS_ENDPOINT_URL: this.emulator.endpoint,
+      AWS_ACCESS_KEY_ID: this.account,
+      AWS_SECRET_ACCESS_KEY: 'test',
+    };
     const run = await spawnAction(name, { cwd: this.scratch, inputs: { 'aws-region': region, ...inputs }, env });
     if (run.exitCode !== 0) throw new Error(`${name} as an administrator: ${run.output}`);
     return run;

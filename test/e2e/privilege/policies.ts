@@ -1,9 +1,9 @@
 import {
   CreatePolicyVersionCommand,
   DeletePolicyVersionCommand,
+  GetPolicyCommand,
   GetPolicyVersionCommand,
   ListAttachedRolePoliciesCommand,
-  SetDefaultPolicyVersionCommand,
 } from '@aws-sdk/client-iam';
 import type { Right, Role } from './model.ts';
 import type { Decision, Place } from './place.ts';
@@ -61,8 +61,11 @@ function without({ statements }: Policy, { sid, action }: Right): string {
     const actions = list(statement.Action).filter((one) => one !== action);
     return actions.length === 0 ? [] : [{ ...statement, Action: actions }];
   });
-  return JSON.stringify({ Version: '2012-10-17', Statement: left });
+  return documentOf(left);
 }
+
+const documentOf = (statements: readonly Statement[]): string =>
+  JSON.stringify({ Version: '2012-10-17', Statement: statements });
 
 /** Takes one right away from the role, as an administrator; the returned function gives it back. */
 export async function take(place: Place, role: Role, right: Right): Promise<() => Promise<void>> {
@@ -70,12 +73,17 @@ export async function take(place: Place, role: Role, right: Right): Promise<() =
   const policy = (await policiesOf(place, role)).find(({ name }) => name === right.policy);
   if (policy === undefined) throw new Error(`${role} has no ${right.policy}`);
   const PolicyArn = policy.arn;
-  const { PolicyVersion } = await iam.send(
-    new CreatePolicyVersionCommand({ PolicyArn, PolicyDocument: without(policy, right), SetAsDefault: true }),
-  );
+  const become = async (PolicyDocument: string): Promise<string> => {
+    const version = { PolicyArn, PolicyDocument, SetAsDefault: true };
+    return (await iam.send(new CreatePolicyVersionCommand(version))).PolicyVersion?.VersionId ?? '';
+  };
+  const before = (await iam.send(new GetPolicyCommand({ PolicyArn }))).Policy?.DefaultVersionId ?? '';
+  const lacking = await become(without(policy, right));
   return async () => {
-    await iam.send(new SetDefaultPolicyVersionCommand({ PolicyArn, VersionId: 'v1' }));
-    await iam.send(new DeletePolicyVersionCommand({ PolicyArn, VersionId: PolicyVersion?.VersionId ?? '' }));
+    // A policy keeps five versions; the first one is what it was made with.
+    await become(documentOf(policy.statements));
+    const old = [lacking, ...(before === 'v1' ? [] : [before])];
+    for (const VersionId of old) await iam.send(new DeletePolicyVersionCommand({ PolicyArn, VersionId }));
   };
 }
 

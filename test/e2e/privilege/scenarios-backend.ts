@@ -101,7 +101,11 @@ export const backendScenarios: readonly Scenario[] = [
       await deployed('one')(place);
       await pushed('two')(place);
       const { endpoint } = place.emulator;
-      const ssm = new SSMClient({ endpoint, region, credentials: { accessKeyId: place.account, secretAccessKey: 'test' } });
+      const ssm = new SSMClient({
+        endpoint,
+        region,
+        credentials: { accessKeyId: place.account, secretAccessKey: 'test' },
+      });
       await ssm.send(new PutParameterCommand({ Name: `/${app}/flag`, Value: 'on', Type: 'String' }));
     },
     run: (place) =>

@@ -59,14 +59,6 @@ export const containerScenarios: readonly Scenario[] = [
     expected: { exitCode: 0, outputs: { outcome: 'reused', changed: 'true', digest: /^sha256:/ } },
   },
   {
-    name: 'build: with a scan of the image',
-    roles: ['deploy-backend'],
-    world: 'containers',
-    prepare: (lane) => source(lane, randomUUID()),
-    run: (lane) => build(lane, `scanned-${randomUUID()}`, { scan: 'report' }),
-    expected: { exitCode: 0, outputs: { outcome: 'built' } },
-  },
-  {
     name: 'deploy: a migration, then the new release',
     roles: ['deploy-backend'],
     world: 'containers',

@@ -54,7 +54,12 @@ export const provisionScenarios: readonly Scenario[] = [
     run: (place) => place.provision('plan'),
     expected: {
       exitCode: 0,
-      outputs: { changed: 'false', changes: '0', 'missing-secrets': `${app}/openai-api-key`, cluster: `${app}-cluster` },
+      outputs: {
+        changed: 'false',
+        changes: '0',
+        'missing-secrets': `${app}/openai-api-key`,
+        cluster: `${app}-cluster`,
+      },
       says: [`${stack('app')}  unchanged (nothing differs)`],
     },
   },
@@ -63,7 +68,11 @@ export const provisionScenarios: readonly Scenario[] = [
     roles: ['plan'],
     world: 'standing',
     run: (place) => withParameters(place, 'plan', { LogRetentionDays: '14' }),
-    expected: { exitCode: 0, outputs: { changed: 'false', changes: /^[1-9]/ }, says: [`${stack('foundation')}  update: 3`, 'logs (LogGroup): RetentionInDays'] },
+    expected: {
+      exitCode: 0,
+      outputs: { changed: 'false', changes: /^[1-9]/ },
+      says: [`${stack('foundation')}  update: 3`, 'logs (LogGroup): RetentionInDays'],
+    },
   },
   {
     name: 'plan: the container of a deployed service would change',
@@ -210,7 +219,10 @@ async function dyingTasks(place: Place): Promise<ActionRun> {
   }
 }
 
-async function dieOnce({ aws, outputs }: Place, { cluster, service }: { cluster: string; service: string }): Promise<void> {
+async function dieOnce(
+  { aws, outputs }: Place,
+  { cluster, service }: { cluster: string; service: string },
+): Promise<void> {
   const taskDefinition = outputs['task-definition-base'] ?? '';
   const { tasks = [] } = await aws.ecs.send(
     new RunTaskCommand({ cluster, taskDefinition, group: `service:${service}`, launchType: 'FARGATE' }),
