@@ -147,8 +147,8 @@ async function build(lines: readonly string[]): Promise<string> {
   }
 }
 
-/** A new service that runs release one; with a load balancer one that runs nothing yet. */
-export async function freshService(lane: Place, kind: 'running' | 'balanced'): Promise<void> {
+/** A new service that runs release one, with or without a circuit breaker; or one behind a load balancer that runs nothing yet. */
+export async function freshService(lane: Place, kind: 'running' | 'guarded' | 'balanced'): Promise<void> {
   const { aws, name, outputs } = lane;
   const [cluster, service, role] = [`${name}-cluster`, `${name}-api`, `arn:aws:iam::${account}:role/${name}-task`];
   await aws.ecs.send(new DeleteServiceCommand({ cluster, service, force: true })).catch(() => undefined);
@@ -180,12 +180,13 @@ export async function freshService(lane: Place, kind: 'running' | 'balanced'): P
       cluster,
       serviceName: service,
       taskDefinition: `${name}-backend`,
-      desiredCount: kind === 'running' ? 1 : 0,
+      desiredCount: kind === 'balanced' ? 0 : 1,
       launchType: 'FARGATE',
       networkConfiguration: { awsvpcConfiguration },
-      ...(kind === 'running'
-        ? {}
-        : { loadBalancers: [{ targetGroupArn, containerName: 'fastapi', containerPort: 8000 }] }),
+      deploymentConfiguration: { deploymentCircuitBreaker: { enable: kind === 'guarded', rollback: true } },
+      ...(kind === 'balanced'
+        ? { loadBalancers: [{ targetGroupArn, containerName: 'fastapi', containerPort: 8000 }] }
+        : {}),
     }),
   );
   for (let wait = 0; wait < 300; wait += 1) {

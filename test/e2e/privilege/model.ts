@@ -39,6 +39,8 @@ export interface Scenario {
   /** The role's part: `place.action` runs a bundle with `role-to-assume`. The last run counts. */
   readonly run: (place: Place) => Promise<ActionRun>;
   readonly expected: Expectation;
+  /** Actions that this scenario is to prove, where a quicker one would take long to break: it goes first. */
+  readonly proves?: readonly string[];
   /** What an administrator finds afterwards; what does not hold, in words. */
   readonly after?: (place: Place, run: ActionRun) => Promise<readonly string[]>;
 }

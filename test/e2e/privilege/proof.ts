@@ -49,14 +49,15 @@ const deniedIn = (decisions: readonly Decision[]): readonly string[] => [
   ...new Set(decisions.filter(({ decision }) => decision !== 'Allow').map(({ action }) => action)),
 ];
 
-/** The playings that rest on a right, the quickest first. */
+/** The playings that rest on a right: those that are to prove it first, then the quickest. */
 export function usersOf(right: Right, role: Role, baseline: readonly Played[]): readonly Played[] {
+  const rank = ({ scenario }: Played): number => (scenario.proves?.includes(right.action) === true ? 0 : 1);
   return baseline
     .filter((played) => played.role === role)
     .filter(({ decisions, policies }) =>
       decisions.some((one) => one.decision === 'Allow' && restsOn(one, right, policies)),
     )
-    .toSorted((a, b) => a.ms - b.ms);
+    .toSorted((a, b) => rank(a) - rank(b) || a.ms - b.ms);
 }
 
 /** Is this right needed? The scenarios that rest on it are played without it until one breaks for that very reason. */

@@ -8,7 +8,13 @@ import type { Scenario } from './model.ts';
 import type { Place } from './place.ts';
 
 const deploy = (lane: Place, inputs: Readonly<Record<string, string>>): Promise<ActionRun> =>
-  lane.action('deploy-ecs', { cluster: `${lane.name}-cluster`, service: `${lane.name}-api`, ...inputs });
+  lane.action('deploy-ecs', {
+    cluster: `${lane.name}-cluster`,
+    service: `${lane.name}-api`,
+    // Whoever may not see that tasks die waits until this is over.
+    'wait-timeout-minutes': '1',
+    ...inputs,
+  });
 
 async function statuses({ aws, name }: Place): Promise<readonly string[]> {
   const [cluster, service] = [`${name}-cluster`, `${name}-api`];
@@ -80,6 +86,18 @@ export const containerScenarios: readonly Scenario[] = [
     after: async (lane) => {
       const [last] = await statuses(lane);
       return last === 'ROLLBACK_SUCCESSFUL' ? [] : [`AWS's record of the deployment ends ${last}`];
+    },
+  },
+  {
+    name: 'deploy: AWS’s circuit breaker ends a crash loop, which is explained',
+    roles: ['deploy-backend'],
+    world: 'containers',
+    proves: ['ecs:ListTasks', 'ecs:DescribeTasks', 'logs:GetLogEvents'],
+    prepare: (lane) => freshService(lane, 'guarded'),
+    run: (lane) => deploy(lane, { image: imageOf(lane, 'crashing'), 'fail-fast-after': '0' }),
+    expected: {
+      exitCode: 1,
+      outputs: { outcome: 'rolled-back', diagnosis: /exit code 3[^]*KeyError: 'DATABASE_URL'/ },
     },
   },
   {
