@@ -39,7 +39,6 @@ export function privilegeCases(): void {
     let paper: Emulator;
     let containers: Emulator;
     let standing: Place;
-    let environments: readonly Place[] = [];
     let worlds: Worlds;
     const baseline: Played[] = [];
     const rows: Row[] = [];
@@ -52,12 +51,13 @@ export function privilegeCases(): void {
         startEmulator({ enforceIam: true }),
       ]);
       standing = await Place.bootstrapped({ emulator: paper, account: '900000000001' });
-      [environments] = await Promise.all([makeLanes(containers, lanes), standing.putUp()]);
+      const [environments] = await Promise.all([makeLanes(containers, lanes), standing.putUp()]);
       worlds = new Worlds(paper, environments);
     }, 600_000);
 
     afterAll(async () => {
-      for (const place of [standing, ...environments]) await place.close();
+      await worlds.close();
+      await standing.close();
       await Promise.all([paper.stop(), containers.stop()]);
       await removeImages(containers);
       if (rows.length === 0) return;

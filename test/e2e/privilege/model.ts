@@ -34,6 +34,8 @@ export interface Scenario {
   readonly name: string;
   readonly roles: readonly Role[];
   readonly world: World;
+  /** It leaves what is there as it was: the next one may be played in the same place. */
+  readonly keeps?: boolean;
   /** An administrator's part beforehand. */
   readonly prepare?: (place: Place) => Promise<void>;
   /** The role's part: `place.action` runs a bundle with `role-to-assume`. The last run counts. */

@@ -21,7 +21,7 @@ export async function play(
   scenario: Scenario,
   { role, worlds, lacking }: { readonly role: Role; readonly worlds: Worlds; readonly lacking?: Right },
 ): Promise<Played> {
-  return worlds.within(scenario.world, async (place) => {
+  return worlds.within(scenario, async (place) => {
     await scenario.prepare?.(place);
     place.begin(role);
     const policies = await policiesOf(place, role);

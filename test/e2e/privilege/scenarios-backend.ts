@@ -43,9 +43,11 @@ const pushed =
         config: { mediaType: 'application/vnd.oci.image.config.v1+json', size: 2, digest },
         layers: [],
       });
-      await place.aws.ecr.send(
-        new PutImageCommand({ repositoryName: place.outputs['ecr-repository'] ?? '', imageTag, imageManifest }),
-      );
+      const image = { repositoryName: place.outputs['ecr-repository'] ?? '', imageTag, imageManifest };
+      // It may be there from a scenario before.
+      await place.aws.ecr.send(new PutImageCommand(image)).catch((error: unknown) => {
+        if ((error as Error).name !== 'ImageAlreadyExistsException') throw error;
+      });
     }
   };
 
@@ -68,6 +70,15 @@ const deployed =
 const allRead = /preflight: \d+ good, 0 wrong, 0 not checked/;
 
 export const backendScenarios: readonly Scenario[] = [
+  {
+    name: 'deploy: dry run of a first deployment',
+    roles: ['deploy-backend'],
+    world: 'standing',
+    keeps: true,
+    prepare: pushed('one'),
+    run: (place) => deploy(place, { image: image(place, 'one'), 'dry-run': 'true' }),
+    expected: { exitCode: 0, outputs: { outcome: 'planned', changed: 'false' }, says: [allRead] },
+  },
   {
     name: 'deploy: first deployment',
     roles: ['deploy-backend'],

@@ -93,6 +93,7 @@ export const frontendScenarios: readonly Scenario[] = [
     name: 'invalidate: by id, and wait',
     roles: ['deploy-frontend'],
     world: 'standing',
+    keeps: true,
     run: (place) => place.action('invalidate-cdn', { 'distribution-id': place.outputs['distribution-id'] ?? '' }),
     expected: { exitCode: 0, outputs: { 'invalidation-id': /./ } },
   },

@@ -51,6 +51,7 @@ export const provisionScenarios: readonly Scenario[] = [
     name: 'plan: nothing to change',
     roles: ['plan'],
     world: 'standing',
+    keeps: true,
     run: (place) => place.provision('plan'),
     expected: {
       exitCode: 0,
@@ -67,6 +68,7 @@ export const provisionScenarios: readonly Scenario[] = [
     name: 'plan: a parameter changes',
     roles: ['plan'],
     world: 'standing',
+    keeps: true,
     run: (place) => withParameters(place, 'plan', { LogRetentionDays: '14' }),
     expected: {
       exitCode: 0,
@@ -93,6 +95,7 @@ export const provisionScenarios: readonly Scenario[] = [
     name: 'outputs of the stacks',
     roles: ['deploy-backend', 'deploy-frontend'],
     world: 'standing',
+    keeps: true,
     run: (place) => place.provision('outputs'),
     expected: {
       exitCode: 0,
@@ -103,6 +106,7 @@ export const provisionScenarios: readonly Scenario[] = [
     name: 'outputs of the stacks, and which secrets are missing',
     roles: ['deploy-backend'],
     world: 'standing',
+    keeps: true,
     run: (place) => place.provision('outputs'),
     expected: { exitCode: 0, outputs: { 'missing-secrets': `${app}/openai-api-key` } },
   },
@@ -126,6 +130,7 @@ export const provisionScenarios: readonly Scenario[] = [
     name: 'apply: nothing to change',
     roles: ['apply'],
     world: 'standing',
+    keeps: true,
     run: (place) => place.provision('apply'),
     expected: { exitCode: 0, outputs: { changed: 'false', changes: '0' }, says: ['app  unchanged'] },
   },
