@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateLogStreamCommand, PutLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { DeleteServiceCommand, RunTaskCommand, StopTaskCommand } from '@aws-sdk/client-ecs';
-import { CreateBucketCommand, DeleteBucketCommand } from '@aws-sdk/client-s3';
+import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import type { ActionRun } from '../../bundle/spawn-action.ts';
 import type { Scenario } from './model.ts';
 import { app, type Place } from './place.ts';
@@ -167,10 +167,6 @@ export const provisionScenarios: readonly Scenario[] = [
     },
     run: (place) => place.provision('apply'),
     expected: { exitCode: 1, says: [/bucket of uploaded files \(UploadsBucket\).*already exists/i] },
-    after: async ({ aws, account }) => {
-      await aws.s3.send(new DeleteBucketCommand({ Bucket: `${app}-uploads-${account}` }));
-      return [];
-    },
   },
   {
     name: 'apply: an update of the service fails and is rolled back; what its tasks died of',
