@@ -191,8 +191,8 @@ export async function freshService(lane: Place, kind: 'running' | 'guarded' | 'b
   );
   for (let wait = 0; wait < 300; wait += 1) {
     const { services = [] } = await aws.ecs.send(new DescribeServicesCommand({ cluster, services: [service] }));
-    const [deployment] = services[0]?.deployments ?? [];
-    if (deployment?.rolloutState === 'COMPLETED') return;
+    const { deployments = [], runningCount, desiredCount } = services[0] ?? {};
+    if (deployments[0]?.rolloutState === 'COMPLETED' && runningCount === desiredCount) return;
     await sleep(50);
   }
   throw new Error(`${service} does not come to run`);

@@ -83,7 +83,6 @@ export const backendScenarios: readonly Scenario[] = [
     name: 'deploy: first deployment',
     roles: ['deploy-backend'],
     world: 'standing',
-    proves: ['ecs:DescribeServiceDeployments'],
     prepare: pushed('one'),
     run: (place) => deploy(place, { image: image(place, 'one') }),
     expected: {

@@ -92,12 +92,14 @@ export const containerScenarios: readonly Scenario[] = [
     name: 'deploy: AWS’s circuit breaker ends a crash loop, which is explained',
     roles: ['deploy-backend'],
     world: 'containers',
-    proves: ['ecs:ListTasks', 'ecs:DescribeTasks', 'logs:GetLogEvents'],
+    proves: ['ecs:DescribeServiceDeployments', 'ecs:ListTasks', 'ecs:DescribeTasks', 'logs:GetLogEvents'],
     prepare: (lane) => freshService(lane, 'guarded'),
     run: (lane) => deploy(lane, { image: imageOf(lane, 'crashing'), 'fail-fast-after': '0' }),
     expected: {
       exitCode: 1,
       outputs: { outcome: 'rolled-back', diagnosis: /exit code 3[^]*KeyError: 'DATABASE_URL'/ },
+      // Only the record of the deployment counts them.
+      says: ['the deployment circuit breaker was triggered after 3 failed tasks'],
     },
   },
   {
