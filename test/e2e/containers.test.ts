@@ -11,6 +11,7 @@ import { prepare } from '../local/prepare.ts';
 import { keptState } from '../local/state.ts';
 import { root } from '../tools/actions.ts';
 import { deployEcsCases } from './deploy-ecs.cases.ts';
+import { privilegeCases } from './privilege/cases.ts';
 
 // One file, as all of it shares the machine's Docker daemon: what is started here is stopped here.
 
@@ -262,3 +263,4 @@ describe('the bundle of build-push-image, with a real daemon', () => {
 });
 
 deployEcsCases();
+privilegeCases();

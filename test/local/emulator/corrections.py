@@ -7,7 +7,7 @@ import time
 from datetime import datetime
 
 from ministack.core import iam_evaluator
-from ministack.services import alb, ec2, ecs, rds, s3, secretsmanager
+from ministack.services import alb, cloudfront, ec2, ecs, rds, s3, secretsmanager
 from ministack.services.cloudformation import changesets, drift, engine, handlers, provisioners, stacks
 
 
@@ -27,6 +27,9 @@ def apply():
     every_failed_task_counts()
     memory_is_limited()
     times_are_to_the_millisecond()
+    deleted_services_stay_deleted()
+    events_name_what_is_there()
+    invalidations_begin()
 
 
 def databases_of_stacks_are_real():
@@ -396,3 +399,44 @@ def times_are_to_the_millisecond():
     ecs._ts_to_epoch = lambda value: (
         datetime.fromisoformat(value.replace("Z", "+00:00")).timestamp() if isinstance(value, str) and value else value
     )
+
+
+def deleted_services_stay_deleted():
+    """AWS: an update of a service that was deleted is refused; ministack takes it, and the service is INACTIVE all the same."""
+    update = ecs._update_service
+
+    def refuse(data):
+        name = str(data.get("service", "")).rsplit("/", 1)[-1]
+        cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))
+        if (ecs._services.get(f"{cluster}/{name}") or {}).get("status") == "INACTIVE":
+            body = {"__type": "ServiceNotActiveException", "message": "Service was not ACTIVE."}
+            return 400, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(body).encode()
+        return update(data)
+
+    ecs._update_service = refuse
+
+
+def events_name_what_is_there():
+    """AWS: an event of a resource that exists has its physical id, also when an update of it fails; ministack leaves it out then."""
+    add = stacks._add_event
+
+    def add_with_identity(stack_id, stack_name, logical_id, resource_type, status, reason="", physical_id="", **more):
+        from ministack.services.cloudformation import _stacks
+
+        known = ((_stacks.get(stack_name) or {}).get("_resources") or {}).get(logical_id) or {}
+        identity = physical_id or known.get("PhysicalResourceId") or ""
+        return add(stack_id, stack_name, logical_id, resource_type, status, reason, identity, **more)
+
+    stacks._add_event = add_with_identity
+
+
+def invalidations_begin():
+    """AWS: a new invalidation is InProgress, and whoever asks later is told that it is Completed; ministack's is at once."""
+    create = cloudfront._create_invalidation
+
+    def begin(dist_id, body):
+        status, headers, answer = create(dist_id, body)
+        text = answer.decode() if isinstance(answer, bytes) else answer
+        return status, headers, text.replace("<Status>Completed</Status>", "<Status>InProgress</Status>").encode()
+
+    cloudfront._create_invalidation = begin

@@ -20,6 +20,7 @@ import time
 import hypercorn.config
 from ministack import app as emulator
 
+import authorization
 import containers
 import corrections
 import deployments
@@ -122,9 +123,10 @@ def main():
     layers.outlive()
     containers.confine()
     paces.heed()
+    authorization.follow_aws()
     listen_on_the_private_network_too()
     end_with_owner()
-    emulator.app = refuse_strangers(viewers_come_by_https(paper.told(paces.settable(emulator.app))))
+    emulator.app = refuse_strangers(viewers_come_by_https(paper.told(paces.settable(authorization.told(emulator.app)))))
     sys.argv = ["ministack"]
     emulator.main()
 

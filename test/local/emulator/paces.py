@@ -1,7 +1,8 @@
 """How long resources take to be created.
 
 AWS: a database takes minutes. Here everything is there at once, which says nothing about a tool that waits. Whoever
-measures one sets the seconds of each type by POST /_slipway/pace: {"AWS::RDS::DBInstance": 12}; {} ends it.
+measures one sets the seconds of each type by POST /_slipway/pace: {"AWS::RDS::DBInstance": 12}; {} ends it. Updates
+have a pace of their own: {"update AWS::ECS::Service": 1}.
 """
 
 import json
@@ -17,16 +18,19 @@ _seconds = {}
 def heed():
     on_worker_thread = stacks._runs_on_worker_thread
     # What waits must not do so on the thread that answers every request.
-    stacks._runs_on_worker_thread = lambda kind: kind in _seconds or on_worker_thread(kind)
+    stacks._runs_on_worker_thread = lambda kind: (
+        kind in _seconds or f"update {kind}" in _seconds or on_worker_thread(kind)
+    )
     for kind, handlers in provisioners._RESOURCE_HANDLERS.items():
-        if handlers.get("create"):
-            handlers["create"] = paced(kind, handlers["create"])
+        for verb, pace in (("create", kind), ("update", f"update {kind}")):
+            if handlers.get(verb):
+                handlers[verb] = paced(pace, handlers[verb])
 
 
-def paced(kind, create):
+def paced(pace, work):
     def later(*arguments, **named):
-        time.sleep(_seconds.get(kind, 0))
-        return create(*arguments, **named)
+        time.sleep(_seconds.get(pace, 0))
+        return work(*arguments, **named)
 
     return later
 
