@@ -7,7 +7,7 @@ import { startEmulator, type Emulator } from '../../local/emulator.ts';
 import { workRoot } from '../../local/paths.ts';
 import { prepare } from '../../local/prepare.ts';
 import { makeLanes, removeImages } from './lanes.ts';
-import { pending, unprovable } from './limits.ts';
+import { unprovable } from './limits.ts';
 import { rightName, roles, type Right, type Role, type Scenario } from './model.ts';
 import { askFor, assume, nevers, type Asked } from './never.ts';
 import { Place } from './place.ts';
@@ -102,9 +102,9 @@ export function privilegeCases(): void {
       expect(rows.filter(({ kind }) => kind === 'NOT NEEDED')).toEqual([]);
     }, 600_000);
 
-    test('what is listed as not provable, or as pending, is a right, and none that a scenario proves', async () => {
+    test('what is listed as not provable is a right, and none that a scenario proves', async () => {
       const held = (await allRights(standing)).map(({ right }) => rightName(right));
-      for (const right of [...unprovable, ...pending]) expect(held).toContain(rightName(right));
+      for (const right of unprovable) expect(held).toContain(rightName(right));
       const proven = rows.filter(({ kind }) => kind === 'proven');
       expect(proven.filter((row) => listed(row) !== undefined)).toEqual([]);
     });
@@ -167,9 +167,7 @@ const compare = (a: Right, b: Right): number => rightName(a).localeCompare(right
 function listed({ role, right }: Held): Pick<Row, 'kind' | 'how'> | undefined {
   const same = (one: Right): boolean => rightName(one) === rightName(right);
   const limit = unprovable.find((one) => same(one) && (one.roles?.includes(role) ?? true));
-  if (limit !== undefined) return { kind: 'not provable here', how: limit.why };
-  const later = pending.find(same);
-  return later === undefined ? undefined : { kind: 'pending', how: `for ${later.forWhat}, which no action does yet` };
+  return limit === undefined ? undefined : { kind: 'not provable here', how: limit.why };
 }
 
 function rowOf(held: Held, verdict: Verdict): Row {

@@ -21,6 +21,18 @@ export const unprovable: readonly Unprovable[] = [
     roles: ['plan'],
     why: 'ministack validates stacks, not change sets, so there are no findings for a plan to read',
   },
+  {
+    policy: 'PlanPolicy',
+    sid: 'ChangeSets',
+    action: 'cloudformation:DetectStackResourceDrift',
+    why: 'AWS asks for it beside DetectStackDrift, ministack does not',
+  },
+  {
+    policy: 'PlanPolicy',
+    sid: 'Drift',
+    action: 'cloudformation:BatchDescribeTypeConfigurations',
+    why: 'AWS asks for it beside DetectStackDrift, ministack does not',
+  },
   { policy: 'PlanPolicy', sid: 'HandTheRoleToCloudFormation', action: 'iam:PassRole', why: passRole },
   { policy: 'PlanPolicy', sid: 'IdsOfTheNetwork', action: 'ec2:DescribeSecurityGroups', why: ids },
   { policy: 'PlanPolicy', sid: 'IdsOfTheNetwork', action: 'ec2:DescribeSubnets', why: ids },
@@ -41,23 +53,6 @@ export const unprovable: readonly Unprovable[] = [
   ].map((action) => ({ policy: 'DeployBackendPolicy', sid: 'Images', action, why: layers })),
   { policy: 'DeployBackendPolicy', sid: 'Images', action: 'ecr:DescribeImageScanFindings', why: scans },
   { policy: 'DeployBackendPolicy', sid: 'Images', action: 'ecr:StartImageScan', why: scans },
-];
-
-/** Rights that stand in the template for what no action does yet. Each has to get a scenario, or to go. */
-export const pending: readonly (Right & { readonly forWhat: string })[] = [
-  {
-    policy: 'ApplyPolicy',
-    sid: 'Stacks',
-    action: 'cloudformation:ContinueUpdateRollback',
-    forWhat: 'a stuck roll-back',
-  },
-  { policy: 'ApplyPolicy', sid: 'Stacks', action: 'cloudformation:SetStackPolicy', forWhat: 'stack policies' },
-  {
-    policy: 'ApplyPolicy',
-    sid: 'Stacks',
-    action: 'cloudformation:UpdateTerminationProtection',
-    forWhat: 'termination protection',
-  },
 ];
 
 /** What nobody here can judge at all. */

@@ -73,7 +73,7 @@ export const provisionScenarios: readonly Scenario[] = [
     expected: {
       exitCode: 0,
       outputs: { changed: 'false', changes: /^[1-9]/ },
-      says: [`${stack('foundation')}  update: 3`, 'logs (LogGroup): RetentionInDays'],
+      says: [`${stack('foundation')}  update: 3`, 'RetentionInDays: 7 → 14'],
     },
   },
   {
@@ -123,7 +123,12 @@ export const provisionScenarios: readonly Scenario[] = [
         'execution-role-arn': executionRole,
         'missing-secrets': `${app}/openai-api-key`,
       },
-      says: ['✓ created PostgreSQL database (Database)', '✓ created ECS service (Service)'],
+      says: [
+        '✓ created PostgreSQL database (Database)',
+        '✓ created ECS service (Service)',
+        'foundation  guarded: AWS refuses to delete it',
+      ],
+      never: ['could not be guarded'],
     },
   },
   {
@@ -181,6 +186,26 @@ export const provisionScenarios: readonly Scenario[] = [
     world: 'bare',
     run: (place) => place.provision('apply', zoneless),
     expected: { exitCode: 1, says: ['title=NoSuchZone'] },
+  },
+  {
+    name: 'drift: nothing differs',
+    roles: ['plan', 'apply'],
+    world: 'standing',
+    keeps: true,
+    run: (place) => place.provision('drift', { 'drift-is': 'red' }),
+    expected: { exitCode: 0, outputs: { drifted: 'false', changed: 'false' } },
+  },
+  {
+    name: 'destroy: all that may go, and what is left by name',
+    roles: ['apply'],
+    world: 'standing',
+    run: (place) => place.provision('destroy', { confirm: `${app}-production` }),
+    expected: {
+      exitCode: 0,
+      outputs: { changed: 'true', changes: /^[1-9]\d+$/ },
+      says: ['**What is left, and what it costs a month**', '1 database snapshot'],
+      never: ['name not known'],
+    },
   },
 ];
 

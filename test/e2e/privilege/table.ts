@@ -5,7 +5,7 @@ import { beyond } from './limits.ts';
 export interface Row {
   readonly role: Role;
   readonly right: Right;
-  readonly kind: 'proven' | 'not provable here' | 'pending' | 'NOT NEEDED';
+  readonly kind: 'proven' | 'not provable here' | 'NOT NEEDED';
   readonly how: string;
 }
 
@@ -15,7 +15,7 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
   [head, head.map(() => '---'), ...rows].map((row) => `| ${row.map(cell).join(' | ')} |`).join('\n');
 
 export function totals(rows: readonly Row[]): string {
-  const kinds = ['proven', 'not provable here', 'pending', 'NOT NEEDED'] as const;
+  const kinds = ['proven', 'not provable here', 'NOT NEEDED'] as const;
   return [...Map.groupBy(rows, ({ role }) => role)]
     .map(([role, own]) => {
       const counts = kinds.map((kind) => [kind, own.filter((row) => row.kind === kind).length] as const);
