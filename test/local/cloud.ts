@@ -1,4 +1,3 @@
-import { CloudFormationClient, paginateDescribeStacks } from '@aws-sdk/client-cloudformation';
 import { CloudFrontClient, GetDistributionConfigCommand } from '@aws-sdk/client-cloudfront';
 import { DescribeImagesCommand, ECRClient } from '@aws-sdk/client-ecr';
 import { DescribeServicesCommand, DescribeTaskDefinitionCommand, ECSClient } from '@aws-sdk/client-ecs';
@@ -18,17 +17,6 @@ export class Cloud {
       region: emulator.env['AWS_REGION'] ?? 'us-east-1',
       credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
     };
-  }
-
-  /** All outputs of all stacks, by name; the suite's stacks do not repeat one another's names. */
-  async stackOutputs(): Promise<ReadonlyMap<string, string>> {
-    const outputs = new Map<string, string>();
-    for await (const page of paginateDescribeStacks({ client: new CloudFormationClient(this.#settings) }, {})) {
-      for (const stack of page.Stacks ?? []) {
-        for (const output of stack.Outputs ?? []) outputs.set(output.OutputKey ?? '', output.OutputValue ?? '');
-      }
-    }
-    return outputs;
   }
 
   async service(cluster: string, service: string) {

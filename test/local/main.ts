@@ -59,7 +59,7 @@ async function rehearse(keeping: boolean): Promise<number> {
     const prepared = sinceStart();
     const kept = keptState();
     if (kept) say(`AWS emulator: the one that was kept running, ${kept.emulator.endpoint}`);
-    else own = await startEmulator({ log: say, keepsLayers: true });
+    else own = await startEmulator({ log: say, keepsLayers: true, enforceIam: true });
     const emulator: EmulatorHandle | undefined = kept?.emulator ?? own;
     if (!emulator) return 1;
     interrupted.signal.throwIfAborted();

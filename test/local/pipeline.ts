@@ -88,13 +88,12 @@ async function withIdentity({ emulator, signal, folder, suite, repository, oidc 
       workflow: workflow('provision.yml'),
       event: 'workflow_dispatch',
       inputs: { mode: 'apply' },
-      variables: { PROVISION_ROLE_ARN: roles.provision },
+      variables: { PROVISION_ROLE_ARN: roles.apply },
     }),
   );
   mustHaveRun(provision.result, [titles.provisionJob], signal);
 
   const cloud = new Cloud(emulator);
-  const outputs = await cloud.stackOutputs();
   const deploy = await timed('act runs deploy.yml', () =>
     act({
       ...common,
@@ -102,8 +101,8 @@ async function withIdentity({ emulator, signal, folder, suite, repository, oidc 
       event: 'push',
       variables: {
         SLIPWAY_REGISTRY: emulator.registry,
-        DEPLOY_BACKEND_ROLE_ARN: outputs.get('DeployBackendRoleArn') ?? roles.deploy,
-        DEPLOY_FRONTEND_ROLE_ARN: outputs.get('DeployFrontendRoleArn') ?? roles.deploy,
+        DEPLOY_BACKEND_ROLE_ARN: roles.deployBackend,
+        DEPLOY_FRONTEND_ROLE_ARN: roles.deployFrontend,
       },
     }),
   );

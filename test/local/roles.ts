@@ -1,55 +1,52 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  CloudFormationClient,
+  CreateStackCommand,
+  DescribeStacksCommand,
+  waitUntilStackCreateComplete,
+} from '@aws-sdk/client-cloudformation';
 import type { EmulatorHandle } from './emulator.ts';
+import { repositoryRoot } from './paths.ts';
 
+const repository = 'repo:your-org/analytics-studio';
 /** What GitHub puts into the tokens of the example's jobs. */
-export const subject = 'repo:your-org/analytics-studio:environment:production';
-const account = '000000000000';
-const issuer = 'token.actions.githubusercontent.com';
-
-/** IAM's query API; the emulator tells services apart by the credential scope. */
-async function iam(emulator: EmulatorHandle, action: string, parameters: Readonly<Record<string, string>>) {
-  const response = await fetch(emulator.endpoint, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/x-www-form-urlencoded',
-      authorization:
-        'AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0',
-    },
-    body: new URLSearchParams({ Action: action, Version: '2010-05-08', ...parameters }),
-  });
-  const text = await response.text();
-  if (!response.ok && !text.includes('EntityAlreadyExists')) throw new Error(`IAM ${action}: ${text}`);
-}
+export const subject = `${repository}:environment:production`;
 
 export interface Roles {
-  readonly provision: string;
-  readonly deploy: string;
+  readonly apply: string;
+  readonly deployBackend: string;
+  readonly deployFrontend: string;
 }
 
-/** What an administrator prepares once in an account: GitHub as an identity provider, and roles for its workflows. */
-export async function prepareAccount(emulator: EmulatorHandle): Promise<Roles> {
-  await iam(emulator, 'CreateOpenIDConnectProvider', {
-    Url: `https://${issuer}`,
-    'ClientIDList.member.1': 'sts.amazonaws.com',
+/** What an administrator does once for an account: the bootstrap stack, whose roles the workflows get. */
+export async function prepareAccount({ endpoint, env }: EmulatorHandle): Promise<Roles> {
+  const client = new CloudFormationClient({
+    endpoint,
+    region: env['AWS_REGION'] ?? 'us-east-1',
+    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
   });
+  const StackName = 'analytics-studio-bootstrap';
+  const template = join(repositoryRoot, 'actions/provision-env/templates/bootstrap.yml');
+  const creation = new CreateStackCommand({
+    StackName,
+    TemplateBody: readFileSync(template, 'utf8'),
+    Parameters: [{ ParameterKey: 'GitHubSubject', ParameterValue: repository }],
+    Capabilities: ['CAPABILITY_NAMED_IAM'],
+  });
+  try {
+    await client.send(creation);
+  } catch (error) {
+    // On an environment that was kept it is there.
+    if (!(error instanceof Error && error.name === 'AlreadyExistsException')) throw error;
+  }
+  await waitUntilStackCreateComplete({ client, maxWaitTime: 60, minDelay: 1 }, { StackName });
+  const { Stacks = [] } = await client.send(new DescribeStacksCommand({ StackName }));
+  const outputs = new Map((Stacks[0]?.Outputs ?? []).map((item) => [item.OutputKey ?? '', item.OutputValue ?? '']));
+  const role = (name: string): string => outputs.get(name) ?? '';
   return {
-    provision: await role(emulator, 'analytics-studio-provision'),
-    deploy: await role(emulator, 'analytics-studio-deploy'),
+    apply: role('ApplyRoleArn'),
+    deployBackend: role('DeployBackendRoleArn'),
+    deployFrontend: role('DeployFrontendRoleArn'),
   };
-}
-
-async function role(emulator: EmulatorHandle, RoleName: string): Promise<string> {
-  const trust = {
-    Version: '2012-10-17',
-    Statement: [
-      {
-        Effect: 'Allow',
-        Principal: { Federated: `arn:aws:iam::${account}:oidc-provider/${issuer}` },
-        Action: 'sts:AssumeRoleWithWebIdentity',
-        Condition: { StringEquals: { [`${issuer}:aud`]: 'sts.amazonaws.com', [`${issuer}:sub`]: subject } },
-      },
-    ],
-  };
-  await iam(emulator, 'CreateRole', { RoleName, AssumeRolePolicyDocument: JSON.stringify(trust) });
-  await iam(emulator, 'AttachRolePolicy', { RoleName, PolicyArn: 'arn:aws:iam::aws:policy/AdministratorAccess' });
-  return `arn:aws:iam::${account}:role/${RoleName}`;
 }
