@@ -26,7 +26,6 @@ export interface StackPlan {
 }
 
 export interface Plan {
-  /** Of this plan; when a reviewed one is applied, of that. */
   readonly digest: string;
   readonly stacks: readonly StackPlan[];
   readonly allowReplacement: readonly string[];
@@ -79,7 +78,7 @@ export function planStacks(inputs: PlanInputs, observed: Observed): Plan {
   );
   const stacks = planned.map((plan) => ({ ...plan, reviewed: judged(plan, reviewed) }));
   return {
-    digest: inputs.planDigest ?? writeDigest({ base, stacks: new Map(shown) }),
+    digest: writeDigest({ base, stacks: new Map(shown) }),
     stacks,
     allowReplacement: inputs.allowReplacement,
     warnings: [

@@ -18,6 +18,8 @@ export interface ReportInputs {
   readonly tier: string;
   /** Undefined where nothing is made that costs anything. */
   readonly price?: PriceReport | undefined;
+  /** Of the reviewed plan that is applied. */
+  readonly planDigest?: string | undefined;
 }
 
 type Outputs = Readonly<Record<string, string>>;
@@ -123,7 +125,7 @@ export function reportApply(
       ...secrets,
       changed: String(executed),
       changes: String(changes.length),
-      'plan-digest': plan.digest,
+      'plan-digest': inputs.planDigest ?? '',
       ...priceOutput(inputs),
     },
     summary: paragraphs(

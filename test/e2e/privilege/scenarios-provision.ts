@@ -73,7 +73,7 @@ export const provisionScenarios: readonly Scenario[] = [
     expected: {
       exitCode: 0,
       outputs: { changed: 'false', changes: /^[1-9]/ },
-      says: [`${stack('foundation')}  update: 3`, 'RetentionInDays: 7 → 14'],
+      says: [`${stack('foundation')}  update: 3`, 'logs (LogGroup)', 'RetentionInDays'],
     },
   },
   {
