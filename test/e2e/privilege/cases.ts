@@ -6,13 +6,14 @@ import { forEachConcurrently } from '../../../shared/core/pool.ts';
 import { startEmulator, type Emulator } from '../../local/emulator.ts';
 import { workRoot } from '../../local/paths.ts';
 import { prepare } from '../../local/prepare.ts';
-import { makeLanes, removeImages } from './lanes.ts';
+import { prepareContainers, removeImages } from './containers.ts';
 import { unprovable } from './limits.ts';
 import { rightName, roles, type Right, type Role, type Scenario } from './model.ts';
-import { askFor, assume, nevers, type Asked } from './never.ts';
+import { askFor, nevers, type Asked } from './never.ts';
 import { Place } from './place.ts';
 import { policiesOf, rightsOf } from './policies.ts';
 import { judge, play, usersOf, type Played, type Verdict } from './proof.ts';
+import { assume } from './sessions.ts';
 import { backendScenarios } from './scenarios-backend.ts';
 import { containerScenarios } from './scenarios-containers.ts';
 import { frontendScenarios } from './scenarios-frontend.ts';
@@ -29,8 +30,8 @@ const scenarios: readonly Scenario[] = [
   ...containerScenarios,
 ];
 
-/** Side by side: as many as there are environments with containers, and some on paper. */
-const lanes = 3;
+/** How many go on side by side, in each of the two emulators. */
+const inContainers = 3;
 const onPaper = 3;
 
 /** The generated roles, each with exactly what it needs: part of the tests that share the machine's Docker daemon. */
@@ -39,6 +40,7 @@ export function privilegeCases(): void {
     let paper: Emulator;
     let containers: Emulator;
     let standing: Place;
+    let account: Place;
     let worlds: Worlds;
     const baseline: Played[] = [];
     const rows: Row[] = [];
@@ -51,13 +53,13 @@ export function privilegeCases(): void {
         startEmulator({ enforceIam: true }),
       ]);
       standing = await Place.bootstrapped({ emulator: paper, account: '900000000001' });
-      const [environments] = await Promise.all([makeLanes(containers, lanes), standing.putUp()]);
-      worlds = new Worlds(paper, environments);
+      [account] = await Promise.all([prepareContainers(containers), standing.putUp()]);
+      worlds = new Worlds({ paper, containers });
     }, 600_000);
 
     afterAll(async () => {
       await worlds.close();
-      await standing.close();
+      await Promise.all([standing.close(), account.close()]);
       await Promise.all([paper.stop(), containers.stop()]);
       await removeImages(containers);
       if (rows.length === 0) return;
@@ -71,7 +73,7 @@ export function privilegeCases(): void {
     /** Works through a list as wide as its worlds are. */
     async function sideBySide<T>(items: readonly T[], isSlow: (item: T) => boolean, work: (item: T) => Promise<void>) {
       await Promise.all([
-        forEachConcurrently(items.filter(isSlow), { limit: lanes }, work),
+        forEachConcurrently(items.filter(isSlow), { limit: inContainers }, work),
         forEachConcurrently(
           items.filter((item) => !isSlow(item)),
           { limit: onPaper },

@@ -29,6 +29,12 @@ export const unprovable: readonly Unprovable[] = [
   },
   {
     policy: 'PlanPolicy',
+    sid: 'ChangeSets',
+    action: 'cloudformation:TagResource',
+    why: 'AWS has an action for tags that a change set sets, ministack asks for none',
+  },
+  {
+    policy: 'PlanPolicy',
     sid: 'Drift',
     action: 'cloudformation:BatchDescribeTypeConfigurations',
     why: 'AWS asks for it beside DetectStackDrift, ministack does not',

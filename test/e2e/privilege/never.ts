@@ -1,23 +1,20 @@
 import {
-  CloudFormationClient,
   CreateChangeSetCommand,
   DeleteStackCommand,
   ExecuteChangeSetCommand,
   UpdateStackCommand,
 } from '@aws-sdk/client-cloudformation';
-import { CloudFrontClient, GetDistributionConfigCommand, ListDistributionsCommand } from '@aws-sdk/client-cloudfront';
-import { DeleteLogGroupCommand, CloudWatchLogsClient, GetLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
+import { GetDistributionConfigCommand, ListDistributionsCommand } from '@aws-sdk/client-cloudfront';
+import { DeleteLogGroupCommand, GetLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import {
   BatchDeleteImageCommand,
   CreateRepositoryCommand,
   DeleteRepositoryCommand,
-  ECRClient,
   PutImageCommand,
 } from '@aws-sdk/client-ecr';
 import {
   DeleteServiceCommand,
   DeregisterTaskDefinitionCommand,
-  ECSClient,
   ExecuteCommandCommand,
   RunTaskCommand,
   UpdateServiceCommand,
@@ -28,7 +25,6 @@ import {
   CreatePolicyVersionCommand,
   CreateRoleCommand,
   DeleteRolePermissionsBoundaryCommand,
-  IAMClient,
   PutRolePolicyCommand,
   UpdateAssumeRolePolicyCommand,
 } from '@aws-sdk/client-iam';
@@ -38,52 +34,12 @@ import {
   ListObjectsV2Command,
   PutBucketPolicyCommand,
   PutObjectCommand,
-  S3Client,
 } from '@aws-sdk/client-s3';
-import { GetSecretValueCommand, PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { AssumeRoleCommand, AssumeRoleWithWebIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import { GetSecretValueCommand, PutSecretValueCommand } from '@aws-sdk/client-secrets-manager';
+import { AssumeRoleCommand } from '@aws-sdk/client-sts';
 import { roles, type Role } from './model.ts';
-import { app, region, repository, tokenOf, type Place } from './place.ts';
-
-/** The services' clients with the role's real session. */
-export interface Clients {
-  readonly cloudFormation: CloudFormationClient;
-  readonly cloudFront: CloudFrontClient;
-  readonly ecr: ECRClient;
-  readonly ecs: ECSClient;
-  readonly iam: IAMClient;
-  readonly logs: CloudWatchLogsClient;
-  readonly s3: S3Client;
-  readonly secrets: SecretsManagerClient;
-  readonly sts: STSClient;
-}
-
-export async function assume(place: Place, role: Role): Promise<Clients> {
-  const { endpoint } = place.emulator;
-  const answer = await new STSClient({ endpoint, region, credentials: nobody }).send(
-    new AssumeRoleWithWebIdentityCommand({
-      RoleArn: place.roleArn(role),
-      RoleSessionName: 'never',
-      WebIdentityToken: tokenOf(`${repository}:environment:${place.environment}`),
-    }),
-  );
-  const { AccessKeyId = '', SecretAccessKey = '', SessionToken = '' } = answer.Credentials ?? {};
-  const credentials = { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken };
-  const settings = { endpoint, region, credentials, maxAttempts: 1 };
-  return {
-    cloudFormation: new CloudFormationClient(settings),
-    cloudFront: new CloudFrontClient(settings),
-    ecr: new ECRClient(settings),
-    ecs: new ECSClient(settings),
-    iam: new IAMClient(settings),
-    logs: new CloudWatchLogsClient(settings),
-    s3: new S3Client({ ...settings, forcePathStyle: true }),
-    secrets: new SecretsManagerClient(settings),
-    sts: new STSClient(settings),
-  };
-}
-
-const nobody = { accessKeyId: 'test', secretAccessKey: 'test' };
+import { app, type Place } from './place.ts';
+import type { Clients } from './sessions.ts';
 
 /** Something that a role must never do, and what it is asked for. */
 export interface Never {

@@ -3,14 +3,14 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ListServiceDeploymentsCommand } from '@aws-sdk/client-ecs';
 import type { ActionRun } from '../../bundle/spawn-action.ts';
-import { freshService, imageOf } from './lanes.ts';
+import { imageOf, makeService } from './containers.ts';
 import type { Scenario } from './model.ts';
 import type { Place } from './place.ts';
 
-const deploy = (lane: Place, inputs: Readonly<Record<string, string>>): Promise<ActionRun> =>
-  lane.action('deploy-ecs', {
-    cluster: `${lane.name}-cluster`,
-    service: `${lane.name}-api`,
+const deploy = (place: Place, inputs: Readonly<Record<string, string>>): Promise<ActionRun> =>
+  place.action('deploy-ecs', {
+    cluster: `${place.name}-cluster`,
+    service: `${place.name}-api`,
     // Whoever may not see that tasks die waits until this is over.
     'wait-timeout-minutes': '1',
     ...inputs,
@@ -23,16 +23,16 @@ async function statuses({ aws, name }: Place): Promise<readonly string[]> {
 }
 
 /** Content that was never built before: what differs is one line. */
-async function source(lane: Place, content: string): Promise<void> {
-  await mkdir(join(lane.scratch, 'app'), { recursive: true });
-  await writeFile(join(lane.scratch, 'app/Dockerfile'), 'FROM scratch\nCOPY hello /\n');
-  await writeFile(join(lane.scratch, 'app/hello'), content);
+async function source(place: Place, content: string): Promise<void> {
+  await mkdir(join(place.scratch, 'app'), { recursive: true });
+  await writeFile(join(place.scratch, 'app/Dockerfile'), 'FROM scratch\nCOPY hello /\n');
+  await writeFile(join(place.scratch, 'app/hello'), content);
 }
 
-const build = (lane: Place, tags: string, inputs: Readonly<Record<string, string>> = {}): Promise<ActionRun> =>
-  lane.action('build-push-image', {
-    repository: lane.name,
-    registry: lane.emulator.registry,
+const build = (place: Place, tags: string, inputs: Readonly<Record<string, string>> = {}): Promise<ActionRun> =>
+  place.action('build-push-image', {
+    repository: place.name,
+    registry: place.emulator.registry,
     context: 'app',
     'create-repository': 'false',
     tags,
@@ -44,47 +44,47 @@ export const containerScenarios: readonly Scenario[] = [
     name: 'build: a new image is built and pushed',
     roles: ['deploy-backend'],
     world: 'containers',
-    prepare: (lane) => source(lane, randomUUID()),
-    run: (lane) => build(lane, `new-${randomUUID()}`),
+    prepare: (place) => source(place, randomUUID()),
+    run: (place) => build(place, `new-${randomUUID()}`),
     expected: { exitCode: 0, outputs: { outcome: 'built', changed: 'true', digest: /^sha256:/ } },
   },
   {
     name: 'build: the same content under a new tag',
     roles: ['deploy-backend'],
     world: 'containers',
-    prepare: async (lane) => {
-      await source(lane, 'the same in every run of this lane');
-      await lane.asAdministrator('build-push-image', {
-        repository: lane.name,
-        registry: lane.emulator.registry,
+    prepare: async (place) => {
+      await source(place, 'the same');
+      await place.asAdministrator('build-push-image', {
+        repository: place.name,
+        registry: place.emulator.registry,
         context: 'app',
         tags: `known-${randomUUID()}`,
       });
     },
-    run: (lane) => build(lane, `again-${randomUUID()}`),
+    run: (place) => build(place, `again-${randomUUID()}`),
     expected: { exitCode: 0, outputs: { outcome: 'reused', changed: 'true', digest: /^sha256:/ } },
   },
   {
     name: 'deploy: a migration, then the new release',
     roles: ['deploy-backend'],
     world: 'containers',
-    prepare: (lane) => freshService(lane, 'running'),
-    run: (lane) =>
-      deploy(lane, { image: imageOf(lane, 'two'), 'run-before': '["/bin/sh", "-c", "echo migrated; exit 0"]' }),
+    prepare: (place) => makeService(place, 'running'),
+    run: (place) =>
+      deploy(place, { image: imageOf(place, 'two'), 'run-before': '["/bin/sh", "-c", "echo migrated; exit 0"]' }),
     expected: { exitCode: 0, outputs: { outcome: 'succeeded' }, says: ['│ migrated'] },
   },
   {
     name: 'deploy: a crash loop is explained and rolled back',
     roles: ['deploy-backend'],
     world: 'containers',
-    prepare: (lane) => freshService(lane, 'running'),
-    run: (lane) => deploy(lane, { image: imageOf(lane, 'crashing') }),
+    prepare: (place) => makeService(place, 'running'),
+    run: (place) => deploy(place, { image: imageOf(place, 'crashing') }),
     expected: {
       exitCode: 1,
       outputs: { outcome: 'rolled-back', diagnosis: /exit code 3[^]*KeyError: 'DATABASE_URL'/ },
     },
-    after: async (lane) => {
-      const [last] = await statuses(lane);
+    after: async (place) => {
+      const [last] = await statuses(place);
       return last === 'ROLLBACK_SUCCESSFUL' ? [] : [`AWS's record of the deployment ends ${last}`];
     },
   },
@@ -93,8 +93,8 @@ export const containerScenarios: readonly Scenario[] = [
     roles: ['deploy-backend'],
     world: 'containers',
     proves: ['ecs:DescribeServiceDeployments', 'ecs:ListTasks', 'ecs:DescribeTasks', 'logs:GetLogEvents'],
-    prepare: (lane) => freshService(lane, 'guarded'),
-    run: (lane) => deploy(lane, { image: imageOf(lane, 'crashing'), 'fail-fast-after': '0' }),
+    prepare: (place) => makeService(place, 'guarded'),
+    run: (place) => deploy(place, { image: imageOf(place, 'crashing'), 'fail-fast-after': '0' }),
     expected: {
       exitCode: 1,
       outputs: { outcome: 'rolled-back', diagnosis: /exit code 3[^]*KeyError: 'DATABASE_URL'/ },
@@ -106,8 +106,8 @@ export const containerScenarios: readonly Scenario[] = [
     name: 'deploy: a first deployment crashes behind a load balancer, and all that explains it was read',
     roles: ['deploy-backend'],
     world: 'containers',
-    prepare: (lane) => freshService(lane, 'balanced'),
-    run: (lane) => deploy(lane, { image: imageOf(lane, 'crashing'), 'fail-fast-after': '1' }),
+    prepare: (place) => makeService(place, 'balanced'),
+    run: (place) => deploy(place, { image: imageOf(place, 'crashing'), 'fail-fast-after': '1' }),
     expected: { exitCode: 1, outputs: { outcome: 'failed', diagnosis: /exit code 3/ }, never: [/target health/] },
   },
 ];

@@ -113,32 +113,39 @@ const surroundings = (name: string): object => {
   };
 };
 
-/** Environments of one account whose tasks are containers: one for each run that goes on at a time. */
-export async function makeLanes(emulator: Emulator, count: number): Promise<readonly Place[]> {
-  const names = ['production', 'first', 'second', 'third', 'fourth', 'fifth'].slice(0, count);
-  const lanes: Place[] = [];
-  for (const environment of names) {
-    const lane = await Place.bootstrapped({ emulator, account, environment, further: environment !== 'production' });
-    lane.outputs = await lane.createStack(`surroundings-${environment}`, JSON.stringify(surroundings(lane.name)));
-    lanes.push(lane);
-  }
+/** What all environments share, made once: the account's bootstrap stack and the images. */
+export async function prepareContainers(emulator: Emulator): Promise<Place> {
+  const first = await Place.bootstrapped({ emulator, account });
   const shell = await build(shellImage);
-  for (const [release, script] of Object.entries(releases) as [Release, string][]) {
+  for (const [release, script] of Object.entries(releases)) {
     const command = JSON.stringify(['/bin/sh', '-c', script]);
     const image = await build([`FROM ${shell}`, `LABEL release=${release}`, `CMD ${command}`]);
-    for (const lane of lanes) {
-      await docker('tag', image, imageOf(lane, release));
-      await docker('push', imageOf(lane, release));
-    }
+    await docker('tag', image, `${emulator.registry}/releases:${release}`);
   }
-  return lanes;
+  return first;
+}
+
+/** A new environment of the account, whose tasks are containers. */
+export async function containersEnvironment(emulator: Emulator, environment: string): Promise<Place> {
+  const place = await Place.bootstrapped({ emulator, account, environment, further: true });
+  place.outputs = await place.createStack(`surroundings-${environment}`, JSON.stringify(surroundings(place.name)));
+  return place;
+}
+
+/** Its tasks end with it. */
+export async function closeEnvironment(place: Place): Promise<void> {
+  const [cluster, service] = [`${place.name}-cluster`, `${place.name}-api`];
+  await place.aws.ecs.send(new DeleteServiceCommand({ cluster, service, force: true })).catch((error: unknown) => {
+    if ((error as Error).name !== 'ServiceNotFoundException') throw error;
+  });
+  await place.close();
 }
 
 export const imageOf = ({ emulator, name }: Place, release: Release): string =>
   `${emulator.registry}/${name}:${release}`;
 
 async function build(lines: readonly string[]): Promise<string> {
-  const context = await mkdtemp(join(tmpdir(), 'slipway-lane-'));
+  const context = await mkdtemp(join(tmpdir(), 'slipway-release-'));
   try {
     await writeFile(join(context, 'Dockerfile'), `${lines.join('\n')}\n`);
     return (await docker('build', '-q', context)).split('\n').at(-1) ?? '';
@@ -147,11 +154,14 @@ async function build(lines: readonly string[]): Promise<string> {
   }
 }
 
-/** A new service that runs release one, with or without a circuit breaker; or one behind a load balancer that runs nothing yet. */
-export async function freshService(lane: Place, kind: 'running' | 'guarded' | 'balanced'): Promise<void> {
-  const { aws, name, outputs } = lane;
+/** The environment's service, which runs release one, with or without a circuit breaker; or is behind a load balancer and runs nothing yet. */
+export async function makeService(place: Place, kind: 'running' | 'guarded' | 'balanced'): Promise<void> {
+  const { aws, name, outputs } = place;
   const [cluster, service, role] = [`${name}-cluster`, `${name}-api`, `arn:aws:iam::${account}:role/${name}-task`];
-  await aws.ecs.send(new DeleteServiceCommand({ cluster, service, force: true })).catch(() => undefined);
+  for (const release of Object.keys(releases) as Release[]) {
+    await docker('tag', `${place.emulator.registry}/releases:${release}`, imageOf(place, release));
+    await docker('push', imageOf(place, release));
+  }
   const options = { 'awslogs-group': `/ecs/${name}`, 'awslogs-region': 'us-east-1', 'awslogs-stream-prefix': 'ecs' };
   await aws.ecs.send(
     new RegisterTaskDefinitionCommand({
@@ -165,7 +175,7 @@ export async function freshService(lane: Place, kind: 'running' | 'guarded' | 'b
       containerDefinitions: [
         {
           name: 'fastapi',
-          image: imageOf(lane, 'one'),
+          image: imageOf(place, 'one'),
           memory: 64,
           logConfiguration: { logDriver: 'awslogs', options },
           portMappings: [{ containerPort: 8000 }],
@@ -189,7 +199,7 @@ export async function freshService(lane: Place, kind: 'running' | 'guarded' | 'b
         : {}),
     }),
   );
-  for (let wait = 0; wait < 300; wait += 1) {
+  for (let wait = 0; wait < 600; wait += 1) {
     const { services = [] } = await aws.ecs.send(new DescribeServicesCommand({ cluster, services: [service] }));
     const { deployments = [], runningCount, desiredCount } = services[0] ?? {};
     if (deployments[0]?.rolloutState === 'COMPLETED' && runningCount === desiredCount) return;
