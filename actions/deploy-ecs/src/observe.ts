@@ -10,7 +10,7 @@ import { isNoNews, waitUntil } from '../../../shared/aws/wait.ts';
 import type { Clock } from '../../../shared/core/clock.ts';
 import { AwsError, PreconditionError, WaitTimeoutError } from '../../../shared/core/errors.ts';
 import type { Inputs } from './inputs.ts';
-import { ownTags, readTaskDefinition, serviceFamily, shortName } from './task-definition.ts';
+import { isUndeployed, ownTags, readTaskDefinition, serviceFamily, shortName } from './task-definition.ts';
 import type { ReadBudget } from './read-budget.ts';
 import { primaryOf } from './verdict.ts';
 
@@ -220,6 +220,7 @@ async function recordedRevisions(ref: ServiceRef, running: string, services: Ecs
       } else if (!passed.has(arn) && held === undefined) {
         const found = await services.describeTaskDefinition(arn);
         if (found?.active !== true) passed.set(arn, 'is deregistered');
+        else if (isUndeployed(toDefinition(found))) passed.set(arn, 'holds no image: the service was made with it');
         else if (isLower(arn, running)) return { target: toDefinition(found), passed: told(passed) };
         else held = toDefinition(found);
       }

@@ -230,7 +230,8 @@ export function isBaseFor(base: OfFamily, running: OfFamily): boolean {
 /** As provision-env's template has it: a tag that no build gives to an image. */
 const standIn = /:set-by-deployment$/;
 
-function isUndeployed({ family, definition }: OfFamily): boolean {
+/** True of a base that the service was made with: nothing has been deployed in it. */
+export function isUndeployed({ family, definition }: OfFamily): boolean {
   const images = (definition.containerDefinitions ?? []).map(({ image = '' }) => image);
   return (
     family.length > baseSuffix.length && family.endsWith(baseSuffix) && images.some((image) => standIn.test(image))
