@@ -18,6 +18,7 @@ import {
   type Change,
   type ChangeAction,
   type OperationEvent,
+  type ResourceChange as AwsResourceChange,
   type ResourceChangeDetail,
   type Stack,
   type StackResourceDrift,
@@ -56,6 +57,8 @@ export interface ResourceChange {
   readonly logicalId: string;
   readonly type: string;
   readonly replacement: 'True' | 'False' | 'Conditional';
+  /** What becomes of the old one when it is removed or replaced: `Delete`, `Retain`, `Snapshot` …; undefined where AWS does not tell. */
+  readonly policyAction?: string | undefined;
   readonly properties: readonly PropertyChange[];
 }
 
@@ -67,6 +70,8 @@ export interface PropertyChange {
   readonly after: string | undefined;
   /** Whether this change alone makes the resource anew. */
   readonly recreation: 'Never' | 'Conditionally' | 'Always';
+  /** Logical ids of other resources of the change set that it follows from, and from nothing else; empty when it is a change of its own. */
+  readonly follows: readonly string[];
 }
 
 /** A resource that a stack has. */
@@ -393,27 +398,37 @@ function resourceChange({ ResourceChange: change }: Change): readonly ResourceCh
       action: change.Action ?? 'Modify',
       logicalId: change.LogicalResourceId ?? '',
       type: change.ResourceType ?? '',
-      replacement: change.Replacement ?? 'False',
+      replacement: replacementOf(change),
+      policyAction: change.PolicyAction,
       properties: propertyChanges(change.Details ?? []),
     },
   ];
 }
 
+/** AWS says `Dynamic` of what it cannot make out yet. */
+function replacementOf({ Action, Replacement }: AwsResourceChange): ResourceChange['replacement'] {
+  if (Replacement !== undefined) return Replacement;
+  return Action === 'Modify' || Action === 'Dynamic' ? 'Conditional' : 'False';
+}
+
 /** One for each property: what changes for several reasons is listed once for each of them. */
 function propertyChanges(details: readonly ResourceChangeDetail[]): readonly PropertyChange[] {
   const found = new Map<string, PropertyChange>();
-  for (const { Target: target = {} } of details) {
+  for (const { Target: target = {}, ChangeSource, CausingEntity = '' } of details) {
     // Within a property the path says where: /Properties/DistributionConfig/WebACLId.
-    const path = target.Path?.replace(/^\/Properties\//, '').replaceAll('/', '.');
+    const path = target.Path?.replace(/^\/(?:Properties\/)?/, '').replaceAll('/', '.');
     const name = path ?? target.Name ?? target.Attribute ?? '';
     if (name === '') continue;
     const recreation = target.RequiresRecreation ?? 'Never';
     const known = found.get(name);
+    const isOther = ChangeSource === 'ResourceReference' || ChangeSource === 'ResourceAttribute';
+    const isFirst = known === undefined || known.follows.length > 0;
     found.set(name, {
       name,
       before: target.BeforeValue ?? known?.before,
       after: target.AfterValue ?? known?.after,
       recreation: worse(recreation, known?.recreation ?? 'Never'),
+      follows: isOther && isFirst ? [...(known?.follows ?? []), CausingEntity.split('.')[0] ?? ''] : [],
     });
   }
   return [...found.values()];

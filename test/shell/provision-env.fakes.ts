@@ -322,7 +322,7 @@ export class FakeStacks implements Stacks {
 }
 
 export function property(name: string, more: Partial<PropertyChange> = {}): PropertyChange {
-  return { name, before: undefined, after: undefined, recreation: 'Never', ...more };
+  return { name, before: undefined, after: undefined, recreation: 'Never', follows: [], ...more };
 }
 
 export function modification(logicalId: string, more: Partial<Omit<ResourceChange, 'logicalId'>> = {}): ResourceChange {

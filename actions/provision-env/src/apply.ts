@@ -6,16 +6,19 @@ import { discard, executeChangeSet, makeChangeSet, validationFailures, type Made
 import { guards, type Guards } from './guards.ts';
 import { failureOf, hintsAtValidation, named, plainReason } from './diagnose.ts';
 import { follow, type Operation, type OperationEnd } from './follow.ts';
-import { openaiKey, revisionOf, stacksOf, type Ports } from './observe.ts';
+import { openaiKey, previewOf, revisionOf, stacksOf, type Ports } from './observe.ts';
 import {
+  areSame,
   catchUpParameters,
   creationParameters,
   heldParameters,
+  ownParameters,
   resolveParameters,
+  type KnownOutputs,
   type LiveService,
 } from './parameters.ts';
 import { computeMoved, containerFixed, forbidden, forbiddenError, stuck, type Plan, type StackPlan } from './plan.ts';
-import { isOfService, isProtection, judgeReviewed, notReviewed } from './reviewed.ts';
+import { isOfService, isProtection, judgeReviewed, notReviewed, type Wanted } from './reviewed.ts';
 import type { StackKey, StackSpec } from './stacks.ts';
 import { condition, succeeded } from './verdict.ts';
 
@@ -110,6 +113,13 @@ interface StackOptions extends ApplyOptions {
   readonly beforeExecution: () => void;
 }
 
+/** The values that a stack is to have, and what they are made of. */
+interface Resolved {
+  readonly parameters: ReadonlyMap<string, string>;
+  readonly outputs: KnownOutputs;
+  readonly openaiApiKeyHasValue: boolean | undefined;
+}
+
 /** One stack from what it is to what it shall be. */
 class StackRun {
   readonly #plan: StackPlan;
@@ -159,7 +169,7 @@ class StackRun {
         await this.#guard(existing);
         return end('created', then === undefined ? existing : await this.#protect(existing, then));
       }
-      const updated = await this.#update(existing, resolved);
+      const updated = await this.#update(existing, { parameters: resolved, outputs, openaiApiKeyHasValue: key });
       await this.#guard(updated ?? existing);
       return updated === undefined ? end('unchanged', existing) : end('updated', updated);
     } catch (error) {
@@ -172,6 +182,16 @@ class StackRun {
 
   async #guard(state: StackState): Promise<void> {
     if (await this.#guards.raise(state)) this.#executed = true;
+  }
+
+  /** What went wrong first is what is told. */
+  async #guardAfterFailure(state: StackState): Promise<void> {
+    try {
+      await this.#guard(state);
+    } catch (error) {
+      if (!(error instanceof ActionError)) throw error;
+      this.#io.progress.warn(error.message);
+    }
   }
 
   /** Waits for what runs already and clears what a failed first creation left; the stack that there is then. */
@@ -194,6 +214,8 @@ class StackRun {
       case 'stuck':
         throw stuck(spec, state);
       case 'leftover': {
+        const wrong = this.#unreviewed({ isCreation: true, changes: [] });
+        if (wrong !== undefined) throw wrong;
         progress.info(`${spec.key}  removing what a first creation left (${state.status})`);
         const since = await stacks.lastEvent(state.id);
         this.#executed = true;
@@ -211,7 +233,7 @@ class StackRun {
   async #create(resolved: ReadonlyMap<string, string>): Promise<StackState> {
     const request = this.#request('CREATE', resolved);
     const changeSet = await makeChangeSet(request, this.#io);
-    const wrong = this.#unreviewed(true, describeChanges(this.#plan.spec, changeSet.changes));
+    const wrong = this.#unreviewed({ isCreation: true, changes: describeChanges(this.#plan.spec, changeSet.changes) });
     if (wrong !== undefined) {
       await discard({ ...request, id: changeSet.id }, this.#io.stacks);
       throw wrong;
@@ -234,7 +256,10 @@ class StackRun {
     const { spec, reviewed } = this.#plan;
     const changeSet = await makeChangeSet(request, this.#io);
     const changes = describeChanges(spec, changeSet.changes);
-    const wrong = reviewed === undefined || changes.every(isOwn) ? undefined : notReviewed(spec, changes);
+    const wrong =
+      reviewed === undefined || changes.every(isOwn)
+        ? undefined
+        : notReviewed(spec, changes, { hasBegun: this.#executed });
     if (changeSet.executable && wrong === undefined) return this.#execute(request, changeSet);
     await discard({ ...request, id: changeSet.id }, this.#io.stacks);
     if (wrong !== undefined) throw wrong;
@@ -242,10 +267,11 @@ class StackRun {
   }
 
   /** Undefined when there is nothing to change. */
-  async #update(existing: StackState, resolved: ReadonlyMap<string, string>): Promise<StackState | undefined> {
+  async #update(existing: StackState, resolved: Resolved): Promise<StackState | undefined> {
     const { spec } = this.#plan;
-    const held = heldParameters(spec, existing, resolved);
-    const request = this.#request('UPDATE', new Map([...resolved, ...held]));
+    const { parameters } = resolved;
+    const held = heldParameters(spec, existing, parameters);
+    const request = this.#request('UPDATE', new Map([...parameters, ...held]));
     const changeSet = await makeChangeSet(request, this.#io);
     if (!changeSet.executable) {
       await discard({ ...request, id: changeSet.id }, this.#io.stacks);
@@ -254,7 +280,7 @@ class StackRun {
     }
     let service: LiveService | undefined;
     try {
-      service = await this.#permitted(existing, changeSet);
+      service = await this.#permitted(existing, changeSet, resolved);
     } catch (error) {
       await discard({ ...request, id: changeSet.id }, this.#io.stacks);
       throw error;
@@ -272,14 +298,20 @@ class StackRun {
   }
 
   /** What runs now, where that matters; throws when the change set may not be executed. */
-  async #permitted(existing: StackState, changeSet: MadeChangeSet): Promise<LiveService | undefined> {
+  async #permitted(
+    existing: StackState,
+    changeSet: MadeChangeSet,
+    resolved: Resolved,
+  ): Promise<LiveService | undefined> {
     const { spec } = this.#plan;
     const service = spec.parameters.has('ServiceTaskDefinition') ? await this.#service() : undefined;
     if (service instanceof ActionError) throw service;
     const changes = describeChanges(spec, changeSet.changes);
     const atRisk = forbidden(changes, this.#options.allowReplacement);
     if (atRisk.length > 0) throw forbiddenError(spec, atRisk);
-    const wrong = this.#unreviewed(false, changes);
+    const isReviewed = this.#plan.reviewed !== undefined;
+    const own = isReviewed ? await this.#ownChanges(existing, resolved, changes) : changes;
+    const wrong = this.#unreviewed({ isCreation: false, changes: own });
     if (wrong !== undefined) throw wrong;
     // Once more: neither may have been known when it was planned.
     const deployed = service === undefined || service.taskDefinition === 'base' ? undefined : service.taskDefinition;
@@ -290,9 +322,23 @@ class StackRun {
   }
 
   /** Why this is not what somebody looked at, where somebody had to. */
-  #unreviewed(isCreation: boolean, changes: readonly PlannedChange[]): ActionError | undefined {
+  #unreviewed(wanted: Wanted): ActionError | undefined {
     const { spec, reviewed } = this.#plan;
-    return reviewed === undefined ? undefined : judgeReviewed(spec, reviewed, { isCreation, changes });
+    return reviewed === undefined ? undefined : judgeReviewed(spec, reviewed, { ...wanted, hasBegun: this.#executed });
+  }
+
+  /** What the stack's own template and configuration change, where what other stacks put out has changed as well. */
+  async #ownChanges(
+    existing: StackState,
+    resolved: Resolved,
+    all: readonly PlannedChange[],
+  ): Promise<readonly PlannedChange[]> {
+    const { spec } = this.#plan;
+    const own = ownParameters(spec, existing, resolved);
+    if (own === undefined || areSame(own, resolved.parameters)) return all;
+    const request = this.#request('UPDATE', new Map([...own, ...heldParameters(spec, existing, own)]));
+    const { changes } = await previewOf(request, this.#io);
+    return describeChanges(spec, changes);
   }
 
   /** Executes what `allow-replacement` allows, with AWS's own guard out of the way for as long. */
@@ -314,7 +360,15 @@ class StackRun {
     try {
       return await this.#executeBeside(service, request, changeSet);
     } catch (error) {
-      if (allowed.length > 0) await this.#guard(existing);
+      // What still runs may need it lowered to the end; the next run that finds the stack at rest raises it.
+      const hasEnded = error instanceof DeploymentError;
+      if (allowed.length > 0 && hasEnded) await this.#guardAfterFailure(existing);
+      if (allowed.length > 0 && !hasEnded) {
+        const ids = allowed.map(({ logicalId }) => logicalId).join(', ');
+        this.#io.progress.warn(
+          `${this.#plan.spec.name} is not guarded against replacing or removing ${ids} until the next run`,
+        );
+      }
       throw error;
     }
   }

@@ -7,7 +7,7 @@ import { code, codeBlock, details, escapeMarkdown, table } from '../../../shared
 import { hider } from '../../../shared/core/masking.ts';
 import { plainReason } from './diagnose.ts';
 import { consoleLink, lookCommand, revertCommands } from './drift-remedy.ts';
-import { shownValue } from './drift-value.ts';
+import { shownValue } from './shown-value.ts';
 import { overall, type DriftedResource, type StackVerdict, type UnknownDrift } from './drift-verdict.ts';
 import { paragraphs, title, unchangedOutputs, type ReportInputs, type Seen } from './report.ts';
 

@@ -1,6 +1,6 @@
 import type { Progress } from '../../../shared/action/progress.ts';
 import type { Stacks, StackState } from '../../../shared/aws/cloudformation.ts';
-import { AwsError, isAwsError } from '../../../shared/core/errors.ts';
+import { AwsError, DeploymentError, isAwsError } from '../../../shared/core/errors.ts';
 import { dataTypes } from './changes.ts';
 import type { StackSpec } from './stacks.ts';
 
@@ -14,6 +14,7 @@ export interface Guards {
 
 export function guards(spec: StackSpec, io: { readonly stacks: Stacks; readonly progress: Progress }): Guards {
   const { stacks, progress } = io;
+  let lowered: readonly string[] = [];
   const holdsData = [...spec.template.resources.values()].some(
     ({ type, isKept }) => isKept && dataTypes.includes(type),
   );
@@ -44,10 +45,24 @@ export function guards(spec: StackSpec, io: { readonly stacks: Stacks; readonly 
     }
   }
 
+  /** What this run itself took down must come up again. */
+  async function raised(what: Promise<boolean>): Promise<boolean> {
+    try {
+      return await what;
+    } catch (error) {
+      if (!(error instanceof AwsError)) throw error;
+      throw new DeploymentError(
+        'GuardDown',
+        `${spec.name} was updated, but is no longer guarded against replacing or removing ${lowered.join(', ')}: ${error.message}`,
+        { cause: error, hint: 'Run again: it sets the guard, and changes nothing else.' },
+      );
+    }
+  }
+
   return {
     async raise(state) {
       if (!holdsData) return false;
-      const policy = await permitted(setPolicy(state, []));
+      const policy = await (lowered.length > 0 ? raised(setPolicy(state, [])) : permitted(setPolicy(state, [])));
       const protection = await permitted(protect(state));
       if (policy || protection) progress.info(`${spec.key}  guarded: AWS refuses to delete it, or to replace its data`);
       return policy || protection;
@@ -55,6 +70,7 @@ export function guards(spec: StackSpec, io: { readonly stacks: Stacks; readonly 
 
     async lower(state, logicalIds) {
       if (!holdsData || logicalIds.length === 0) return;
+      lowered = logicalIds;
       progress.info(`${spec.key}  may for this update be replaced or removed: ${logicalIds.join(', ')}`);
       await setPolicy(state, logicalIds);
     },

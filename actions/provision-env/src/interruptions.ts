@@ -10,6 +10,7 @@ const ofProperties: Readonly<Record<string, Readonly<Record<string, string>>>> =
     EngineVersion: 'the database is upgraded: minutes without it, with or without a standby',
     CACertificateIdentifier: 'the database may restart',
     DBParameterGroupName: 'takes effect with the next restart of the database',
+    MasterUserPassword: 'what knows the old password cannot connect any more',
     BackupRetentionPeriod: 'the database restarts if backups are switched on or off by it',
   },
   'AWS::ElastiCache::ReplicationGroup': {
@@ -37,7 +38,10 @@ const ofResources: Readonly<Record<string, { readonly replaced: string; readonly
   },
   'AWS::S3::Bucket': { replaced: 'the new bucket is empty' },
   'AWS::ECR::Repository': { replaced: 'the new repository has no images: tasks cannot start until one is pushed' },
-  'AWS::SecretsManager::Secret': { replaced: 'tasks that start meanwhile fail', removed: 'tasks that need it fail' },
+  'AWS::SecretsManager::Secret': {
+    replaced: 'another value is made up; what uses the old one (sessions, connections) breaks',
+    removed: 'its value is gone',
+  },
   'AWS::ECS::Cluster': { replaced: 'the API is down until it is deployed again', removed: 'the API is down' },
   'AWS::ECS::Service': { replaced: 'the API is down until it is deployed again', removed: 'the API is down' },
   'AWS::ElasticLoadBalancingV2::LoadBalancer': {
@@ -75,7 +79,7 @@ const ofResources: Readonly<Record<string, { readonly replaced: string; readonly
 };
 
 /** What a change takes from people who use the site or the API, and for how long; undefined when nothing is known to. */
-export function interruptionOf({ kind, type, properties }: PlannedChange): string | undefined {
+export function interruptionOf({ kind, type, properties, stays }: PlannedChange): string | undefined {
   const known = ofProperties[type] ?? {};
   const effects = [...new Set(properties.flatMap(({ name }) => known[name.split('.')[0] ?? ''] ?? []))];
   switch (kind) {
@@ -83,11 +87,14 @@ export function interruptionOf({ kind, type, properties }: PlannedChange): strin
       return undefined;
     case 'change':
       return effects.length === 0 ? undefined : effects.join('; ');
-    case 'perhaps-replace':
-      return ofResources[type] === undefined ? undefined : `if it is replaced: ${ofResources[type].replaced}`;
+    case 'perhaps-replace': {
+      const replaced = ofResources[type]?.replaced;
+      const all = [...effects, ...(replaced === undefined ? [] : [`if it is replaced: ${replaced}`])];
+      return all.length === 0 ? undefined : all.join('; ');
+    }
     case 'replace':
       return ofResources[type]?.replaced;
     case 'remove':
-      return ofResources[type]?.removed;
+      return stays === 'whole' ? undefined : ofResources[type]?.removed;
   }
 }

@@ -1,4 +1,4 @@
-import type { ChangeSetState, Stacks, StackState } from '../../../shared/aws/cloudformation.ts';
+import type { ChangeSetRequest, ChangeSetState, Stacks, StackState } from '../../../shared/aws/cloudformation.ts';
 import type { DeploymentState, ServiceRef, ServiceState } from '../../../shared/aws/ecs.ts';
 import type { PublicDns } from '../../../shared/action/public-dns.ts';
 import type { OidcProviders } from '../../../shared/aws/oidc-providers.ts';
@@ -6,10 +6,17 @@ import type { DatabaseSnapshots } from '../../../shared/aws/rds.ts';
 import type { HostedZones } from '../../../shared/aws/route53.ts';
 import type { Secrets } from '../../../shared/aws/secrets-manager.ts';
 import type { Clock } from '../../../shared/core/clock.ts';
-import { AwsError, isAwsError } from '../../../shared/core/errors.ts';
+import { AwsError, DeploymentError, isAwsError } from '../../../shared/core/errors.ts';
 import type { DeadTasks } from './dead-task.ts';
 import { makeChangeSet } from './change-set.ts';
-import { containerChanges, heldParameters, knownOutputs, resolveParameters } from './parameters.ts';
+import {
+  areSame,
+  containerChanges,
+  heldParameters,
+  knownOutputs,
+  ownParameters,
+  resolveParameters,
+} from './parameters.ts';
 import { condition } from './verdict.ts';
 import { inEdgeOrder } from './edge.ts';
 import { bootstrapName, edgeRegion, isGiven, stackName, type StackKey, type StackSpec } from './stacks.ts';
@@ -66,6 +73,8 @@ export interface Observed {
   readonly stacks: ReadonlyMap<StackKey, StackState>;
   /** What a change set says that an existing stack would go through; only asked for by `plan`. */
   readonly previews: ReadonlyMap<StackKey, ChangeSetState>;
+  /** The same with what other stacks put out as it was: what its own template and configuration change. */
+  readonly ownPreviews: ReadonlyMap<StackKey, ChangeSetState>;
   /** Whether the OpenAI key has a value; undefined when that is not known. */
   readonly openaiApiKeyHasValue: boolean | undefined;
   /** The deployed revision that runs; only asked for where a change of its container is wanted. */
@@ -80,6 +89,7 @@ export interface Observed {
 export const nothingObserved: Observed = {
   stacks: new Map(),
   previews: new Map(),
+  ownPreviews: new Map(),
   openaiApiKeyHasValue: undefined,
   deployed: undefined,
   zone: undefined,
@@ -94,28 +104,32 @@ export async function observe(inputs: ObserveInputs, ports: Ports): Promise<Obse
   const outputs = knownOutputs(stacks);
   const openaiApiKeyHasValue = await openaiKey(outputs, ports);
   const previews = new Map<StackKey, ChangeSetState>();
+  const ownPreviews = new Map<StackKey, ChangeSetState>();
   if (inputs.mode === 'plan') {
     const { specs } = inEdgeOrder(inputs.specs, stacks);
     const ends = await Promise.allSettled(
       specs.map(async (spec) => {
         const state = stacks.get(spec.key);
         if (state === undefined || condition(state.status) !== 'ready') return;
-        const parameters = resolveParameters(spec, outputs, openaiApiKeyHasValue);
-        if (parameters === undefined) return;
-        const preview = await makeChangeSet(
-          {
-            stack: spec.name,
-            name: `${inputs.runName}-${spec.key}-plan`,
-            kind: 'UPDATE',
-            template: spec.body,
-            parameters: new Map([...parameters, ...heldParameters(spec, state, parameters)]),
-            tags: spec.tags,
-            executionRole: inputs.executionRole,
-          },
-          { ...ports, stacks: stacksOf(spec, ports) },
-        );
-        await stacksOf(spec, ports).deleteChangeSet(preview.id);
-        previews.set(spec.key, preview);
+        const preview = (parameters: ReadonlyMap<string, string>, what: string): Promise<ChangeSetState> =>
+          previewOf(
+            {
+              stack: spec.name,
+              name: `${inputs.runName}-${spec.key}-${what}`,
+              kind: 'UPDATE',
+              template: spec.body,
+              parameters: new Map([...parameters, ...heldParameters(spec, state, parameters)]),
+              tags: spec.tags,
+              executionRole: inputs.executionRole,
+            },
+            { ...ports, stacks: stacksOf(spec, ports) },
+          );
+        const own = ownParameters(spec, state, { outputs, openaiApiKeyHasValue });
+        const all = resolveParameters(spec, outputs, openaiApiKeyHasValue);
+        if (all !== undefined) previews.set(spec.key, await preview(all, 'plan'));
+        const same = own !== undefined && all !== undefined && areSame(own, all);
+        const alone = same ? previews.get(spec.key) : own && (await possible(preview(own, 'own')));
+        if (alone !== undefined) ownPreviews.set(spec.key, alone);
       }),
     );
     // Only now: a change set that is still being made would be left behind.
@@ -129,11 +143,32 @@ export async function observe(inputs: ObserveInputs, ports: Ports): Promise<Obse
   return {
     stacks,
     previews,
+    ownPreviews,
     openaiApiKeyHasValue,
     deployed: revision === 'base' ? undefined : revision,
     zone: inputs.mode === 'outputs' ? undefined : await seenZone(inputs.specs, stacks, ports),
     needlessEdge: await needlessEdge(inputs, ports),
   };
+}
+
+/** A stack may make no sense with new values of its own and old ones of others: then nobody knows what it alone would change. */
+async function possible(preview: Promise<ChangeSetState>): Promise<ChangeSetState | undefined> {
+  try {
+    return await preview;
+  } catch (error) {
+    if (error instanceof DeploymentError) return undefined;
+    throw error;
+  }
+}
+
+/** Worked out and removed again. */
+export async function previewOf(
+  request: ChangeSetRequest,
+  ports: Parameters<typeof makeChangeSet>[1],
+): Promise<ChangeSetState> {
+  const preview = await makeChangeSet(request, ports);
+  await ports.stacks.deleteChangeSet(preview.id);
+  return preview;
 }
 
 /** Looked at only while a certificate is still to be made in it: later ones are renewed by the same record. */

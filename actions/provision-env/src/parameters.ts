@@ -40,6 +40,32 @@ export function resolveParameters(
   return resolved;
 }
 
+/**
+ * What a stack's own template and configuration make of it: what comes from other stacks is as it was when this one was last updated. Undefined
+ * where it never had one of them.
+ */
+export function ownParameters(
+  spec: StackSpec,
+  state: StackState,
+  {
+    outputs,
+    openaiApiKeyHasValue,
+  }: { readonly outputs: KnownOutputs; readonly openaiApiKeyHasValue: boolean | undefined },
+): ReadonlyMap<string, string> | undefined {
+  const before = new Map<StackKey, Map<string, string>>();
+  for (const [name, source] of spec.parameters) {
+    if (source.from !== 'output') continue;
+    const value = state.parameters.get(name) ?? outputs.get(source.stack)?.get(name);
+    if (value !== undefined)
+      before.set(source.stack, (before.get(source.stack) ?? new Map<string, string>()).set(name, value));
+  }
+  return resolveParameters(spec, before, openaiApiKeyHasValue);
+}
+
+export function areSame(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
+  return a.size === b.size && [...a].every(([name, value]) => b.get(name) === value);
+}
+
 /** By themselves these are no reason to touch the stack: they only follow deployments. */
 const following: readonly string[] = ['ServiceTaskDefinition', 'ServiceCount'];
 

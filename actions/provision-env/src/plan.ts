@@ -21,6 +21,8 @@ export interface StackPlan {
   readonly reason: string;
   /** Undefined when only a change set will tell. */
   readonly changes: readonly PlannedChange[] | undefined;
+  /** Those of its own, without what follows from other values of other stacks; undefined when only a change set will tell. */
+  readonly own: readonly PlannedChange[] | undefined;
   /** What the plan that is to be applied showed; undefined when none has to be. */
   readonly reviewed: Reviewed | undefined;
 }
@@ -48,6 +50,7 @@ export function planOffline({ specs, allowReplacement }: Pick<PlanInputs, 'specs
     action: 'unasked',
     reason: 'no credentials',
     changes: additions(spec, { stacks: new Map(), openaiApiKeyHasValue: undefined }),
+    own: undefined,
     reviewed: undefined,
   }));
   return {
@@ -73,9 +76,7 @@ export function planStacks(inputs: PlanInputs, observed: Observed): Plan {
   if (zone instanceof PreconditionError) throw zone;
   const { specs, appFirst } = inEdgeOrder(inputs.specs, observed.stacks);
   const planned = specs.map((spec) => planStack(spec, observed, { specs, appFirst }));
-  const shown = planned.map(
-    ({ spec, action, changes }) => [spec.key, reviewedOf(action !== 'update', changes)] as const,
-  );
+  const shown = planned.map(({ spec, action, own }) => [spec.key, reviewedOf(action !== 'update', own)] as const);
   const stacks = planned.map((plan) => ({ ...plan, reviewed: judged(plan, reviewed) }));
   return {
     digest: writeDigest({ base, stacks: new Map(shown) }),
@@ -94,13 +95,13 @@ export function planStacks(inputs: PlanInputs, observed: Observed): Plan {
 
 /** What was reviewed of a stack; throws when already now something else would be done. */
 function judged(
-  { spec, action, changes }: Omit<StackPlan, 'reviewed'>,
+  { spec, action, own }: Omit<StackPlan, 'reviewed'>,
   digest: PlanDigest | undefined,
 ): Reviewed | undefined {
   if (digest === undefined) return undefined;
   const reviewed = digest.stacks.get(spec.key) ?? 'open';
   const isCreation = action !== 'update';
-  const wrong = changes === undefined ? undefined : judgeReviewed(spec, reviewed, { isCreation, changes });
+  const wrong = own === undefined ? undefined : judgeReviewed(spec, reviewed, { isCreation, changes: own });
   if (wrong !== undefined) throw wrong;
   return reviewed;
 }
@@ -120,7 +121,8 @@ function planStack(spec: StackSpec, observed: Observed, { specs, appFirst }: Ord
   const needs = needsOf(spec, appFirst).filter((need) => specs.some(({ key }) => key === need));
   const base = { spec, needs, attach: false };
   if (state === undefined) {
-    return { ...base, action: 'create', reason: 'the stack does not exist', changes: additions(spec, observed) };
+    const changes = additions(spec, observed);
+    return { ...base, action: 'create', reason: 'the stack does not exist', changes, own: changes };
   }
   switch (condition(state.status)) {
     case 'leftover':
@@ -129,6 +131,7 @@ function planStack(spec: StackSpec, observed: Observed, { specs, appFirst }: Ord
         action: 'recreate',
         reason: `a first creation did not succeed (${state.status})`,
         changes: additions(spec, observed),
+        own: [],
       };
     case 'stuck':
       throw stuck(spec, state);
@@ -139,6 +142,7 @@ function planStack(spec: StackSpec, observed: Observed, { specs, appFirst }: Ord
         attach: true,
         reason: `an operation is running (${state.status})`,
         changes: undefined,
+        own: undefined,
       };
     case 'ready': {
       const moved = computeMoved(spec, state);
@@ -146,7 +150,10 @@ function planStack(spec: StackSpec, observed: Observed, { specs, appFirst }: Ord
       const fixed = observed.deployed === undefined ? undefined : containerFixed(spec, state, observed.deployed);
       if (fixed !== undefined) throw fixed;
       const preview = observed.previews.get(spec.key);
-      const changes = preview === undefined ? undefined : describeChanges(spec, preview.changes);
+      const alone = observed.ownPreviews.get(spec.key);
+      const own = alone === undefined ? undefined : describeChanges(spec, alone.changes);
+      // Where another stack cannot tell yet what it will put out, what is known without that is shown.
+      const changes = preview === undefined ? own : describeChanges(spec, preview.changes);
       return {
         ...base,
         action: 'update',
@@ -159,6 +166,7 @@ function planStack(spec: StackSpec, observed: Observed, { specs, appFirst }: Ord
                 ? `nothing differs, unless outputs of ${needs.join(', ')} do`
                 : 'nothing differs',
         changes,
+        own,
       };
     }
   }
@@ -233,6 +241,7 @@ function additions(
     description,
     properties: [],
     holdsData: false,
+    stays: undefined,
   }));
 }
 

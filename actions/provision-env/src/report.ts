@@ -99,13 +99,22 @@ export function planLines(plan: Plan): readonly string[] {
 }
 
 function changeLines(change: PlannedChange): readonly string[] {
-  const { kind, description, logicalId, properties } = change;
+  const { kind, description, logicalId, properties, stays } = change;
   const interruption = interruptionOf(change);
   return [
-    `  ${kind} ${description} (${logicalId})`,
+    `  ${kind} ${description} (${logicalId})${stays === undefined ? '' : `, ${whatStays[stays]}`}`,
     ...properties.map((property) => `      ${propertyText(property)}`),
     ...(interruption === undefined ? [] : [`      ⚠ ${interruption}`]),
   ];
+}
+
+/** For the pull request: what stood there before is no longer what would happen. */
+export function failedPlan(inputs: ReportInputs, { code: name, message, hint }: ActionError): string {
+  return paragraphs(
+    `### ❌ Plan for ${title(inputs)} failed: ${name}`,
+    codeBlock(message),
+    hint === undefined ? '' : `**What to do:** ${escapeMarkdown(hint)}`,
+  );
 }
 
 export function reportApply(
@@ -280,6 +289,11 @@ function counted(changes: readonly PlannedChange[]): string {
     .join(', ');
 }
 
+const whatStays = {
+  whole: 'but it stays, outside of the stack, under its name',
+  snapshot: 'but for a last snapshot',
+} as const;
+
 /** Where AWS was not asked, nobody knows whether it would be added. */
 function countedFor(action: StackPlan['action'], changes: readonly PlannedChange[]): string {
   return action === 'unasked' ? `${changes.length} in the template` : counted(changes);
@@ -289,8 +303,8 @@ function changeList(title: string, changes: readonly PlannedChange[]): string {
   if (changes.length === 0) return '';
   // What takes something away is not to be looked for among what is new.
   const order = changes.toSorted((a, b) => kinds.indexOf(b.kind) - kinds.indexOf(a.kind));
-  const rows = order.map(({ kind, description, logicalId, type, properties }) => [
-    signs[kind],
+  const rows = order.map(({ kind, description, logicalId, type, properties, stays }) => [
+    stays === undefined ? signs[kind] : `${signs[kind]}, ${whatStays[stays]}`,
     escapeMarkdown(description),
     code(logicalId),
     code(type),

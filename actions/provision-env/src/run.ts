@@ -1,7 +1,7 @@
 import type { RunContext } from '../../../shared/action/context.ts';
 import type { Progress } from '../../../shared/action/progress.ts';
 import type { ActionReport } from '../../../shared/action/run.ts';
-import { isAwsError } from '../../../shared/core/errors.ts';
+import { ActionError, isAwsError } from '../../../shared/core/errors.ts';
 import { apply } from './apply.ts';
 import { commentOn, type CommentIo } from './comment.ts';
 import { destroySpecs, planDestroy } from './destroy-plan.ts';
@@ -17,7 +17,7 @@ import { planOffline, planStacks, type Plan } from './plan.ts';
 import { priceOfSpecs, priceOfStacks } from './price.ts';
 import { priceLines, refuseExpensive, type PriceReport } from './price-report.ts';
 import { usageOf } from './price-usage.ts';
-import { planLines, reportApply, reportOutputs, reportPlan } from './report.ts';
+import { failedPlan, planLines, reportApply, reportOutputs, reportPlan } from './report.ts';
 import { bootstrapName, bootstrapSpec, namePrefix, serviceOf, stackSpecs, type StackSpec } from './stacks.ts';
 import { readTemplates } from './templates.ts';
 import { condition } from './verdict.ts';
@@ -30,7 +30,16 @@ export type RunIo = Ports &
 
 /** Every mode, from what is there to what is said about it. */
 export async function run(inputs: Inputs, io: RunIo): Promise<ActionReport> {
-  if (inputs.isOffline) return offline(inputs, io);
+  try {
+    return await (inputs.isOffline ? offline(inputs, io) : runMode(inputs, io));
+  } catch (error) {
+    // An older plan that stays on the pull request would be taken for this one.
+    if (error instanceof ActionError) await commentOn(failedPlan(inputs, error), inputs, io);
+    throw error;
+  }
+}
+
+async function runMode(inputs: Inputs, io: RunIo): Promise<ActionReport> {
   const start = io.clock.now();
   const { runId, runAttempt } = io.context;
   // Change sets must not share a name with those of another run, attempt, or step of the same job.

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { driftLines, driftWarnings, reportDrift } from '../../../actions/provision-env/src/drift-report.ts';
 import { consoleLink, revertCommands } from '../../../actions/provision-env/src/drift-remedy.ts';
-import { shownValue } from '../../../actions/provision-env/src/drift-value.ts';
+import { shownValue } from '../../../actions/provision-env/src/shown-value.ts';
 import {
   failedResources,
   judgeDrift,
@@ -273,6 +273,7 @@ describe('report', () => {
   const observed: Seen = {
     stacks: new Map([['app', state()]]),
     previews: new Map(),
+    ownPreviews: new Map(),
     openaiApiKeyHasValue: false,
     deployed: undefined,
     zone: undefined,

@@ -12,8 +12,13 @@ const hide = hider([]);
 
 /** A property's value for a reader: without secrets, and short. Environment variables and headers may hold one under any name. */
 export function shownValue(path: string, value: string): string {
+  return clip(wholeValue(path, value), longest);
+}
+
+/** The same at full length. */
+export function wholeValue(path: string, value: string): string {
   if (path.split('/').some(isSecret)) return hidden;
-  return clip(hide(withoutSecrets(value)).replace(/\s+/g, ' '), longest);
+  return hide(withoutSecrets(value)).replace(/\s+/g, ' ');
 }
 
 function isSecret(name: string): boolean {
