@@ -1,5 +1,5 @@
 import { parseTemplate, type Template } from '../../actions/provision-env/src/template.ts';
-import { evaluate } from '../unit/provision-env/evaluate.ts';
+import { evaluate, evaluateAll } from '../unit/provision-env/evaluate.ts';
 
 export type Wire = Record<string, unknown>;
 export type Texts = Readonly<Record<string, string>>;
@@ -36,12 +36,20 @@ export interface Stack {
   readonly resources: Map<string, StackedResource>;
 }
 
+export interface ChangedProperty {
+  readonly name: string;
+  readonly before?: unknown;
+  readonly after?: unknown;
+  /** `Resource` or `Resource.Attribute` that it follows from. */
+  readonly cause?: string;
+}
+
 export interface Change {
   readonly action: 'Add' | 'Modify' | 'Remove';
   readonly id: string;
   readonly type: string;
   readonly replacement: string;
-  readonly properties: readonly { readonly name: string; readonly before?: unknown; readonly after?: unknown }[];
+  readonly properties: readonly ChangedProperty[];
 }
 
 export interface ChangeSet {
@@ -142,7 +150,18 @@ export function fateOf({ template }: Stack, logicalId: string): 'gone' | 'kept' 
   return resource.type === 'AWS::RDS::DBInstance' ? 'snapshot' : 'kept';
 }
 
-export function outputValue({ region }: Stack, name: string): string {
+/** What a stack puts out, its own resources under names that tests can know. */
+export function outputsOf(stack: Stack): Texts {
+  const { outputs } = evaluateAll(stack.template, stack.parameters);
+  return Object.fromEntries(
+    Object.entries(outputs).map(([name, value]) => {
+      const text = String(value);
+      return [name, text.startsWith('<') && text.endsWith('>') && !text.includes(',') ? named(stack, name) : text];
+    }),
+  );
+}
+
+function named({ region }: Stack, name: string): string {
   return name.endsWith('Arn') ? `arn:aws:test:${region}:${accountId}:thing/${name}` : `the-${name}`;
 }
 
@@ -196,7 +215,11 @@ export function shownChange({ action, id, type, replacement, properties }: Chang
       LogicalResourceId: id,
       ResourceType: type,
       Replacement: action === 'Modify' ? replacement : undefined,
-      Details: properties.map(({ name, before, after }) => ({
+      Details: properties.map(({ name, before, after, cause }) => ({
+        Evaluation: cause?.includes('.') === true ? 'Dynamic' : 'Static',
+        ChangeSource:
+          cause === undefined ? 'DirectModification' : cause.includes('.') ? 'ResourceAttribute' : 'ResourceReference',
+        CausingEntity: cause,
         Target: {
           Attribute: 'Properties',
           Name: name,

@@ -1,7 +1,6 @@
 import {
   fateOf,
-  outputValue,
-  parsed,
+  outputsOf,
   physicalId,
   type Change,
   type ChangeSet,
@@ -93,7 +92,7 @@ export class StackOperations {
   ): void {
     stack.template = template;
     stack.parameters = parameters;
-    stack.outputs = Object.fromEntries(parsed(template).outputs.map((name) => [name, outputValue(stack, name)]));
+    stack.outputs = outputsOf(stack);
     if (kind === 'CREATE') {
       this.become(stack, 'CREATE_COMPLETE');
       return;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { maxTemplateBytes } from '../../actions/provision-env/src/template.ts';
+import { withConsequences } from './scripted-consequences.ts';
 import { denialByPolicy } from './scripted-stack-policy.ts';
 import type { Answer, ScriptedCall } from './scripted-aws.ts';
 import { DriftDetections, type Comparison } from './scripted-drift.ts';
@@ -598,7 +599,7 @@ export class CloudFormationWorld {
       action,
       id,
       type: (wanted[id] ?? old[id])!.Type,
-      replacement: action === 'Modify' ? (this.given.replaces?.[id] ?? 'False') : 'False',
+      replacement: action === 'Modify' ? this.#replacement(id, (wanted[id] ?? old[id])!.Type) : 'False',
       properties,
     });
     const changed = [
@@ -626,9 +627,14 @@ export class CloudFormationWorld {
     const also = (this.given.also ?? []).filter(
       (id) => old[id] !== undefined && !changed.some((item) => item.id === id),
     );
-    return before === undefined || changed.length === 0
-      ? changed
-      : [...changed, ...also.map((id) => change('Modify', id, [{ name: 'Tags' }]))];
+    if (before === undefined || changed.length === 0) return changed;
+    const all = [...changed, ...also.map((id) => change('Modify', id, [{ name: 'Tags' }]))];
+    return withConsequences(all, wanted);
+  }
+
+  /** A task definition is never changed: there is always a new revision. */
+  #replacement(id: string, type: string): string {
+    return this.given.replaces?.[id] ?? (type === 'AWS::ECS::TaskDefinition' ? 'True' : 'False');
   }
 
   #setService(parameters: Texts): void {

@@ -89,7 +89,9 @@ function cloud(): World {
         const properties = [property('DeletionProtection', values(name))];
         return modification('Database', { type: 'AWS::RDS::DBInstance', properties });
       }
-      return modification(`Of${name}`, { properties: [property(name, values(name))] });
+      // By its name it would be shown as a secret.
+      const shown = name.replace('OpenaiApiKeyHasValue', 'HasValue');
+      return modification(`Of${name}`, { properties: [property(shown, values(name))] });
     });
   return aws;
 }
@@ -189,9 +191,13 @@ function unreviewed(
       if (type === 'AWS::ECS::Service') return [];
       if (name === 'DeletionProtection' && after === 'true' && reviewed?.isNew === true) return [];
       const found = [...(reviewed?.lines ?? [])].some(
-        (line) => line.includes(`(${logicalId})`) && line.endsWith(` / ${name}: ${before} → ${after}`),
+        (line) => line.includes(`(${logicalId})`) && line.endsWith(` / ${name}: ${told(before)} → ${told(after)}`),
       );
       return found ? [] : [`${stack} ${logicalId} ${name}: ${before} → ${after}`];
     }),
   );
+}
+
+function told(value: string | undefined): string {
+  return value === undefined ? '–' : value === '' ? '(empty)' : value;
 }

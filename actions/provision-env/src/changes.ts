@@ -94,7 +94,8 @@ const longest = 60;
 const before = 20;
 
 /** `name: before → after`; secrets are not shown, and of long values the place where they begin to differ. */
-export function propertyText({ name, before: is, after: will }: PropertyChange): string {
+export function propertyText({ name, before: is, after: will, follows }: PropertyChange): string {
+  if (follows.length > 0) return `${name}: follows from ${[...new Set(follows)].join(', ')}`;
   if (is === undefined && will === undefined) return name;
   const path = name.replaceAll('.', '/');
   const [old, next] = [shown(path, is), shown(path, will)];
@@ -105,6 +106,7 @@ export function propertyText({ name, before: is, after: will }: PropertyChange):
 
 function shown(path: string, value: string | undefined): string {
   if (value === undefined) return '–';
+  if (value === '') return '(empty)';
   return value.includes('KNOWN_AFTER_APPLY') ? '(known after apply)' : wholeValue(path, value);
 }
 

@@ -25,7 +25,7 @@ export function reportNothing(inputs: ReportInputs & { readonly region: string }
   return {
     outputs: outputs(roles, false, 0),
     summary: paragraphs(
-      `### ✅ Nothing to destroy: ${title(inputs)} has no stacks`,
+      `### ✅ Nothing to destroy: ${title(inputs)} has no stacks in ${escapeMarkdown(region)}`,
       'What an earlier run kept is still there: its own summary names it, and so do the tags of these resources:',
       codeBlock(find, 'sh'),
     ),

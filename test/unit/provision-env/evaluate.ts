@@ -22,6 +22,14 @@ function listOf(items: unknown): readonly string[] {
  * own name or attribute is left as `<Resource>` or `<Resource.Attribute>`.
  */
 export function evaluate(text: string, given: Readonly<Record<string, string>> = {}): Tree {
+  return evaluateAll(text, given).resources;
+}
+
+/** Outputs as well, by name; those whose condition does not hold are left out. */
+export function evaluateAll(
+  text: string,
+  given: Readonly<Record<string, string>> = {},
+): { readonly resources: Tree; readonly outputs: Readonly<Record<string, unknown>> } {
   const template = parseYaml(text) as Tree;
   const parameter = (name: string): unknown => {
     if (name === 'AWS::NoValue') return noValue;
@@ -74,5 +82,8 @@ export function evaluate(text: string, given: Readonly<Record<string, string>> =
   const resources = Object.entries(template.Resources as Record<string, Tree>)
     .filter(([, { Condition }]) => Condition === undefined || holds(Condition))
     .map(([id, { Properties = {}, ...rest }]) => [id, { ...rest, Properties: value(Properties) }] as const);
-  return Object.fromEntries(resources);
+  const outputs = Object.entries((template.Outputs ?? {}) as Record<string, Tree>)
+    .filter(([, { Condition }]) => Condition === undefined || holds(Condition))
+    .map(([name, { Value }]) => [name, value(Value)] as const);
+  return { resources: Object.fromEntries(resources), outputs: Object.fromEntries(outputs) };
 }
