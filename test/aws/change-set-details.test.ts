@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { cloudFormationStacks } from '../../shared/aws/cloudformation.ts';
 import { sdkConfig } from '../../shared/aws/sdk-config.ts';
-import { ScriptedAws, type Answer } from '../kit/scripted-aws.ts';
+import { ScriptedAws } from '../kit/scripted-aws.ts';
 import { environment } from '../shell/provision-env.stories.ts';
 
 const before = { ...process.env };

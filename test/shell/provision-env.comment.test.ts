@@ -141,6 +141,18 @@ describe('one comment', () => {
     expect(said()).toContain(`comment  updated: ${github.urlOf(github.comments[0]!)}`);
   });
 
+  test('says that the newest plan failed, so that nobody takes the one before for it', async () => {
+    await plan();
+    const denied = { error: 'AccessDenied', status: 403 };
+    // Of the bootstrap stack and the three others.
+    aws.breakNext('DescribeStacks', denied, denied, denied, denied);
+    await expect(plan({ runId: '43' })).rejects.toThrow('DescribeStacks');
+    expect(ours()).toHaveLength(1);
+    expect(ours()[0]).toContain('### ❌ Plan for analytics-studio production failed: ');
+    expect(ours()[0]).not.toContain('plan digest');
+    expect(ours()[0]).toContain('/actions/runs/43)');
+  });
+
   test('is left alone by a second attempt that plans the same', async () => {
     await plan();
     // A person who saved it in the browser changed its line ends.
