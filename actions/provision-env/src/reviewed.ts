@@ -109,8 +109,8 @@ export function notReviewed(
 }
 
 /** Its deployments are not the stack's: that it takes note of what runs changes nothing. */
-export function isOfService(change: PlannedChange): boolean {
-  return (change.kind === 'change' && change.type === 'AWS::ECS::Service') || isConsequence(change);
+export function isOfService({ kind, type }: PlannedChange): boolean {
+  return kind === 'change' && type === 'AWS::ECS::Service';
 }
 
 /** What a new database is created without, so that CloudFormation could undo a creation that fails. */
