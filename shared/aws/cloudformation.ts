@@ -136,7 +136,8 @@ export interface Stacks {
   /** Returns the change set's ARN; asking again with the same name and token gives the same one. */
   createChangeSet(request: ChangeSetRequest): Promise<string>;
   describeChangeSet(changeSet: string): Promise<ChangeSetState>;
-  executeChangeSet(changeSet: string, token: string): Promise<void>;
+  /** With its stack, by which AWS judges whether it may be executed. */
+  executeChangeSet(changeSet: string, by: { readonly stack: string; readonly token: string }): Promise<void>;
   deleteChangeSet(changeSet: string): Promise<void>;
   deleteStack(
     stack: string,
@@ -233,8 +234,10 @@ export function cloudFormationStacks(config: SdkConfig): Stacks {
       }
     },
 
-    async executeChangeSet(changeSet, token) {
-      await client.send(new ExecuteChangeSetCommand({ ChangeSetName: changeSet, ClientRequestToken: token }));
+    async executeChangeSet(changeSet, { stack, token }) {
+      await client.send(
+        new ExecuteChangeSetCommand({ ChangeSetName: changeSet, StackName: stack, ClientRequestToken: token }),
+      );
     },
 
     async deleteChangeSet(changeSet) {

@@ -122,7 +122,7 @@ describe('the port', () => {
       { action: 'Add', logicalId: 'Logs', type: 'AWS::Logs::LogGroup', replacement: 'False', properties: [] },
     ]);
     const since = await stacks.lastEvent('port-test');
-    await stacks.executeChangeSet(made.id, 'first');
+    await stacks.executeChangeSet(made.id, { stack: 'port-test', token: 'first' });
     expect(await settle()).toBe('CREATE_COMPLETE');
     const state = (await stacks.describe('port-test'))!;
     expect(state.outputs.get('Logs')).toBe('/port/test');

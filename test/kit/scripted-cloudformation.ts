@@ -475,7 +475,9 @@ export class CloudFormationWorld {
     return {};
   }
 
-  #executeChangeSet(made: ChangeSet, { ClientRequestToken = '' }: Texts): Answer {
+  #executeChangeSet(made: ChangeSet, { ClientRequestToken = '', StackName }: Texts): Answer {
+    if (StackName !== made.stack.name && StackName !== made.stack.id)
+      throw new Refusal('ValidationError', `ChangeSet [${made.id}] does not belong to stack [${String(StackName)}]`);
     if (!tokenRule.test(ClientRequestToken))
       throw new Refusal('ValidationError', `token '${ClientRequestToken}' failed to satisfy constraint`);
     if (made.executedWith !== undefined && made.executedWith === ClientRequestToken) return {};

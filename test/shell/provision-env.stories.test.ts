@@ -83,7 +83,7 @@ describe('the server is as strict as AWS', () => {
   async function created(): Promise<void> {
     const id = await stacks.createChangeSet(request('first'));
     await clock.sleep(3_000);
-    await stacks.executeChangeSet(id, 'first');
+    await stacks.executeChangeSet(id, { stack: 'a-app', token: 'first' });
     await clock.sleep(5_000);
     expect(await stacks.describe('a-app')).toMatchObject({ status: 'CREATE_COMPLETE' });
   }
@@ -104,12 +104,16 @@ describe('the server is as strict as AWS', () => {
 
   test('a change set is executed once, when it is worked out, on a stack that is ready', async () => {
     const id = await stacks.createChangeSet(request('first'));
-    await expect(stacks.executeChangeSet(id, 'first')).rejects.toThrow('current status of [CREATE_PENDING]');
+    await expect(stacks.executeChangeSet(id, { stack: 'a-app', token: 'first' })).rejects.toThrow(
+      'current status of [CREATE_PENDING]',
+    );
     await expect(stacks.deleteChangeSet(id)).rejects.toThrow('currently in progress');
     await clock.sleep(3_000);
-    await stacks.executeChangeSet(id, 'first');
-    await stacks.executeChangeSet(id, 'first'); // the same request again
-    await expect(stacks.executeChangeSet(id, 'again')).rejects.toThrow('execution status of [EXECUTE_IN_PROGRESS]');
+    await stacks.executeChangeSet(id, { stack: 'a-app', token: 'first' });
+    await stacks.executeChangeSet(id, { stack: 'a-app', token: 'first' }); // the same request again
+    await expect(stacks.executeChangeSet(id, { stack: 'a-app', token: 'again' })).rejects.toThrow(
+      'execution status of [EXECUTE_IN_PROGRESS]',
+    );
     await expect(stacks.createChangeSet(update('second', '2'))).rejects.toThrow(
       'is in CREATE_IN_PROGRESS state and can not be updated',
     );
@@ -123,10 +127,12 @@ describe('the server is as strict as AWS', () => {
     await created();
     const ids = [await stacks.createChangeSet(update('two', '2')), await stacks.createChangeSet(update('three', '3'))];
     await clock.sleep(3_000);
-    await stacks.executeChangeSet(ids[0]!, 'two');
+    await stacks.executeChangeSet(ids[0]!, { stack: 'a-app', token: 'two' });
     await clock.sleep(5_000);
     expect(await stacks.describeChangeSet(ids[1]!)).toMatchObject({ status: 'CREATE_COMPLETE', executable: false });
-    await expect(stacks.executeChangeSet(ids[1]!, 'three')).rejects.toThrow('execution status of [OBSOLETE]');
+    await expect(stacks.executeChangeSet(ids[1]!, { stack: 'a-app', token: 'three' })).rejects.toThrow(
+      'execution status of [OBSOLETE]',
+    );
   });
 
   test('names and tokens are taken once', async () => {
@@ -134,7 +140,7 @@ describe('the server is as strict as AWS', () => {
     const first = await stacks.createChangeSet(update('two', '2'));
     expect(await stacks.createChangeSet(update('two', '2'))).toBe(first);
     await clock.sleep(3_000);
-    await stacks.executeChangeSet(first, 'token');
+    await stacks.executeChangeSet(first, { stack: 'a-app', token: 'token' });
     await clock.sleep(5_000);
     const { id } = (await stacks.describe('a-app'))!;
     await expect(stacks.deleteStack(id, { token: 'token', executionRole: undefined })).rejects.toThrow(
@@ -167,7 +173,7 @@ describe('the server is as strict as AWS', () => {
     const other = await stacks.createChangeSet(update('other', '2'));
     await clock.sleep(3_000);
     expect(await stacks.describeChangeSet(same)).toMatchObject({ status: 'FAILED', executable: false });
-    await stacks.executeChangeSet(other, 'other');
+    await stacks.executeChangeSet(other, { stack: 'a-app', token: 'other' });
     await expect(stacks.deleteStack('a-app', { token: 'away', executionRole: undefined })).rejects.toThrow(
       'cannot be deleted while in status UPDATE_IN_PROGRESS',
     );

@@ -66,7 +66,7 @@ export async function executeChangeSet(
   stacks: Stacks,
 ): Promise<void> {
   try {
-    await stacks.executeChangeSet(id, name);
+    await stacks.executeChangeSet(id, { stack, token: name });
   } catch (error) {
     if (
       isAwsError(
