@@ -21,6 +21,7 @@ import {
   type ResourceChange as AwsResourceChange,
   type ResourceChangeDetail,
   type Stack,
+  type StackResourceSummary,
   type StackResourceDrift,
 } from '@aws-sdk/client-cloudformation';
 import { isAwsError } from '../core/errors.ts';
@@ -212,26 +213,16 @@ export function cloudFormationStacks(config: SdkConfig): Stacks {
     },
 
     async describeChangeSet(changeSet) {
-      const changes: ResourceChange[] = [];
-      for (let token: string | undefined; ;) {
-        const page = await client.send(
-          new DescribeChangeSetCommand({
-            ChangeSetName: changeSet,
-            IncludePropertyValues: true,
-            ...(token === undefined ? {} : { NextToken: token }),
-          }),
-        );
-        changes.push(...(page.Changes ?? []).flatMap(resourceChange));
-        token = page.NextToken;
-        if (token === undefined) {
-          return {
-            status: page.Status ?? '',
-            reason: page.StatusReason ?? '',
-            executable: page.ExecutionStatus === 'AVAILABLE',
-            changes,
-          };
-        }
-      }
+      const pages = await everyPage((next) =>
+        client.send(new DescribeChangeSetCommand({ ChangeSetName: changeSet, IncludePropertyValues: true, ...next })),
+      );
+      const last = pages.at(-1);
+      return {
+        status: last?.Status ?? '',
+        reason: last?.StatusReason ?? '',
+        executable: last?.ExecutionStatus === 'AVAILABLE',
+        changes: pages.flatMap(({ Changes = [] }) => Changes.flatMap(resourceChange)),
+      };
     },
 
     async executeChangeSet(changeSet, { stack, token }) {
@@ -259,22 +250,10 @@ export function cloudFormationStacks(config: SdkConfig): Stacks {
     },
 
     async resources(stack) {
-      const found: StackResource[] = [];
-      for (let token: string | undefined; ;) {
-        const page = await client.send(
-          new ListStackResourcesCommand({ StackName: stack, ...(token === undefined ? {} : { NextToken: token }) }),
-        );
-        for (const item of page.StackResourceSummaries ?? []) {
-          found.push({
-            logicalId: item.LogicalResourceId ?? '',
-            physicalId: item.PhysicalResourceId ?? '',
-            type: item.ResourceType ?? '',
-            status: item.ResourceStatus ?? '',
-          });
-        }
-        token = page.NextToken;
-        if (token === undefined) return found;
-      }
+      const pages = await everyPage((next) =>
+        client.send(new ListStackResourcesCommand({ StackName: stack, ...next })),
+      );
+      return pages.flatMap(({ StackResourceSummaries = [] }) => StackResourceSummaries.map(stackResource));
     },
 
     async setTerminationProtection(stack, isOn) {
@@ -341,20 +320,33 @@ export function cloudFormationStacks(config: SdkConfig): Stacks {
     },
 
     async resourceDrifts(stack) {
-      const found: ResourceDrift[] = [];
-      for (let token: string | undefined; ;) {
-        const page = await client.send(
-          new DescribeStackResourceDriftsCommand({
-            StackName: stack,
-            MaxResults: 100,
-            ...(token === undefined ? {} : { NextToken: token }),
-          }),
-        );
-        found.push(...(page.StackResourceDrifts ?? []).map(resourceDrift));
-        token = page.NextToken;
-        if (token === undefined) return found;
-      }
+      const pages = await everyPage((next) =>
+        client.send(new DescribeStackResourceDriftsCommand({ StackName: stack, MaxResults: 100, ...next })),
+      );
+      return pages.flatMap(({ StackResourceDrifts = [] }) => StackResourceDrifts.map(resourceDrift));
     },
+  };
+}
+
+/** A list from its first page to its last. */
+async function everyPage<P extends { readonly NextToken?: string | undefined }>(
+  read: (next: { readonly NextToken?: string }) => Promise<P>,
+): Promise<readonly P[]> {
+  const pages: P[] = [];
+  for (let next: { readonly NextToken?: string } | undefined = {}; next !== undefined;) {
+    const page: P = await read(next);
+    pages.push(page);
+    next = page.NextToken === undefined ? undefined : { NextToken: page.NextToken };
+  }
+  return pages;
+}
+
+function stackResource(item: StackResourceSummary): StackResource {
+  return {
+    logicalId: item.LogicalResourceId ?? '',
+    physicalId: item.PhysicalResourceId ?? '',
+    type: item.ResourceType ?? '',
+    status: item.ResourceStatus ?? '',
   };
 }
 

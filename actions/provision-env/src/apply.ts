@@ -2,11 +2,18 @@ import type { Progress } from '../../../shared/action/progress.ts';
 import type { ChangeSetRequest, ParameterValue, StackState } from '../../../shared/aws/cloudformation.ts';
 import { ActionError, AwsError, DeploymentError, PreconditionError } from '../../../shared/core/errors.ts';
 import { describeChanges, endangers, type PlannedChange } from './changes.ts';
-import { discard, executeChangeSet, makeChangeSet, validationFailures, type MadeChangeSet } from './change-set.ts';
+import {
+  discard,
+  executeChangeSet,
+  makeChangeSet,
+  previewOf,
+  validationFailures,
+  type MadeChangeSet,
+} from './change-set.ts';
 import { guards, type Guards } from './guards.ts';
-import { failureOf, hintsAtValidation, named, plainReason } from './diagnose.ts';
+import { cancelled, failureOf, hintsAtValidation, named, plainReason } from './diagnose.ts';
 import { follow, type Operation, type OperationEnd } from './follow.ts';
-import { openaiKey, previewOf, revisionOf, stacksOf, type Ports } from './observe.ts';
+import { openaiKey, revisionOf, stacksOf, type Ports } from './observe.ts';
 import {
   areSame,
   catchUpParameters,
@@ -173,7 +180,7 @@ class StackRun {
       await this.#guard(updated ?? existing);
       return updated === undefined ? end('unchanged', existing) : end('updated', updated);
     } catch (error) {
-      const failure = this.#io.signal.aborted ? this.#cancelled(error) : error;
+      const failure = this.#io.signal.aborted ? cancelled(spec, { hasBegun: this.#executed, cause: error }) : error;
       if (!(failure instanceof ActionError)) throw error;
       this.#io.progress.info(`${spec.key}  ✗ ${failure.message}`);
       return { ...end('failed', existing), failure };
@@ -278,15 +285,16 @@ class StackRun {
       this.#io.progress.info(`${spec.key}  unchanged`);
       return undefined;
     }
+    const changes = describeChanges(spec, changeSet.changes);
     let service: LiveService | undefined;
     try {
-      service = await this.#permitted(existing, changeSet, resolved);
+      service = await this.#permitted(existing, changes, resolved);
     } catch (error) {
       await discard({ ...request, id: changeSet.id }, this.#io.stacks);
       throw error;
     }
     const catchUp = service === undefined ? undefined : catchUpParameters(spec, existing, service);
-    if (catchUp === undefined) return this.#executeAllowed(existing, request, { changeSet, service });
+    if (catchUp === undefined) return this.#executeAllowed(existing, request, { changeSet, changes, service });
 
     // The stack first learns what was deployed since; executing that drops every other change set.
     await discard({ ...request, id: changeSet.id }, this.#io.stacks);
@@ -300,13 +308,12 @@ class StackRun {
   /** What runs now, where that matters; throws when the change set may not be executed. */
   async #permitted(
     existing: StackState,
-    changeSet: MadeChangeSet,
+    changes: readonly PlannedChange[],
     resolved: Resolved,
   ): Promise<LiveService | undefined> {
     const { spec } = this.#plan;
     const service = spec.parameters.has('ServiceTaskDefinition') ? await this.#service() : undefined;
     if (service instanceof ActionError) throw service;
-    const changes = describeChanges(spec, changeSet.changes);
     const atRisk = forbidden(changes, this.#options.allowReplacement);
     if (atRisk.length > 0) throw forbiddenError(spec, atRisk);
     const isReviewed = this.#plan.reviewed !== undefined;
@@ -345,9 +352,17 @@ class StackRun {
   async #executeAllowed(
     existing: StackState,
     request: ChangeSetRequest,
-    { changeSet, service }: { readonly changeSet: MadeChangeSet; readonly service: LiveService | undefined },
+    {
+      changeSet,
+      changes,
+      service,
+    }: {
+      readonly changeSet: MadeChangeSet;
+      readonly changes: readonly PlannedChange[];
+      readonly service: LiveService | undefined;
+    },
   ): Promise<StackState> {
-    const allowed = describeChanges(this.#plan.spec, changeSet.changes).filter(endangers);
+    const allowed = changes.filter(endangers);
     try {
       await this.#guards.lower(
         existing,
@@ -492,15 +507,6 @@ class StackRun {
 
   #name(what: string): string {
     return `${this.#options.runName}-${this.#plan.spec.key}-${what}`;
-  }
-
-  #cancelled(error: unknown): ActionError {
-    return new ActionError('Cancelled', `${this.#plan.spec.name}: the run was cancelled`, {
-      cause: error,
-      hint: this.#executed
-        ? 'What CloudFormation has begun goes on by itself; a new run attaches to it.'
-        : 'Nothing was changed in this stack.',
-    });
   }
 }
 

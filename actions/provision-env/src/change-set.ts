@@ -11,16 +11,15 @@ export interface MadeChangeSet extends ChangeSetState {
   readonly id: string;
 }
 
+interface ChangeSetPorts {
+  readonly stacks: Stacks;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly progress?: Pick<Progress, 'info'>;
+}
+
 /** Creates a change set and waits until AWS has worked it out. An empty one has no changes and is not executable. */
-export async function makeChangeSet(
-  request: ChangeSetRequest,
-  ports: {
-    readonly stacks: Stacks;
-    readonly clock: Clock;
-    readonly signal: AbortSignal;
-    readonly progress?: Pick<Progress, 'info'>;
-  },
-): Promise<MadeChangeSet> {
+export async function makeChangeSet(request: ChangeSetRequest, ports: ChangeSetPorts): Promise<MadeChangeSet> {
   const { stacks, clock, signal, progress } = ports;
   const start = clock.now();
   const silence = new Silence(clock);
@@ -58,6 +57,13 @@ export async function makeChangeSet(
       ...(error.hint === undefined ? {} : { hint: error.hint }),
     });
   }
+}
+
+/** What it would do: worked out and removed again. */
+export async function previewOf(request: ChangeSetRequest, ports: ChangeSetPorts): Promise<ChangeSetState> {
+  const preview = await makeChangeSet(request, ports);
+  await ports.stacks.deleteChangeSet(preview.id);
+  return preview;
 }
 
 /** Begins it; one that somebody else's execution has made void is said so. */

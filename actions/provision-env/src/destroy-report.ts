@@ -3,13 +3,12 @@ import { humanDuration } from '../../../shared/core/clock.ts';
 import { code, codeBlock, details, escapeMarkdown, table } from '../../../shared/core/markdown.ts';
 import { notConfirmed, removedBy, type DestroyPlan, type Doomed } from './destroy-plan.ts';
 import type { StackEnd } from './destroy.ts';
+import { monthlyOf } from './leftover-prices.ts';
 import { inOrder, kindWords, removalOf, type Leftover } from './leftovers.ts';
 import { combined, fixedOutputs, paragraphs, title, type ReportInputs } from './report.ts';
 
 type Inputs = ReportInputs & { readonly confirmed: boolean; readonly dryRun: boolean };
 type Roles = ReadonlyMap<string, string>;
-/** What one of a kind costs a month, in words. */
-type MonthlyOf = (type: string) => string | undefined;
 
 const outputs = (roles: Roles, changed: boolean, changes: number): ActionReport['outputs'] => ({
   ...fixedOutputs(roles),
@@ -90,10 +89,7 @@ export interface Destroyed {
   readonly ms: number;
 }
 
-export function reportDestroy(
-  inputs: ReportInputs,
-  { ends, roles, ms, monthlyOf }: Destroyed & { readonly monthlyOf: MonthlyOf },
-): ActionReport {
+export function reportDestroy(inputs: ReportInputs, { ends, roles, ms }: Destroyed): ActionReport {
   const failure = combined(ends);
   const removed = ends.reduce((sum, end) => sum + end.removed, 0);
   const left = inOrder(ends.flatMap((end) => end.left));
@@ -115,14 +111,14 @@ export function reportDestroy(
           outcome === 'not-started' ? '' : humanDuration(took),
         ]),
       ),
-      leftOver(left, monthlyOf),
+      leftOver(left),
       failure === undefined ? `The bootstrap stack of ${code(inputs.app)} was not touched.` : '',
     ),
     failure,
   };
 }
 
-function leftOver(left: readonly Leftover[], monthlyOf: MonthlyOf): string {
+function leftOver(left: readonly Leftover[]): string {
   if (left.length === 0) return '';
   const rows = [...Map.groupBy(left, ({ type }) => type)].map(([type, items]) => [
     `${items.length} ${escapeMarkdown(kindWords(type, items.length))}`,

@@ -3,7 +3,7 @@ import type { StackState } from '../../../shared/aws/cloudformation.ts';
 import { ActionError, AwsError, isAwsError } from '../../../shared/core/errors.ts';
 import { discard, executeChangeSet, makeChangeSet } from './change-set.ts';
 import { deletionFailure, removedIn, type DestroyPlan, type Removal, type SeenStack } from './destroy-plan.ts';
-import { failureOf } from './diagnose.ts';
+import { cancelled, failureOf } from './diagnose.ts';
 import { follow, type Operation, type OperationEnd } from './follow.ts';
 import { snapshotType, type Leftover } from './leftovers.ts';
 import { stacksOf, type Ports } from './observe.ts';
@@ -89,7 +89,7 @@ class StackRemoval {
       const state = await this.#settle();
       if (state !== undefined) await this.#delete(await this.#unprotect(state));
     } catch (error) {
-      const known = this.#io.signal.aborted ? this.#cancelled(error) : error;
+      const known = this.#io.signal.aborted ? cancelled(this.#spec, { hasBegun: this.#executed, cause: error }) : error;
       if (!(known instanceof ActionError)) throw error;
       failure = known;
       this.#io.progress.info(`${this.#spec.key}  ✗ ${failure.message}`);
@@ -217,14 +217,5 @@ class StackRemoval {
 
   #name(what: string): string {
     return `${this.#options.runName}-${this.#spec.key}-${what}`;
-  }
-
-  #cancelled(cause: unknown): ActionError {
-    return new ActionError('Cancelled', `${this.#spec.name}: the run was cancelled`, {
-      cause,
-      hint: this.#executed
-        ? 'What CloudFormation has begun goes on by itself; a new run attaches to it.'
-        : 'Nothing was changed in this stack.',
-    });
   }
 }

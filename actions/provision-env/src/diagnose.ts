@@ -1,6 +1,6 @@
 import type { StackEvent, StackState } from '../../../shared/aws/cloudformation.ts';
 import { parseArn } from '../../../shared/core/arn.ts';
-import { DeploymentError } from '../../../shared/core/errors.ts';
+import { ActionError, DeploymentError } from '../../../shared/core/errors.ts';
 import { explainDenial, parseDenial } from '../../../shared/core/iam-denial.ts';
 import type { StackSpec } from './stacks.ts';
 
@@ -107,6 +107,19 @@ export function failureOf(spec: StackSpec, state: StackState, events: readonly S
     ...(stopped === '' ? [] : [`The roll-back stopped at: ${stopped}`]),
   ];
   return new DeploymentError('StackFailed', message.join('\n'), { hint: hint(spec, state, events) });
+}
+
+/** The run was told to stop while it worked on the stack. */
+export function cancelled(
+  { name }: StackSpec,
+  { hasBegun, cause }: { readonly hasBegun: boolean; readonly cause: unknown },
+): ActionError {
+  return new ActionError('Cancelled', `${name}: the run was cancelled`, {
+    cause,
+    hint: hasBegun
+      ? 'What CloudFormation has begun goes on by itself; a new run attaches to it.'
+      : 'Nothing was changed in this stack.',
+  });
 }
 
 /** The first few, each resource once. */

@@ -7,7 +7,7 @@ import { nearest } from '../../../shared/core/suggest.ts';
 import { emptyConfig, parseConfig, type Config } from './config.ts';
 import { contradictions } from './contradictions.ts';
 import { cloudFrontPrefixLists } from './prefix-lists.ts';
-import { planDigestPattern } from './reviewed.ts';
+import { planDigestPattern } from './plan-digest.ts';
 import {
   confirmationOf,
   fitsInline,

@@ -1,4 +1,4 @@
-import type { ChangeSetRequest, ChangeSetState, Stacks, StackState } from '../../../shared/aws/cloudformation.ts';
+import type { ChangeSetState, Stacks, StackState } from '../../../shared/aws/cloudformation.ts';
 import type { DeploymentState, ServiceRef, ServiceState } from '../../../shared/aws/ecs.ts';
 import type { PublicDns } from '../../../shared/action/public-dns.ts';
 import type { OidcProviders } from '../../../shared/aws/oidc-providers.ts';
@@ -8,7 +8,7 @@ import type { Secrets } from '../../../shared/aws/secrets-manager.ts';
 import type { Clock } from '../../../shared/core/clock.ts';
 import { AwsError, DeploymentError, isAwsError } from '../../../shared/core/errors.ts';
 import type { DeadTasks } from './dead-task.ts';
-import { makeChangeSet } from './change-set.ts';
+import { previewOf } from './change-set.ts';
 import {
   areSame,
   containerChanges,
@@ -159,16 +159,6 @@ async function possible(preview: Promise<ChangeSetState>): Promise<ChangeSetStat
     if (error instanceof DeploymentError) return undefined;
     throw error;
   }
-}
-
-/** Worked out and removed again. */
-export async function previewOf(
-  request: ChangeSetRequest,
-  ports: Parameters<typeof makeChangeSet>[1],
-): Promise<ChangeSetState> {
-  const preview = await makeChangeSet(request, ports);
-  await ports.stacks.deleteChangeSet(preview.id);
-  return preview;
 }
 
 /** Looked at only while a certificate is still to be made in it: later ones are renewed by the same record. */

@@ -4,7 +4,8 @@ import { changeText, describeChanges, endangers, type PlannedChange } from './ch
 import type { Observed } from './observe.ts';
 import { containerChanges, knownOutputs, resolveParameters } from './parameters.ts';
 import { edgeRegion, planDigest, stackNeeds, type StackKey, type StackSpec } from './stacks.ts';
-import { judgeReviewed, readDigest, reviewedOf, writeDigest, type PlanDigest, type Reviewed } from './reviewed.ts';
+import { readDigest, writeDigest, type PlanDigest, type Reviewed } from './plan-digest.ts';
+import { judgeReviewed, reviewedOf } from './reviewed.ts';
 import { resourcesOf } from './template.ts';
 import { recovery, stackCommand } from './diagnose.ts';
 import { inEdgeOrder } from './edge.ts';
@@ -125,14 +126,11 @@ function planStack(spec: StackSpec, observed: Observed, { specs, appFirst }: Ord
     return { ...base, action: 'create', reason: 'the stack does not exist', changes, own: changes };
   }
   switch (condition(state.status)) {
-    case 'leftover':
-      return {
-        ...base,
-        action: 'recreate',
-        reason: `a first creation did not succeed (${state.status})`,
-        changes: additions(spec, observed),
-        own: [],
-      };
+    case 'leftover': {
+      const changes = additions(spec, observed);
+      const reason = `a first creation did not succeed (${state.status})`;
+      return { ...base, action: 'recreate', reason, changes, own: changes };
+    }
     case 'stuck':
       throw stuck(spec, state);
     case 'busy':

@@ -11,7 +11,6 @@ import { detectDrift } from './drift.ts';
 import { judgeDrift } from './drift-verdict.ts';
 import { driftLines, driftWarnings, reportDrift } from './drift-report.ts';
 import type { Inputs } from './inputs.ts';
-import { monthlyOf } from './leftover-prices.ts';
 import { bootstrapOutputs, nothingObserved, observe, type Observed, type Ports } from './observe.ts';
 import { planOffline, planStacks, type Plan } from './plan.ts';
 import { priceOfSpecs, priceOfStacks } from './price.ts';
@@ -119,7 +118,7 @@ async function runDestroy(
   for (const line of destroyLines(plan)) io.progress.info(line);
   if (inputs.dryRun || !inputs.confirmed) return reportDestroyPlan(inputs, plan, roles);
   const ends = await destroy(plan, { ...names, waitTimeoutMs: inputs.waitTimeoutMinutes * 60_000 }, io);
-  return reportDestroy(inputs, { ends, roles, ms: io.clock.now() - start, monthlyOf });
+  return reportDestroy(inputs, { ends, roles, ms: io.clock.now() - start });
 }
 
 const gitHubTokens = 'oidc-provider/token.actions.githubusercontent.com';

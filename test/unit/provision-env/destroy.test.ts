@@ -244,7 +244,6 @@ describe('the summary', () => {
     ends: [end],
     roles: new Map([['PlanRoleArn', 'arn:role']]),
     ms: 1000,
-    monthlyOf,
   });
 
   test('of the plan fits on one screen, folded parts aside', () => {
@@ -289,7 +288,7 @@ describe('the summary', () => {
       event('Vpc', 'DELETE_FAILED', { reason: 'in use' }),
     ]);
     const ends = [{ ...end, outcome: 'failed' as const, failure }];
-    const failed = reportDestroy(inputs, { ends, roles: new Map(), ms: 1000, monthlyOf });
+    const failed = reportDestroy(inputs, { ends, roles: new Map(), ms: 1000 });
     expect(failed.failure).toBe(failure);
     expect(failed.summary).toContain('is not gone: 7 resources removed so far');
     expect(failed.summary).toContain('`snap-1`');

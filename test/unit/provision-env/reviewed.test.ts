@@ -1,13 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { PropertyChange } from '../../../shared/aws/cloudformation.ts';
 import type { PlannedChange } from '../../../actions/provision-env/src/changes.ts';
-import {
-  judgeReviewed,
-  planDigestPattern,
-  readDigest,
-  reviewedOf,
-  writeDigest,
-} from '../../../actions/provision-env/src/reviewed.ts';
+import { planDigestPattern, readDigest, writeDigest } from '../../../actions/provision-env/src/plan-digest.ts';
+import { judgeReviewed, reviewedOf } from '../../../actions/provision-env/src/reviewed.ts';
 import type { StackSpec } from '../../../actions/provision-env/src/stacks.ts';
 
 const spec = { name: 'shop-production-app' } as StackSpec;
