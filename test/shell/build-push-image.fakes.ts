@@ -1,0 +1,227 @@
+import type { CommandOptions, CommandResult, CommandRunner } from '../../shared/action/command.ts';
+import type { Progress } from '../../shared/action/progress.ts';
+import type { ImageRegistry, ImageScan, RegistryImage, Repository } from '../../shared/aws/ecr.ts';
+import type { Clock } from '../../shared/core/clock.ts';
+import { ActionError, AwsError } from '../../shared/core/errors.ts';
+import { sha256 } from '../../shared/core/hash.ts';
+import { apply, type ApplyPorts, type Result } from '../../actions/build-push-image/src/apply.ts';
+import type { ContextFiles } from '../../actions/build-push-image/src/context-files.ts';
+import type { DockerConfig } from '../../actions/build-push-image/src/docker-config.ts';
+import { dockerOf } from '../../actions/build-push-image/src/docker.ts';
+import { observe, observeLocally, type ObservePorts } from '../../actions/build-push-image/src/observe.ts';
+import { planBuild } from '../../actions/build-push-image/src/plan.ts';
+import { report, reportArchive } from '../../actions/build-push-image/src/report.ts';
+import { requireArchivable, writeArchive } from '../../actions/build-push-image/src/write-archive.ts';
+import { immutable, inputs as parse, mutable } from '../unit/build-push-image/kit.ts';
+
+export const digestOf = (manifest: string): string => `sha256:${sha256(manifest)}`;
+export const refused = (code: string): AwsError =>
+  new AwsError(code, code, { service: 'ECR', operation: 'x', httpStatus: 400 });
+
+/** ECR as far as one repository goes. */
+export class FakeRegistry implements ImageRegistry {
+  known: Repository | undefined = mutable;
+  readonly manifests = new Map<string, string>();
+  readonly tags = new Map<string, string>();
+  readonly calls: string[] = [];
+  scans: (ImageScan | undefined)[] = [];
+  /** Throws instead of the call of this name. */
+  failing: { readonly call: string; readonly error: Error } | undefined;
+
+  #call(name: string): void {
+    this.calls.push(name);
+    if (this.failing?.call === name) throw this.failing.error;
+  }
+  push(tag: string, manifest: string): void {
+    this.manifests.set(digestOf(manifest), manifest);
+    this.tags.set(tag, digestOf(manifest));
+  }
+  async login() {
+    this.#call('login');
+    return { username: 'AWS', password: 'registry-password', basic: 'QVdTOnBhc3M=' };
+  }
+  async repository() {
+    this.#call('repository');
+    return this.known;
+  }
+  async createRepository() {
+    this.#call('createRepository');
+    return (this.known = immutable);
+  }
+  async images(_: string, tags: readonly string[]) {
+    this.#call('images');
+    return new Map(
+      tags.flatMap((tag) => {
+        const digest = this.tags.get(tag);
+        if (digest === undefined) return [];
+        const image: RegistryImage = {
+          digest,
+          manifest: this.manifests.get(digest) ?? '',
+          mediaType: 'application/vnd.docker.distribution.manifest.v2+json',
+          tags: [...this.tags].filter(([, named]) => named === digest).map(([name]) => name),
+          pushedAt: 0,
+          sizeBytes: 1,
+        };
+        return [[tag, image] as const];
+      }),
+    );
+  }
+  async tag(_: string, tag: string, image: RegistryImage) {
+    this.#call(`tag ${tag}`);
+    if (this.tags.get(tag) === image.digest) return false;
+    if (this.tags.has(tag) && this.known?.tags.mutable === false) throw refused('ImageTagAlreadyExistsException');
+    this.tags.set(tag, image.digest);
+    return true;
+  }
+  async scan() {
+    this.#call('scan');
+    return this.scans.length > 1 ? this.scans.shift() : this.scans[0];
+  }
+  async startScan() {
+    this.#call('startScan');
+  }
+}
+
+export interface Ran extends CommandOptions {
+  readonly line: string;
+}
+
+/** A docker that builds a manifest out of the context's text and pushes it into the fake registry. */
+export class FakeDocker implements CommandRunner {
+  readonly ran: Ran[] = [];
+  buildx: string | undefined;
+  daemon = '20.10.24';
+  readonly local = new Map<string, { readonly id: string; readonly repoDigests: readonly string[] }>();
+  /** The answer to the first command that starts so. */
+  answers: { readonly start: string; readonly result: Partial<CommandResult>; readonly lines?: readonly string[] }[] =
+    [];
+  metadata = '';
+  /** What an archive that is loaded holds: ids by name. */
+  archived = new Map<string, string>();
+  onPush: () => void = () => undefined;
+  readonly #registry: FakeRegistry;
+  readonly #context: () => string;
+
+  constructor(registry: FakeRegistry, context: () => string) {
+    this.#registry = registry;
+    this.#context = context;
+  }
+
+  did = (start: string): readonly Ran[] => this.ran.filter(({ line }) => line.startsWith(start));
+
+  async run(_: string, args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+    const line = args.join(' ');
+    this.ran.push({ line, ...options });
+    const scripted = this.answers.find(({ start }) => line.startsWith(start));
+    for (const said of scripted?.lines ?? []) options.onLine?.(said);
+    if (scripted !== undefined) return { exitCode: 0, stdout: '', stderr: '', ...scripted.result };
+    return { exitCode: 0, stderr: '', stdout: '', ...this.#answer(line, args, options) };
+  }
+
+  #answer(line: string, args: readonly string[], { onLine }: CommandOptions): Partial<CommandResult> {
+    if (line.startsWith('info')) {
+      const Plugins = this.buildx === undefined ? [] : [{ Name: 'buildx', Version: 'v0.20.0' }];
+      return {
+        exitCode: this.daemon === '' ? 1 : 0,
+        stdout: JSON.stringify({
+          ServerVersion: this.daemon,
+          OSType: 'linux',
+          Architecture: 'x86_64',
+          ClientInfo: { Plugins },
+        }),
+        stderr: this.daemon === '' ? 'Cannot connect to the Docker daemon at unix:///x' : '',
+      };
+    }
+    if (line.startsWith('buildx inspect'))
+      return { stdout: `Name: b\nDriver:  ${this.buildx}\n\nPlatforms: linux/amd64*, linux/386\n` };
+    if (line.startsWith('image inspect')) {
+      const found = this.local.get(args.at(-1) ?? '');
+      if (found === undefined) return { exitCode: 1 };
+      return { stdout: JSON.stringify({ Id: found.id, RepoDigests: found.repoDigests }) };
+    }
+    if (line.startsWith('build ') || line.startsWith('buildx build')) {
+      onLine?.('Step 1/1 : FROM scratch');
+      if (line.startsWith('buildx')) this.#push(args[args.indexOf('--tag') + 1] ?? '', onLine);
+    }
+    if (line.startsWith('push ')) this.#push(args[1] ?? '', onLine);
+    if (line.startsWith('load ')) for (const name of this.archived.keys()) onLine?.(`Loaded image: ${name}`);
+    if (line.startsWith('load ')) for (const [name, id] of this.archived) this.local.set(name, { id, repoDigests: [] });
+    return {};
+  }
+
+  #push(name: string, onLine: CommandOptions['onLine']): void {
+    const manifest = `built from ${this.#context()}`;
+    const tag = name.slice(name.lastIndexOf(':') + 1);
+    this.#registry.push(tag, manifest);
+    this.metadata = JSON.stringify({ 'containerimage.digest': digestOf(manifest) });
+    onLine?.(`${tag}: digest: ${digestOf(manifest)} size: 1`);
+    this.onPush();
+  }
+}
+
+export function world() {
+  const registry = new FakeRegistry();
+  const texts = new Map([['Dockerfile', 'FROM scratch\n']]);
+  const tree = { sha256: 'tree-1', files: 2, bytes: 10 };
+  const docker = new FakeDocker(registry, () => tree.sha256);
+  const digests = new Map<string, string>();
+  const directories: string[] = [];
+  const log: string[] = [];
+  const masked: string[] = [];
+  const configs: { readonly host: string; removed: boolean }[] = [];
+  const cancelled = new AbortController();
+  const cancel = (): void => cancelled.abort(new ActionError('Cancelled', 'the run was cancelled'));
+  let now = Date.UTC(2026, 0, 1);
+  const clock: Clock = { now: () => now, sleep: async (ms) => void (now += ms) };
+  const progress: Progress = {
+    info: (line) => log.push(line),
+    warn: (line) => log.push(`warning: ${line}`),
+    follow: () => () => undefined,
+    group: (title, body) => (log.push(title), body()),
+  };
+  const files: ContextFiles = {
+    isReadableFile: async (path) => texts.has(path),
+    makeDirectory: async (path) => void directories.push(path),
+    read: async (path) => (texts.has(path) ? new TextEncoder().encode(texts.get(path)) : undefined),
+    sizeOf: async (path) => texts.get(path)?.length,
+    digestTree: async () => ({ ...tree }),
+  };
+  const ports: ObservePorts & ApplyPorts = {
+    registry,
+    docker: dockerOf(docker),
+    files,
+    clock,
+    manifests: { digest: async (name) => digests.get(name) },
+    signal: cancelled.signal,
+    mask: (secret) => masked.push(secret),
+    openDockerConfig: async (host): Promise<DockerConfig> => {
+      const config = { host, removed: false };
+      configs.push(config);
+      return {
+        directory: '/private',
+        env: { DOCKER_CONFIG: '/private' },
+        read: async () => docker.metadata,
+        remove: async () => void (config.removed = true),
+      };
+    },
+  };
+  const run = async (values: Readonly<Record<string, string>> = {}) => {
+    const inputs = parse(values);
+    const observed = await observe(inputs, ports, progress);
+    const plan = planBuild(inputs, observed);
+    const work = { inputs, observed, plan };
+    const result: Result | undefined = inputs.dryRun ? undefined : await apply(work, ports, progress);
+    return { plan, result, ...report(work, result) };
+  };
+  const runArchive = async (values: Readonly<Record<string, string>> = {}) => {
+    const inputs = parse({ mode: 'archive', archive: '/out/image.tar', ...values });
+    const work = { inputs, observed: await observeLocally(inputs, ports, progress), archive: inputs.archiveTo ?? '' };
+    requireArchivable(work);
+    return reportArchive(work, inputs.dryRun ? undefined : await writeArchive(work, ports, progress));
+  };
+  return { registry, docker, texts, tree, digests, log, masked, configs, ports, cancel, directories, run, runArchive };
+}
+
+export const writes = (calls: readonly string[]) =>
+  calls.filter((call) => !['repository', 'images', 'scan'].includes(call));
+export const mine = { registry: 'localhost:5000' };
