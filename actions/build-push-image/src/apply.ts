@@ -1,5 +1,4 @@
 import type { ImageRegistry, RegistryImage } from '../../../shared/aws/ecr.ts';
-import { waitUntil } from '../../../shared/aws/wait.ts';
 import type { Progress } from '../../../shared/action/progress.ts';
 import type { Clock } from '../../../shared/core/clock.ts';
 import { ActionError, isAwsError } from '../../../shared/core/errors.ts';
@@ -10,7 +9,8 @@ import { loadArchive } from './load-archive.ts';
 import type { Observed } from './observe.ts';
 import type { Plan, Step } from './plan.ts';
 import { publish } from './publishing.ts';
-import { addCounts, gate, judgeScan, scanTargets, type ScanLook, type SeverityCounts } from './scan.ts';
+import type { SeverityCounts } from './scan.ts';
+import { scan } from './scanning.ts';
 
 export interface ApplyPorts {
   readonly registry: ImageRegistry;
@@ -110,50 +110,6 @@ async function createRepository(movingTags: readonly string[], run: Run): Promis
 
 async function load(archive: string, { observed, ports, progress, draft }: Run): Promise<void> {
   draft.loaded = await loadArchive(archive, observed.source.hash, { docker: ports.docker, progress });
-}
-
-async function scan({ inputs, observed, ports, draft, progress }: Run): Promise<void> {
-  const { image } = draft;
-  if (image === undefined) return;
-  const deadline = ports.clock.now() + inputs.scanTimeoutMinutes * 60_000;
-  const counts: SeverityCounts[] = [];
-  for (const digest of scanTargets(image)) {
-    const id = { repository: inputs.repository, digest };
-    let last: ScanLook['seen'];
-    let polls = 0;
-    const look = async (): Promise<ScanLook> => {
-      const seen = await ports.registry.scan(id);
-      // Scan on push begins by itself, if a moment later; nothing else does.
-      const begins = observed.repository?.scanOnPush ?? draft.createdRepository;
-      if (seen === undefined && polls === (begins ? 3 : 0)) await startScan(ports.registry, id);
-      polls += 1;
-      const found = { seen, before: last };
-      last = seen;
-      return found;
-    };
-    counts.push(
-      await waitUntil(look, judgeScan, {
-        clock: ports.clock,
-        deadline,
-        interval: () => 5_000,
-        what: `scan of ${digest}`,
-        signal: ports.signal,
-        onChange: (state) => progress.info(`Scan of ${digest.slice(0, 19)}: ${state}`),
-      }),
-    );
-  }
-  draft.findings = addCounts(counts);
-  const refusal = gate(draft.findings, inputs.scan);
-  if (refusal !== undefined) throw refusal;
-}
-
-async function startScan(registry: ImageRegistry, id: { repository: string; digest: string }): Promise<void> {
-  try {
-    await registry.startScan(id);
-  } catch (error) {
-    // An image is scanned once in 24 hours: then the last scan's findings come.
-    if (!isAwsError(error, 'LimitExceededException')) throw error;
-  }
 }
 
 async function putTag(tag: string, { inputs, ports, draft, progress }: Run): Promise<void> {
