@@ -1,6 +1,6 @@
 import type { CommandOptions, CommandResult, CommandRunner } from '../../shared/action/command.ts';
 import type { Progress } from '../../shared/action/progress.ts';
-import type { ImageRegistry, ImageScan, RegistryImage, Repository } from '../../shared/aws/ecr.ts';
+import type { ImageRegistry, ImageScan, ListedImage, RegistryImage, Repository } from '../../shared/aws/ecr.ts';
 import type { Clock } from '../../shared/core/clock.ts';
 import { ActionError, AwsError } from '../../shared/core/errors.ts';
 import { sha256 } from '../../shared/core/hash.ts';
@@ -48,19 +48,39 @@ export class FakeRegistry implements ImageRegistry {
     this.#call('createRepository');
     return (this.known = immutable);
   }
+  /** The lifecycle policy, and images beside the tagged ones. */
+  policy: string | undefined;
+  others: ListedImage[] = [];
+  async keepNewest(_: string, matching: string, keep: number) {
+    this.#call('keepNewest');
+    this.policy = `${keep} ${matching}`;
+  }
+  async lifecyclePolicy() {
+    this.#call('lifecyclePolicy');
+    return this.policy;
+  }
+  async allImages() {
+    this.#call('allImages');
+    return [...[...this.manifests.keys()].map((digest) => this.#listed(digest)), ...this.others];
+  }
+  #listed(digest: string): ListedImage {
+    const tags = [...this.tags].filter(([, named]) => named === digest).map(([name]) => name);
+    return { digest, tags, pushedAt: this.pushedAt, sizeBytes: 1 };
+  }
+  /** When every image was pushed. */
+  pushedAt = Date.UTC(2026, 0, 1);
   async images(_: string, tags: readonly string[]) {
     this.#call('images');
+    if (this.known === undefined) return undefined;
     return new Map(
       tags.flatMap((tag) => {
         const digest = this.tags.get(tag);
         if (digest === undefined) return [];
         const image: RegistryImage = {
-          digest,
+          ...this.#listed(digest),
           manifest: this.manifests.get(digest) ?? '',
           mediaType: 'application/vnd.docker.distribution.manifest.v2+json',
-          tags: [...this.tags].filter(([, named]) => named === digest).map(([name]) => name),
-          pushedAt: 0,
-          sizeBytes: 1,
+          registryId: '123456789012',
         };
         return [[tag, image] as const];
       }),

@@ -1,4 +1,4 @@
-import { isOutsideDaemon, usesRegistryCache, type Builder } from './builder.ts';
+import { isOutsideDaemon, type Builder } from './builder.ts';
 import { cacheTag, type Inputs } from './inputs.ts';
 import type { BaseImage } from './source-hash.ts';
 
@@ -12,6 +12,8 @@ export interface BuildRequest {
   readonly syntax: BaseImage | undefined;
   /** Build every step anew: what is cached is what is too old. */
   readonly fresh: boolean;
+  /** Take layers from the registry's cache, and leave them there; only where the image goes to the registry. */
+  readonly cache: boolean;
   readonly output: Output;
 }
 
@@ -58,9 +60,7 @@ export function buildCommand(request: BuildRequest): BuildCommand {
       ...(inputs.platforms.length > 0 ? ['--platform', inputs.platforms.join(',')] : []),
       ...secrets.args,
       ...pins(request),
-      ...(request.output.kind === 'push' && usesRegistryCache(inputs, builder)
-        ? cacheFlags(`${request.repository}:${cacheTag}`)
-        : []),
+      ...(request.output.kind === 'push' && request.cache ? cacheFlags(`${request.repository}:${cacheTag}`) : []),
       '--',
       inputs.context,
     ],

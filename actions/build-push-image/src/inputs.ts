@@ -23,6 +23,8 @@ export interface Inputs extends CommonInputs {
   readonly secretFiles: ReadonlyMap<string, string>;
   readonly platforms: readonly string[];
   readonly tags: readonly string[];
+  /** The commit that is built; undefined where the run is about none. */
+  readonly commit: string | undefined;
   readonly labels: ReadonlyMap<string, string>;
   readonly cache: 'auto' | 'registry' | 'none';
   readonly skipUnchanged: boolean;
@@ -102,6 +104,7 @@ export function parseInputs(read: InputReader, run: Pick<RunContext, 'sha'>, loo
     secretFiles,
     platforms: [...new Set(read.list('platforms', platform))].sort(),
     tags: wantedTags(read, run.sha),
+    commit: run.sha === '' ? undefined : run.sha,
     labels: read.map('labels', labelKey, value),
     cache: read.withDefault('cache', oneOf(['auto', 'registry', 'none']), 'auto'),
     skipUnchanged,

@@ -1,14 +1,16 @@
-import type { ImageRegistry, RegistryImage, Repository } from '../../../shared/aws/ecr.ts';
+import type { ImageRegistry, ListedImage, RegistryImage, TagMutability } from '../../../shared/aws/ecr.ts';
 import type { Progress } from '../../../shared/action/progress.ts';
 import { humanBytes, type Clock } from '../../../shared/core/clock.ts';
-import { parseImageRef } from '../../../shared/core/image-ref.ts';
+import { AwsError } from '../../../shared/core/errors.ts';
+import { ecrHost, parseImageRef } from '../../../shared/core/image-ref.ts';
 import { location, type ManifestRegistry } from './base-images.ts';
 import { describeBuilder, isOutsideDaemon, type Builder } from './builder.ts';
 import type { ContextFiles, TreeDigest } from './context-files.ts';
 import { inspectImage, probeBuilder, type LocalImage, type RunDocker } from './docker.ts';
 import { externalImages } from './dockerfile.ts';
 import { ignoreRules } from './dockerignore.ts';
-import type { Inputs } from './inputs.ts';
+import { sourceTagPrefix, type Inputs } from './inputs.ts';
+import { judge, type Verdict } from './reuse.ts';
 import { sourceHash, sourceTags, type BaseImage } from './source-hash.ts';
 
 /** What is looked at on the runner, and in the registries of base images. */
@@ -38,8 +40,29 @@ export interface LocallyObserved {
   readonly source: Source;
 }
 
+/** The repository, as far as it was asked for. */
+export interface SeenRepository {
+  /** `<host>/<name>`, as Amazon names it. */
+  readonly uri: string;
+  /** Undefined: not asked, as nothing is built. */
+  readonly tags: TagMutability | undefined;
+  readonly scanOnPush: boolean;
+}
+
+/** What else is in the repository. */
+export interface Stock {
+  readonly images: readonly ListedImage[];
+  /** The text of its lifecycle policy. */
+  readonly lifecyclePolicy: string | undefined;
+  /** The image that was built last. */
+  readonly last: RegistryImage | undefined;
+}
+
 export interface Observed extends LocallyObserved {
-  readonly repository: Repository | undefined;
+  /** Undefined: there is none. */
+  readonly repository: SeenRepository | undefined;
+  /** Undefined: not asked, or not to be known. */
+  readonly stock: Stock | undefined;
   /** What the wanted tags and the source's own tags name now. */
   readonly images: ReadonlyMap<string, RegistryImage>;
   /** Is there an archive to push from? */
@@ -50,17 +73,71 @@ export interface Observed extends LocallyObserved {
 /** The builder first: a daemon that is missing is told before AWS is asked anything. */
 export async function observe(inputs: Inputs, ports: ObservePorts, progress: Progress): Promise<Observed> {
   const builder = await observeBuilder(ports, progress);
-  const [source, repository, hasArchive] = await Promise.all([
+  const [source, hasArchive] = await Promise.all([
     observeSource(inputs, builder, ports),
-    ports.registry.repository(inputs.repository),
     inputs.archiveFrom === undefined ? false : ports.files.isReadableFile(inputs.archiveFrom),
   ]);
   progress.info(describeSource(source));
-  const images =
-    repository === undefined
-      ? new Map<string, RegistryImage>()
-      : await ports.registry.images(inputs.repository, [...sourceTags(source.hash), ...inputs.tags]);
-  return { builder, source, repository, images, hasArchive, now: ports.clock.now() };
+  const found = await ports.registry.images(inputs.repository, [...sourceTags(source.hash), ...inputs.tags]);
+  const images = found ?? new Map<string, RegistryImage>();
+  const now = ports.clock.now();
+  const verdict = judge(inputs, { source, images, now });
+  const [repository, stock] = await Promise.all([
+    found === undefined ? undefined : observeRepository(inputs, verdict, ports),
+    found === undefined ? undefined : observeStock(inputs, { verdict, now }, { ports, progress }),
+  ]);
+  return { builder, source, repository, stock, images, hasArchive, now };
+}
+
+/** Where an image is reused, its description says all that is needed: every call less is a call that cannot fail. */
+async function observeRepository(
+  { repository, region, dryRun }: Inputs,
+  verdict: Verdict,
+  { registry }: ObservePorts,
+): Promise<SeenRepository | undefined> {
+  const host = verdict.kind === 'reuse' && !dryRun ? ecrHost(verdict.image.registryId, region) : undefined;
+  if (host !== undefined) return { uri: `${host}/${repository}`, tags: undefined, scanOnPush: false };
+  return registry.repository(repository);
+}
+
+/** An image that was built so long ago may be about to expire; a younger one is taken for safe. */
+const youngDays = 14;
+/** A repository with more images than these is not looked through. */
+const stockLimit = 3000;
+const day = 24 * 60 * 60 * 1000;
+
+/** Good to know, and no more: whoever may not look is told, and goes on. */
+async function observeStock(
+  { repository }: Inputs,
+  { verdict, now }: { readonly verdict: Verdict; readonly now: number },
+  { ports, progress }: { readonly ports: ObservePorts; readonly progress: Progress },
+): Promise<Stock | undefined> {
+  if (verdict.kind === 'reuse' && now - (verdict.image.pushedAt ?? now) < youngDays * day) return undefined;
+  const { registry } = ports;
+  try {
+    const [images, lifecyclePolicy] = await Promise.all([
+      registry.allImages(repository, stockLimit),
+      registry.lifecyclePolicy(repository),
+    ]);
+    if (images === undefined) {
+      progress.info(`The repository holds more than ${stockLimit} images: which of them expire soon is not looked up`);
+      return undefined;
+    }
+    const last = verdict.kind === 'reuse' ? undefined : lastBuilt(images);
+    const found = last === undefined ? undefined : await registry.images(repository, [last]);
+    return { images, lifecyclePolicy, last: last === undefined ? undefined : found?.get(last) };
+  } catch (error) {
+    if (!(error instanceof AwsError)) throw error;
+    progress.info(`What else is in the repository could not be looked up, and goes unchecked: ${error.message}`);
+    return undefined;
+  }
+}
+
+/** A tag of the image that was pushed last of all that this action built. */
+function lastBuilt(images: readonly ListedImage[]): string | undefined {
+  const built = images.filter(({ tags }) => tags.some((tag) => tag.startsWith(sourceTagPrefix)));
+  const [newest] = [...built].sort((a, b) => (b.pushedAt ?? 0) - (a.pushedAt ?? 0));
+  return newest?.tags.find((tag) => tag.startsWith(sourceTagPrefix));
 }
 
 /** All that can be known without AWS. */

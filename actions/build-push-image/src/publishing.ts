@@ -24,24 +24,27 @@ export async function publish(step: PublishStep, run: Run): Promise<void> {
   for (const secret of [token.password, token.basic]) ports.mask(secret);
   const config = await ports.openDockerConfig(host);
   let pushed: Pushed;
+  let tookMs: number;
   try {
     await login(ports.docker, { host, ...token }, config.env);
     progress.info(`Logged in to ${host}`);
     const started = ports.clock.now();
     pushed = await (step.kind === 'build' ? buildAndPush(step, run, config) : pushLoaded(step, run, config));
     const done = step.kind === 'build' ? 'Built and pushed' : 'Pushed';
-    progress.info(`${done} in ${humanDuration(ports.clock.now() - started)}`);
+    tookMs = ports.clock.now() - started;
+    progress.info(`${done} in ${humanDuration(tookMs)}`);
   } finally {
     await config.remove();
   }
   // The registry's word, not docker's, is what is handed on.
-  const image = (await ports.registry.images(inputs.repository, [step.tag])).get(step.tag);
+  const image = (await ports.registry.images(inputs.repository, [step.tag]))?.get(step.tag);
   if (image === undefined) {
     throw new ActionError('PushUnproven', `docker reported success, but the registry has no image "${step.tag}".`, {
       fault: 'cloud',
     });
   }
   draft.image = image;
+  draft.publishedIn = step.kind === 'build' ? tookMs : undefined;
   if (pushed.kind === 'lost-race') {
     draft.outcome = 'reused';
     progress.info(`Another run pushed the same source meanwhile: its image is used, ${image.digest}`);
@@ -69,6 +72,7 @@ async function buildAndPush(step: BuildStep, run: Run, config: DockerConfig): Pr
     bases: observed.source.bases,
     syntax: observed.source.syntax,
     fresh: step.fresh,
+    cache: step.cache,
     output: { kind: 'push', metadataFile: `${config.directory}/${metadata}` },
   });
   const built = await stream(`Building ${inputs.file}: ${step.reason}`, command, shell);

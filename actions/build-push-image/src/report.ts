@@ -3,7 +3,9 @@ import { humanBytes, humanDuration } from '../../../shared/core/clock.ts';
 import type { ActionError } from '../../../shared/core/errors.ts';
 import { code, codeBlock, details, escapeMarkdown, table } from '../../../shared/core/markdown.ts';
 import type { Result, Work } from './apply.ts';
+import { buildRecord } from './build-record.ts';
 import { describeBuilder } from './builder.ts';
+import { describeSize } from './image-size.ts';
 import { repositoryUri } from './inputs.ts';
 import type { LocallyObserved } from './observe.ts';
 import type { Plan, Step } from './plan.ts';
@@ -41,16 +43,17 @@ function namedTags({ inputs, plan }: Work, { putTags, failure }: Result): readon
 }
 
 /** The plan in plain lines, for the log. */
-export function planLines({ outcome, reason, steps, keptTags }: Plan): readonly string[] {
+export function planLines({ outcome, reason, steps, keptTags, image }: Plan): readonly string[] {
   const headline =
     outcome === 'reused'
       ? `Nothing to build: ${reason}`
       : `To ${steps.some(({ kind }) => kind === 'push') ? 'push' : 'build'}: ${reason}`;
   const rest = steps
-    .filter(({ kind }) => kind !== 'build' && kind !== 'push')
+    .filter(({ kind }) => kind !== 'build' && kind !== 'push' && kind !== 'record')
     .map((step) => `- ${describeStep(step)} (${step.reason})`);
   const kept = keptTags.map((tag) => `- tag ${tag}: there already`);
-  return [headline, ...rest, ...kept];
+  const saved = image === undefined ? undefined : buildRecord(image.tags)?.ms;
+  return [headline, ...(saved === undefined ? [] : [`Time saved: about ${humanDuration(saved)}`]), ...rest, ...kept];
 }
 
 function describeStep(step: Step): string {
@@ -63,6 +66,8 @@ function describeStep(step: Step): string {
       return `load ${JSON.stringify(step.archive)}`;
     case 'push':
       return `push as ${step.tag}`;
+    case 'record':
+      return 'record the build';
     case 'scan':
       return 'wait for the scan';
     case 'tag':
@@ -77,6 +82,11 @@ function summary(work: Work, result: Result | undefined, digest: string): string
   const tags = tagCells(work, result);
   if (tags !== '') rows.push(['Tags', tags]);
   rows.push(['Why', escapeMarkdown(plan.reason)]);
+  const image = result === undefined ? plan.image : result.image;
+  const saved = plan.image === undefined ? undefined : buildRecord(plan.image.tags)?.ms;
+  if (saved !== undefined) rows.push(['Time saved', `about ${humanDuration(saved)}, as long as its build took`]);
+  const size = image === undefined ? undefined : describeSize(image, observed.stock?.last);
+  if (size !== undefined) rows.push(['Size', escapeMarkdown(size)]);
   if (inputs.archiveFrom !== undefined && plan.outcome === 'built') rows.push(['From', code(inputs.archiveFrom)]);
   rows.push(...sourceRows(observed));
   if (result?.createdRepository === true) rows.push(['Repository', 'created: scan on push, immutable tags']);
@@ -86,6 +96,8 @@ function summary(work: Work, result: Result | undefined, digest: string): string
   }
   const parts = [`### ${headline(work, result)} ${code(inputs.repository)}`, rowTable(rows)];
   if (result?.findings !== undefined) parts.push(findingsTable(result.findings));
+  const remarks = [...plan.warnings, ...(result?.remarks ?? [])];
+  if (remarks.length > 0) parts.push(remarks.map((remark) => `- ⚠️ ${escapeMarkdown(remark)}`).join('\n'));
   parts.push(...failureParts(result?.failure));
   if (result === undefined) parts.push(details('The plan', planLines(plan).map(escapeMarkdown).join('<br>')));
   return parts.join('\n\n');

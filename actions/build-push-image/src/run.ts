@@ -14,6 +14,7 @@ export async function run(inputs: Inputs, io: ActionIo): Promise<ActionReport> {
   const observed = await observe(inputs, ports, io.progress);
   const plan = planBuild(inputs, observed);
   for (const line of planLines(plan)) io.progress.info(line);
+  for (const warning of plan.warnings) io.progress.warn(warning);
   const work = { inputs, observed, plan };
   return report(work, inputs.dryRun ? undefined : await apply(work, ports, io.progress));
 }

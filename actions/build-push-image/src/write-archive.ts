@@ -62,7 +62,17 @@ async function build(work: ArchiveWork, { files, signal }: ArchivePorts, shell: 
   await pinBases(observed, shell);
   signal.throwIfAborted();
   const { bases, syntax } = source;
-  const command = buildCommand({ inputs, builder, repository, tag, bases, syntax, fresh: inputs.force, output });
+  const command = buildCommand({
+    inputs,
+    builder,
+    repository,
+    tag,
+    bases,
+    syntax,
+    fresh: inputs.force,
+    cache: false,
+    output,
+  });
   const built = await stream(`Building ${inputs.file} into ${archive}`, command, shell);
   if (!built.ok) throw failed('BuildFailed', 'docker could not build the image', built.lines);
   signal.throwIfAborted();

@@ -158,6 +158,7 @@ describe('good inputs', () => {
       secretFiles: new Map(),
       platforms: [],
       tags: [commit],
+      commit,
       labels: new Map(),
       cache: 'auto',
       skipUnchanged: true,

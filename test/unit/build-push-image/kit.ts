@@ -65,6 +65,7 @@ export function image(content: string, tags: readonly string[], pushedAt = Date.
     tags,
     pushedAt,
     sizeBytes: manifest.length,
+    registryId: '123456789012',
   };
 }
 
@@ -75,6 +76,7 @@ export function observed(over: Partial<Observed> = {}): Observed {
     builder: buildx,
     source: { hash, context: { sha256: 'c', files: 3, bytes: 1234 }, bases: [], syntax: undefined, unknown: [] },
     repository: mutable,
+    stock: undefined,
     images: new Map(),
     hasArchive: false,
     now: Date.UTC(2026, 0, 11),
