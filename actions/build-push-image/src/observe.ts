@@ -5,13 +5,14 @@ import { AwsError } from '../../../shared/core/errors.ts';
 import { ecrHost, parseImageRef } from '../../../shared/core/image-ref.ts';
 import { location, type ManifestRegistry } from './base-images.ts';
 import { describeBuilder, isOutsideDaemon, type Builder } from './builder.ts';
-import type { ContextFiles, TreeDigest } from './context-files.ts';
+import type { ContextFiles } from './context-files.ts';
 import { inspectImage, probeBuilder, type LocalImage, type RunDocker } from './docker.ts';
 import { externalImages } from './dockerfile.ts';
 import { ignoreRules } from './dockerignore.ts';
 import { sourceTagPrefix, type Inputs } from './inputs.ts';
 import { judge, type Verdict } from './reuse.ts';
 import { sourceHash, sourceTags, type BaseImage } from './source-hash.ts';
+import type { TreeDigest } from './tree-digest.ts';
 
 /** What is looked at on the runner, and in the registries of base images. */
 export interface LocalPorts {

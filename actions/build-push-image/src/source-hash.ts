@@ -19,7 +19,7 @@ export interface BuildSource {
 }
 
 /** Raise it whenever equal hashes would no longer mean equal images. */
-const version = 1;
+const version = 2;
 
 /** These say which commit or run built an image, not what is in it; with them nothing would ever be reused. */
 const volatileLabels = new Set(
