@@ -12,7 +12,6 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, test } from '@jest/globals';
 import { gone, must, sleep, succeeds } from '../local/command.ts';
 import { goPrograms, type Skipped } from '../local/go-programs.ts';
 import { say } from '../local/progress.ts';
@@ -36,16 +35,6 @@ export async function buildTools(): Promise<BuildTools | Skipped> {
   if (!(await succeeds('runc', ['--version'])))
     return { skipped: 'buildkitd needs runc (it comes with docker), which is not here' };
   return goPrograms(['buildkitd', 'buildctl', 'buildx'], say);
-}
-
-/** A `describe`; where it cannot be, one skipped test whose title says why: those titles are printed at the end of a run. */
-export function describeWith<T extends object>(found: T | Skipped, title: string, body: (found: T) => void): void {
-  if ('skipped' in found) test.skip(`${title}: ${found.skipped}`, () => undefined);
-  else {
-    describe(title, () => {
-      body(found);
-    });
-  }
 }
 
 export interface BuildkitdOptions {

@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { buildTools, describeWith, startBuildkitd, withBuildx } from '../kit/buildkit.ts';
+import { buildTools, startBuildkitd, withBuildx } from '../kit/buildkit.ts';
+import { describeWith } from '../kit/describe-with.ts';
 import { must, run } from './command.ts';
 
 const tools = await buildTools();
