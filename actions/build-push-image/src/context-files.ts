@@ -1,8 +1,9 @@
-import { accessSync, constants, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { accessSync, constants, readlinkSync, statSync } from 'node:fs';
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestAll } from '../../../shared/action/digests.ts';
 import { messageOf, PreconditionError } from '../../../shared/core/errors.ts';
+import { listTree } from './context-tree.ts';
 import type { IgnoreRules } from './dockerignore.ts';
 import type { LookAt } from './inputs.ts';
 import { piecesOf, treeDigest, type Entry, type TreeDigest } from './tree-digest.ts';
@@ -56,7 +57,7 @@ export const contextFiles: ContextFiles = {
 
   async digestTree(root, rules) {
     try {
-      const entries = list(root, rules);
+      const entries = listTree(root, rules);
       return treeDigest(entries, await contentsOf(root, entries));
     } catch (error) {
       throw error instanceof PreconditionError ? error : unreadable(messageOf(error), error);
@@ -88,34 +89,6 @@ function unreadable(why: string, cause?: unknown): PreconditionError {
     cause,
     hint: 'Leave the path out of the build with a .dockerignore, or make it readable; nothing may write to it meanwhile.',
   });
-}
-
-/** Looks at everything without giving way: with promises, twenty thousand files take half a second more, and 100 MB. */
-function list(root: string, rules: IgnoreRules): Entry[] {
-  const entries: Entry[] = [];
-  /** True when something in the directory is kept. */
-  const walk = (directory: string): boolean => {
-    const kept = readdirSync(join(root, directory)).map((name) => {
-      const path = directory === '' ? name : `${directory}/${name}`;
-      const ignored = rules.ignores(path);
-      if (ignored && !rules.hasExceptions) return false;
-      const found = lstatSync(join(root, path));
-      const mode = found.mode & 0o7777;
-      if (found.isDirectory()) {
-        const keepsChild = walk(path);
-        if (!ignored || keepsChild) entries.push({ path, type: 'directory', mode, size: 0 });
-        return !ignored || keepsChild;
-      }
-      // Builders leave sockets out; a link's own mode means nothing.
-      if (ignored || found.isSocket()) return false;
-      const type = found.isFile() ? 'file' : found.isSymbolicLink() ? 'link' : 'other';
-      entries.push({ path, type, mode: type === 'link' ? 0o777 : mode, size: found.size });
-      return true;
-    });
-    return kept.includes(true);
-  };
-  walk('');
-  return entries;
 }
 
 function undefinedIfMissing(error: unknown): undefined {
