@@ -1,4 +1,4 @@
-import { accessSync, constants, readlinkSync, statSync } from 'node:fs';
+import { accessSync, constants, lstatSync, readlinkSync, statSync } from 'node:fs';
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestAll } from '../../../shared/action/digests.ts';
@@ -80,7 +80,11 @@ async function contentsOf(root: string, entries: readonly Entry[]): Promise<Map<
     if (Array.isArray(before)) before.push(digest);
     else contents.set(path, [digest]);
   }
-  for (const { path, type } of entries) if (type === 'link') contents.set(path, readlinkSync(join(root, path)));
+  for (const { path, type } of entries) {
+    if (type === 'link') contents.set(path, readlinkSync(join(root, path)));
+    // A device is its number.
+    if (type === 'other') contents.set(path, String(lstatSync(join(root, path)).rdev));
+  }
   return contents;
 }
 

@@ -1,6 +1,6 @@
-import { lstatSync, readdirSync } from 'node:fs';
+import { lstatSync, readdirSync, type Dirent } from 'node:fs';
 import { join } from 'node:path';
-import type { IgnoreRules } from './dockerignore.ts';
+import type { IgnoreRules, Judgement } from './dockerignore.ts';
 import type { Entry } from './tree-digest.ts';
 
 /**
@@ -9,27 +9,53 @@ import type { Entry } from './tree-digest.ts';
  */
 export function listTree(root: string, rules: IgnoreRules): Entry[] {
   const entries: Entry[] = [];
-  /** True when something in the directory is kept. */
-  const walk = (directory: string): boolean => {
-    const kept = readdirSync(join(root, directory)).map((name) => {
-      const path = directory === '' ? name : `${directory}/${name}`;
-      const ignored = rules.ignores(path);
-      if (ignored && !rules.hasExceptions) return false;
-      const found = lstatSync(join(root, path));
-      const mode = found.mode & 0o7777;
-      if (found.isDirectory()) {
-        const keepsChild = walk(path);
-        if (!ignored || keepsChild) entries.push({ path, type: 'directory', mode, size: 0 });
-        return !ignored || keepsChild;
-      }
-      // Builders leave sockets out; a link's own mode means nothing.
-      if (ignored || found.isSocket()) return false;
-      const type = found.isFile() ? 'file' : found.isSymbolicLink() ? 'link' : 'other';
-      entries.push({ path, type, mode: type === 'link' ? 0o777 : mode, size: found.size });
-      return true;
-    });
-    return kept.includes(true);
+  /** True when something in the directory is sent. */
+  const walk = (directory: string, judged?: Judgement): boolean => {
+    let sends = false;
+    for (const child of childrenOf(join(root, directory), judged?.ignored === true)) {
+      const path = directory === '' ? child.name : `${directory}/${child.name}`;
+      const judgement = rules.judge(path, judged);
+      const isDirectory = child.isDirectory();
+      if (judgement.ignored && !(isDirectory && rules.mayKeepIn(path))) continue;
+      if (child.isSocket() && rules.builder === 'docker') continue;
+      const sendsChild = isDirectory && walk(path, judgement);
+      // A directory on the way to something that is sent is sent itself.
+      if (judgement.ignored && !sendsChild) continue;
+      sends = true;
+      if (!rules.withheld.has(path)) entries.push(entryOf(root, path, isMadeAnew(judgement, rules)));
+    }
+    return sends;
   };
   walk('');
   return entries;
+}
+
+/** What is ignored may be closed to this user. */
+function childrenOf(directory: string, ignored: boolean): readonly Dirent[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true });
+  } catch (error) {
+    if (ignored && isForbidden(error)) return [];
+    throw error;
+  }
+}
+
+function isForbidden(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM');
+}
+
+/** Without BuildKit, only names tell of the directories on the way. */
+function isMadeAnew({ ignored }: Judgement, { builder }: IgnoreRules): boolean {
+  return ignored && builder === 'docker';
+}
+
+function entryOf(root: string, path: string, isMadeAnew: boolean): Entry {
+  const found = lstatSync(join(root, path));
+  const mode = isMadeAnew ? 0o755 : found.mode & 0o7777;
+  if (found.isDirectory()) return { path, type: 'directory', mode, size: 0 };
+  // A link's own mode means nothing.
+  if (found.isSymbolicLink()) return { path, type: 'link', mode: 0o777, size: found.size };
+  if (found.isFile()) return { path, type: 'file', mode, size: found.size };
+  // Pipes and devices are sent, too, and BuildKit makes an empty file of a socket. The whole mode tells which it is.
+  return { path, type: 'other', mode: found.mode, size: 0 };
 }

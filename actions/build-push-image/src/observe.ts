@@ -184,7 +184,7 @@ async function digestContext(inputs: Inputs, builder: Builder, files: ContextFil
   // Only BuildKit knows an ignore file of the Dockerfile's own.
   const own = builder.kind === 'buildx' ? await files.read(`${inputs.file}.dockerignore`) : undefined;
   const rules = own ?? (await files.read(`${inputs.context}/.dockerignore`));
-  return files.digestTree(inputs.context, ignoreRules(new TextDecoder().decode(rules)));
+  return files.digestTree(inputs.context, ignoreRules(rules && { name: '.dockerignore', content: rules }));
 }
 
 interface ImagesQuestion {
