@@ -9,6 +9,8 @@ export interface Builder {
   readonly version: string;
   /** What is built when no platform is asked for. */
   readonly platform: string;
+  /** What it says it can run programs for; empty: it does not say. */
+  readonly platforms: readonly string[];
   /** The daemon keeps images in containerd's store, and so can do what its classic store cannot. */
   readonly containerdStore: boolean;
 }

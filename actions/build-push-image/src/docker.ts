@@ -39,6 +39,10 @@ export async function probeBuilder(docker: RunDocker): Promise<Builder> {
     const driver = field('Driver');
     if (inspected.exitCode === 0 && driver !== '' && (driver !== 'docker' || daemon !== '')) {
       const native = field('Platforms').replace(/[,*]+$/, '');
+      // Of all the builder's nodes. A star marks what the user preferred.
+      const platforms = [...inspected.stdout.matchAll(/^Platforms:[ \t]*(.*)$/gm)].flatMap(([, list = '']) =>
+        list.split(',').flatMap((name) => name.trim().replace(/\*$/, '') || []),
+      );
       const version = text(
         record(array(client['Plugins']).find((plugin) => record(plugin)['Name'] === 'buildx'))['Version'],
       );
@@ -48,12 +52,13 @@ export async function probeBuilder(docker: RunDocker): Promise<Builder> {
         driver,
         version,
         platform: driver === 'docker' || native === '' ? platform : native,
+        platforms: [...new Set(platforms)],
         containerdStore,
       };
     }
   }
   if (daemon === '') throw unreachable(info.stderr);
-  return { kind: 'docker', driver: 'docker', version: daemon, platform, containerdStore };
+  return { kind: 'docker', driver: 'docker', version: daemon, platform, platforms: [platform], containerdStore };
 }
 
 function unreachable(said: string): PreconditionError {

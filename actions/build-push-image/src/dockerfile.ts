@@ -1,3 +1,5 @@
+import { instructions } from './instructions.ts';
+
 /** What a Dockerfile takes from outside its context. */
 export interface ExternalImages {
   /** Images as they are written (variables filled in), in order, each once. */
@@ -6,11 +8,6 @@ export interface ExternalImages {
   readonly syntax: string | undefined;
   /** References that cannot be told without the builder, e.g. of a variable set nowhere. */
   readonly unknown: readonly string[];
-}
-
-interface Instruction {
-  readonly name: string;
-  readonly rest: string;
 }
 
 /**
@@ -59,40 +56,6 @@ function parserDirectives(text: string): { directives: ReadonlyMap<string, strin
     directives.set((match[1] ?? '').toLowerCase(), match[2] ?? '');
   }
   return { directives, body };
-}
-
-function* instructions(lines: readonly string[], escape: string): Generator<Instruction> {
-  let pending = '';
-  for (let index = 0; index < lines.length; index += 1) {
-    const line = lines[index] ?? '';
-    // Comments and, inside a continued instruction, blank lines vanish.
-    if (/^\s*#/.test(line) || (line.trim() === '' && pending !== '')) continue;
-    const trimmed = line.trimEnd();
-    if (trimmed.endsWith(escape)) {
-      pending += `${trimmed.slice(0, -1)} `;
-      continue;
-    }
-    const match = /^\s*([A-Za-z]+)\s+(.*)$/.exec(pending + line);
-    pending = '';
-    if (match === null) continue;
-    const instruction = { name: (match[1] ?? '').toUpperCase(), rest: match[2] ?? '' };
-    // An ONBUILD instruction of this file runs in a build of its own.
-    yield instruction;
-    if (['RUN', 'COPY', 'ADD'].includes(instruction.name)) index = afterHeredocs(lines, index, instruction.rest);
-  }
-  const match = /^\s*([A-Za-z]+)\s+(.*)$/.exec(pending);
-  if (match !== null) yield { name: (match[1] ?? '').toUpperCase(), rest: match[2] ?? '' };
-}
-
-/** The index of the last line of the here-documents an instruction opens; where one is never closed, they are none. */
-function afterHeredocs(lines: readonly string[], start: number, rest: string): number {
-  let index = start;
-  for (const [, strip, , word] of rest.matchAll(/(?<![<\w])<<(-?)(["']?)([A-Za-z_]\w*)\2/g)) {
-    const end = lines.findIndex((line, at) => at > index && (strip === '-' ? line.replace(/^\t+/, '') : line) === word);
-    if (end < 0) return start;
-    index = end;
-  }
-  return index;
 }
 
 function sources(name: string, rest: string): readonly string[] {

@@ -29,6 +29,8 @@ export interface ObservePorts extends LocalPorts {
 /** What is built from. */
 export interface Source {
   readonly hash: string;
+  /** The Dockerfile's text. */
+  readonly dockerfile: string;
   readonly context: TreeDigest;
   readonly bases: readonly BaseImage[];
   readonly syntax: BaseImage | undefined;
@@ -177,7 +179,7 @@ async function observeSource(inputs: Inputs, builder: Builder, ports: LocalPorts
     syntax,
     nativePlatform: builder.platform,
   });
-  return { hash, context, ...images };
+  return { hash, dockerfile: new TextDecoder().decode(dockerfile), context, ...images };
 }
 
 async function digestContext(inputs: Inputs, builder: Builder, files: ContextFiles): Promise<TreeDigest> {
