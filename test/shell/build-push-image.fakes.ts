@@ -112,9 +112,13 @@ export class FakeDocker implements CommandRunner {
   buildx: string | undefined;
   daemon = '20.10.24';
   readonly local = new Map<string, { readonly id: string; readonly repoDigests: readonly string[] }>();
-  /** The answer to the first command that starts so. */
-  answers: { readonly start: string; readonly result: Partial<CommandResult>; readonly lines?: readonly string[] }[] =
-    [];
+  /** The answer to the commands that start so, or only to the next of them. */
+  answers: {
+    readonly start: string;
+    readonly result: Partial<CommandResult>;
+    readonly lines?: readonly string[];
+    readonly once?: boolean;
+  }[] = [];
   metadata = '';
   /** What an archive that is loaded holds: ids by name. */
   archived = new Map<string, string>();
@@ -133,6 +137,7 @@ export class FakeDocker implements CommandRunner {
     const line = args.join(' ');
     this.ran.push({ line, ...options });
     const scripted = this.answers.find(({ start }) => line.startsWith(start));
+    if (scripted?.once === true) this.answers = this.answers.filter((answer) => answer !== scripted);
     for (const said of scripted?.lines ?? []) options.onLine?.(said);
     if (scripted !== undefined) return { exitCode: 0, stdout: '', stderr: '', ...scripted.result };
     return { exitCode: 0, stderr: '', stdout: '', ...this.#answer(line, args, options) };

@@ -2,6 +2,7 @@ import type { ImageRegistry, RegistryImage } from '../../../shared/aws/ecr.ts';
 import type { Progress } from '../../../shared/action/progress.ts';
 import type { Clock } from '../../../shared/core/clock.ts';
 import { ActionError, AwsError, isAwsError } from '../../../shared/core/errors.ts';
+import type { ContextFiles } from './context-files.ts';
 import type { RunDocker } from './docker.ts';
 import type { OpenDockerConfig } from './docker-config.ts';
 import { recordTag } from './build-record.ts';
@@ -17,6 +18,7 @@ export interface ApplyPorts {
   readonly registry: ImageRegistry;
   readonly docker: RunDocker;
   readonly openDockerConfig: OpenDockerConfig;
+  readonly files: Pick<ContextFiles, 'sizeOf'>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly mask: (secret: string) => void;

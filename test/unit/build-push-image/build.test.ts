@@ -1,11 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { buildCommand, type BuildRequest } from '../../../actions/build-push-image/src/build-command.ts';
-import {
-  buildFailure,
-  isTagTaken,
-  metadataDigest,
-  pushedDigest,
-} from '../../../actions/build-push-image/src/build-log.ts';
+import { isTagTaken, metadataDigest, pushedDigest } from '../../../actions/build-push-image/src/build-log.ts';
 import { loadedImages } from '../../../actions/build-push-image/src/load-archive.ts';
 import type { BaseImage } from '../../../actions/build-push-image/src/source-hash.ts';
 import { buildx, classic, inputs } from './kit.ts';
@@ -120,35 +115,6 @@ test('what docker load says: names, ids, nothing else', () => {
 });
 
 describe('what a build says', () => {
-  test('the classic builder’s failing step', () => {
-    const lines = ['Step 1/3 : FROM a', ' ---> 1', 'Step 2/3 : RUN exit 3', 'oops', '', 'returned a non-zero code: 3'];
-    expect(buildFailure(lines)).toEqual({
-      step: '[2/3] RUN exit 3',
-      lastLines: lines.filter((line) => line !== ''),
-    });
-  });
-
-  test('BuildKit’s failing step, and where it is', () => {
-    const lines = [
-      '#5 [2/3] RUN exit 3',
-      '#5 0.1 oops',
-      '------',
-      ' > [build 2/3] RUN exit 3:',
-      '0.1 oops',
-      '------',
-      'api.Dockerfile:7',
-      '--------------------',
-      'ERROR: failed to solve: process "/bin/sh -c exit 3" did not complete successfully: exit code: 3',
-    ];
-    expect(buildFailure(lines).step).toBe('[build 2/3] RUN exit 3 (api.Dockerfile:7)');
-  });
-
-  test('at most the last 20 lines', () => {
-    const lines = Array.from({ length: 50 }, (_, index) => `line ${index}`);
-    expect(buildFailure(lines).lastLines).toEqual(lines.slice(30));
-    expect(buildFailure([])).toEqual({ step: undefined, lastLines: [] });
-  });
-
   test('the digest it pushed', () => {
     expect(pushedDigest(['abc: Pushed', `src-1: digest: ${digest} size: 524`])).toBe(digest);
     expect(pushedDigest([digest])).toBeUndefined();
