@@ -526,6 +526,13 @@ describe('failures', () => {
     expect(docker.did('build')).toHaveLength(1);
   });
 
+  test('an image that ECR gives no further tag says so', async () => {
+    const { registry, run } = world();
+    registry.failing = { call: 'tag v1', error: refused('LimitExceededException') };
+    const { failure } = await run({ ...mine, tags: 'v1' });
+    expect(failure).toMatchObject({ code: 'TooManyTags', hint: expect.stringContaining('force: true') });
+  });
+
   test('a run that was cancelled begins no further step', async () => {
     const { registry, docker, run, cancel } = world();
     docker.onPush = cancel;
