@@ -71,6 +71,7 @@ async function buildAndPush(step: BuildStep, run: Run, config: DockerConfig): Pr
     tag: step.tag,
     bases: observed.source.bases,
     syntax: observed.source.syntax,
+    contexts: observed.source.contexts,
     fresh: step.fresh,
     cache: step.cache,
     output: { kind: 'push', metadataFile: `${config.directory}/${metadata}` },

@@ -61,7 +61,7 @@ async function build(work: ArchiveWork, { files, signal }: ArchivePorts, shell: 
   await files.makeDirectory(dirname(archive));
   await pinBases(observed, shell);
   signal.throwIfAborted();
-  const { bases, syntax } = source;
+  const { bases, syntax, contexts } = source;
   const command = buildCommand({
     inputs,
     builder,
@@ -69,6 +69,7 @@ async function build(work: ArchiveWork, { files, signal }: ArchivePorts, shell: 
     tag,
     bases,
     syntax,
+    contexts,
     fresh: inputs.force,
     cache: false,
     output,

@@ -74,7 +74,15 @@ export const hash = 'ab'.repeat(32);
 export function observed(over: Partial<Observed> = {}): Observed {
   return {
     builder: buildx,
-    source: { hash, context: { sha256: 'c', files: 3, bytes: 1234 }, bases: [], syntax: undefined, unknown: [] },
+    source: {
+      hash,
+      context: { sha256: 'c', files: 3, bytes: 1234 },
+      bases: [],
+      syntax: undefined,
+      contexts: [],
+      fetched: [],
+      unknown: [],
+    },
     repository: mutable,
     stock: undefined,
     images: new Map(),
