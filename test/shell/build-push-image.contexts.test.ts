@@ -17,7 +17,8 @@ describe('named contexts', () => {
   test('a directory is source like the context: read by its own ignore file, shown, and never built twice', async () => {
     const { run, trees, texts, ignored, log, contexts } = withBuildx('FROM scratch\nCOPY --from=assets / /\n');
     texts.set('../web/.dockerignore', 'ignored');
-    texts.set('Dockerfile.dockerignore', '*.md');
+    // The Dockerfile's own is for the context alone, and in the place of the context's.
+    texts.set('Dockerfile.dockerignore', '*.md').set('./.dockerignore', 'ignored');
     trees.set('../web', { sha256: 'web-1', files: 5, bytes: 2048 });
     const given = { ...mine, 'build-contexts': 'assets=../web' };
     const first = await run(given);

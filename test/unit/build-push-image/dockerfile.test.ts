@@ -77,11 +77,13 @@ FROM scratch`;
       'tools/linux_arm:amd64',
     ]);
     expect(images({}, { TARGETARCH: 'mine' })).toContain('base-mine');
+    expect(parse('FROM base-$TARGETARCH', { TARGETARCH: 'mine' }).images).toEqual(['base-mine']);
   });
 
   test('a stage is known from where it begins, on every platform anew', () => {
-    const text = 'FROM alpine\nFROM ubuntu AS alpine\nFROM alpine';
-    expect(parse(text, {}, { platforms: ['linux/amd64', 'linux/arm64'] }).images).toEqual(['alpine', 'ubuntu']);
+    const text = 'FROM a-$TARGETARCH\nFROM ubuntu AS a-arm64\nFROM a-arm64';
+    const platforms = ['linux/amd64', 'linux/arm64'];
+    expect(parse(text, {}, { platforms }).images).toEqual(['a-amd64', 'ubuntu', 'a-arm64']);
   });
 
   test('what ONBUILD puts off for a later stage', () => {
@@ -111,7 +113,7 @@ FROM localhost:5000/x:1`;
     ['ADD https://example.com/a.tar.gz /', ['https://example.com/a.tar.gz']],
     ['ADD ["https://example.com/a b", "http://example.com/b", "/"]', ['https://example.com/a', 'http://example.com/b']],
     ['ADD --chown=1 git@github.com:your-org/x.git#main /', ['git@github.com:your-org/x.git#main']],
-    ['ADD https://github.com/your-org/x.git /', ['https://github.com/your-org/x.git']],
+    ['ADD https://github.com/your-org/x.git#deadbeef /', ['https://github.com/your-org/x.git#deadbeef']],
     ['ADD --checksum=sha256:24454f830cdb571e2c4ad15481119c43b3cafd48dd869a9b2945d1036d1dc68d https://e.com/a /', []],
     [`ADD https://github.com/your-org/x.git#${'0a'.repeat(20)} /`, []],
     ['ADD a.tar.gz me@example.com /\nCOPY https://example.com/x /\nRUN curl https://example.com/x', []],
