@@ -188,6 +188,9 @@ export function world() {
   const registry = new FakeRegistry();
   const texts = new Map([['Dockerfile', 'FROM scratch\n']]);
   const tree = { sha256: 'tree-1', files: 2, bytes: 10 };
+  /** Of directories that differ from all others; what their ignore files said. */
+  const trees = new Map<string, typeof tree>();
+  const ignored: [string, boolean][] = [];
   const docker = new FakeDocker(registry, () => tree.sha256);
   const digests = new Map<string, string>();
   const directories: string[] = [];
@@ -209,7 +212,10 @@ export function world() {
     makeDirectory: async (path) => void directories.push(path),
     read: async (path) => (texts.has(path) ? new TextEncoder().encode(texts.get(path)) : undefined),
     sizeOf: async (path) => texts.get(path)?.length,
-    digestTree: async () => ({ ...tree }),
+    digestTree: async (root, rules) => {
+      ignored.push([root, rules.ignores('ignored')]);
+      return { ...(trees.get(root) ?? tree) };
+    },
   };
   const ports: ObservePorts & ApplyPorts = {
     registry,
@@ -244,7 +250,23 @@ export function world() {
     requireArchivable(work);
     return reportArchive(work, inputs.dryRun ? undefined : await writeArchive(work, ports, progress));
   };
-  return { registry, docker, texts, tree, digests, log, masked, configs, ports, cancel, directories, run, runArchive };
+  return {
+    registry,
+    docker,
+    texts,
+    tree,
+    trees,
+    ignored,
+    digests,
+    log,
+    masked,
+    configs,
+    ports,
+    cancel,
+    directories,
+    run,
+    runArchive,
+  };
 }
 
 export const writes = (calls: readonly string[]) =>
