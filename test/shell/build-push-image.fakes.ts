@@ -1,3 +1,4 @@
+import { join, relative } from 'node:path';
 import type { CommandOptions, CommandResult, CommandRunner } from '../../shared/action/command.ts';
 import type { Progress } from '../../shared/action/progress.ts';
 import type { ImageRegistry, ImageScan, ListedImage, RegistryImage, Repository } from '../../shared/aws/ecr.ts';
@@ -112,9 +113,13 @@ export class FakeDocker implements CommandRunner {
   buildx: string | undefined;
   daemon = '20.10.24';
   readonly local = new Map<string, { readonly id: string; readonly repoDigests: readonly string[] }>();
-  /** The answer to the first command that starts so. */
-  answers: { readonly start: string; readonly result: Partial<CommandResult>; readonly lines?: readonly string[] }[] =
-    [];
+  /** The answer to the commands that start so, or only to the next of them. */
+  answers: {
+    readonly start: string;
+    readonly result: Partial<CommandResult>;
+    readonly lines?: readonly string[];
+    readonly once?: boolean;
+  }[] = [];
   metadata = '';
   /** What an archive that is loaded holds: ids by name. */
   archived = new Map<string, string>();
@@ -133,6 +138,7 @@ export class FakeDocker implements CommandRunner {
     const line = args.join(' ');
     this.ran.push({ line, ...options });
     const scripted = this.answers.find(({ start }) => line.startsWith(start));
+    if (scripted?.once === true) this.answers = this.answers.filter((answer) => answer !== scripted);
     for (const said of scripted?.lines ?? []) options.onLine?.(said);
     if (scripted !== undefined) return { exitCode: 0, stdout: '', stderr: '', ...scripted.result };
     return { exitCode: 0, stderr: '', stdout: '', ...this.#answer(line, args, options) };
@@ -183,6 +189,9 @@ export function world() {
   const registry = new FakeRegistry();
   const texts = new Map([['Dockerfile', 'FROM scratch\n']]);
   const tree = { sha256: 'tree-1', files: 2, bytes: 10 };
+  /** Of directories that differ from all others; what their ignore files said. */
+  const trees = new Map<string, typeof tree>();
+  const ignored: [string, boolean][] = [];
   const docker = new FakeDocker(registry, () => tree.sha256);
   const digests = new Map<string, string>();
   const directories: string[] = [];
@@ -203,8 +212,13 @@ export function world() {
     isReadableFile: async (path) => texts.has(path),
     makeDirectory: async (path) => void directories.push(path),
     read: async (path) => (texts.has(path) ? new TextEncoder().encode(texts.get(path)) : undefined),
+    readInside: (directory, name) => files.read(join(directory, name)),
+    pathInside: async (directory, file) => relative(directory, file),
     sizeOf: async (path) => texts.get(path)?.length,
-    digestTree: async () => ({ ...tree }),
+    digestTree: async (root, rules) => {
+      ignored.push([root, rules.judge('ignored').ignored]);
+      return { ...(trees.get(root) ?? tree) };
+    },
   };
   const ports: ObservePorts & ApplyPorts = {
     registry,
@@ -239,7 +253,23 @@ export function world() {
     requireArchivable(work);
     return reportArchive(work, inputs.dryRun ? undefined : await writeArchive(work, ports, progress));
   };
-  return { registry, docker, texts, tree, digests, log, masked, configs, ports, cancel, directories, run, runArchive };
+  return {
+    registry,
+    docker,
+    texts,
+    tree,
+    trees,
+    ignored,
+    digests,
+    log,
+    masked,
+    configs,
+    ports,
+    cancel,
+    directories,
+    run,
+    runArchive,
+  };
 }
 
 export const writes = (calls: readonly string[]) =>

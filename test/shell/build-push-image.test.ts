@@ -481,8 +481,9 @@ describe('failures', () => {
     docker.answers.push({ start: 'build', result: { exitCode: 1 }, lines });
     const { failure, outputs } = await run(mine);
     expect(failure).toMatchObject({ code: 'BuildFailed' });
-    expect(failure?.message).toContain('at [2/2] RUN false');
-    expect(failure?.message).toContain('returned a non-zero code: 1');
+    expect(failure?.message).toBe(
+      'docker could not build the image: [2/2] RUN false failed with exit code 1. It last said:\n::error::hostile',
+    );
     expect(outputs).toMatchObject({ image: '', tags: '', changed: 'true' });
     expect(registry.tags.size).toBe(0);
     expect(configs).toEqual([{ host: 'localhost:5000', removed: true }]);
@@ -492,7 +493,7 @@ describe('failures', () => {
 
   test.each([
     ['login', 'LoginFailed'],
-    ['push', 'PushFailed'],
+    ['push', 'PushDenied'],
   ])('%s that fails leaves no tag and no login', async (start, code) => {
     const { registry, docker, run, configs } = world();
     docker.answers.push({ start, result: { exitCode: 1, stderr: 'denied' } });
@@ -504,7 +505,7 @@ describe('failures', () => {
   test('a full disk is called that', async () => {
     const { docker, run } = world();
     docker.answers.push({ start: 'build', result: { exitCode: 1 }, lines: ['write /x: no space left on device'] });
-    expect((await run(mine)).failure?.hint).toContain('disk is full');
+    expect((await run(mine)).failure).toMatchObject({ code: 'DiskFull' });
   });
 
   test('docker reports success and the registry has nothing: red', async () => {
@@ -523,6 +524,13 @@ describe('failures', () => {
     const rest = await run({ ...mine, tags: 'v1\nv2\nv3' });
     expect(rest.outputs).toMatchObject({ outcome: 'reused', tags: 'v1\nv2\nv3', digest: cut.outputs['digest'] });
     expect(docker.did('build')).toHaveLength(1);
+  });
+
+  test('an image that ECR gives no further tag says so', async () => {
+    const { registry, run } = world();
+    registry.failing = { call: 'tag v1', error: refused('LimitExceededException') };
+    const { failure } = await run({ ...mine, tags: 'v1' });
+    expect(failure).toMatchObject({ code: 'TooManyTags', hint: expect.stringContaining('force: true') });
   });
 
   test('a run that was cancelled begins no further step', async () => {

@@ -2,6 +2,7 @@ import type { ImageRegistry, RegistryImage } from '../../../shared/aws/ecr.ts';
 import type { Progress } from '../../../shared/action/progress.ts';
 import type { Clock } from '../../../shared/core/clock.ts';
 import { ActionError, AwsError, isAwsError } from '../../../shared/core/errors.ts';
+import type { ContextFiles } from './context-files.ts';
 import type { RunDocker } from './docker.ts';
 import type { OpenDockerConfig } from './docker-config.ts';
 import { recordTag } from './build-record.ts';
@@ -17,6 +18,7 @@ export interface ApplyPorts {
   readonly registry: ImageRegistry;
   readonly docker: RunDocker;
   readonly openDockerConfig: OpenDockerConfig;
+  readonly files: Pick<ContextFiles, 'sizeOf'>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly mask: (secret: string) => void;
@@ -164,13 +166,26 @@ async function putTag(tag: string, { inputs, ports, draft, progress }: Run): Pro
     if (moved) draft.putTags.push(tag);
     progress.info(`Tag ${tag} → ${image.digest.slice(0, 19)}${moved ? '' : ' (already)'}`);
   } catch (error) {
+    if (isAwsError(error, 'LimitExceededException')) throw tooManyTags(tag, image, error);
     if (!isAwsError(error, 'ImageTagAlreadyExistsException')) throw error;
     const named = (await ports.registry.images(inputs.repository, [tag]))?.get(tag)?.digest;
     if (named === image.digest) return;
     throw new ActionError(
       'TagTaken',
-      `The tag "${tag}" is immutable and was given to ${named ?? 'another image'} while this run made ${image.digest}.`,
+      `The tag "${tag}" is immutable and names ${named ?? 'another image'}; asked for is ${image.digest}.`,
       { cause: error, hint: 'Use another tag, or one that the repository’s immutability excludes.' },
     );
   }
+}
+
+/** https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html: 1,000 tags an image. */
+function tooManyTags(tag: string, { digest, tags }: RegistryImage, cause: unknown): ActionError {
+  return new ActionError(
+    'TooManyTags',
+    `ECR gives the image ${digest} no further tag, so not "${tag}" either: it bears ${tags.length}.`,
+    {
+      cause,
+      hint: 'Remove tags of old commits that nothing uses, or build a new image with "force: true".',
+    },
+  );
 }

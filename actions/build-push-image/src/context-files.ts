@@ -1,9 +1,9 @@
 import { accessSync, constants, lstatSync, readlinkSync, statSync } from 'node:fs';
-import { mkdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, realpath, stat } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { digestAll } from '../../../shared/action/digests.ts';
 import { messageOf, PreconditionError } from '../../../shared/core/errors.ts';
-import { listTree } from './context-tree.ts';
+import { codeOf, listTree } from './context-tree.ts';
 import type { IgnoreRules } from './dockerignore.ts';
 import type { LookAt } from './inputs.ts';
 import { piecesOf, treeDigest, type Entry, type TreeDigest } from './tree-digest.ts';
@@ -13,6 +13,13 @@ export interface ContextFiles {
   isReadableFile(path: string): Promise<boolean>;
   /** Undefined when there is no such file. */
   read(path: string): Promise<Uint8Array | undefined>;
+  /**
+   * A file of a directory as BuildKit reads it, which sees nothing but the directory: it is the root of what links in it
+   * name, and what is no file is as good as none.
+   */
+  readInside(directory: string, name: string): Promise<Uint8Array | undefined>;
+  /** Where in the directory a file is, links followed; undefined where it is not in it. */
+  pathInside(directory: string, file: string): Promise<string | undefined>;
   sizeOf(path: string): Promise<number | undefined>;
   digestTree(root: string, rules: IgnoreRules): Promise<TreeDigest>;
   makeDirectory(path: string): Promise<void>;
@@ -37,6 +44,23 @@ export const contextFiles: ContextFiles = {
 
   async read(path) {
     return readFile(path).catch(undefinedIfMissing);
+  },
+
+  async readInside(directory, name) {
+    try {
+      const path = resolveInside(directory, name);
+      return path !== undefined && statSync(path).isFile() ? await readFile(path) : undefined;
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw unreadable(messageOf(error), error);
+    }
+  },
+
+  async pathInside(directory, file) {
+    const place = await realpath(file).catch(undefinedIfMissing);
+    if (place === undefined) return undefined;
+    const path = relative(await realpath(directory), place);
+    return path.split('/')[0] === '..' ? undefined : path;
   },
 
   async sizeOf(path) {
@@ -95,7 +119,35 @@ function unreadable(why: string, cause?: unknown): PreconditionError {
   });
 }
 
+/** As many links as Linux follows. */
+const mostLinks = 40;
+
+/** Where a file is, if the directory is the root of all links; undefined where links go round in circles. */
+function resolveInside(root: string, name: string): string | undefined {
+  let place: string[] = [];
+  const pending = name.split('/');
+  for (let links = 0; links <= mostLinks;) {
+    const part = pending.shift();
+    if (part === undefined) return join(root, ...place);
+    if (part === '..') place.pop();
+    if (['', '.', '..'].includes(part)) continue;
+    const path = join(root, ...place, part);
+    if (lstatSync(path).isSymbolicLink()) {
+      const target = readlinkSync(path);
+      if (target.startsWith('/')) place = [];
+      pending.unshift(...target.split('/'));
+      links += 1;
+    } else place.push(part);
+  }
+  return undefined;
+}
+
+function isMissing(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
 function undefinedIfMissing(error: unknown): undefined {
-  if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return;
+  if (isMissing(error)) return;
   throw error;
 }

@@ -35,13 +35,14 @@ function childrenOf(directory: string, ignored: boolean): readonly Dirent[] {
   try {
     return readdirSync(directory, { withFileTypes: true });
   } catch (error) {
-    if (ignored && isForbidden(error)) return [];
+    if (ignored && ['EACCES', 'EPERM'].includes(codeOf(error) ?? '')) return [];
     throw error;
   }
 }
 
-function isForbidden(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM');
+export function codeOf(error: unknown): string | undefined {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : undefined;
 }
 
 /** Without BuildKit, only names tell of the directories on the way. */

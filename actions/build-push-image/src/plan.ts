@@ -1,10 +1,11 @@
 import type { RegistryImage, TagMutability } from '../../../shared/aws/ecr.ts';
 import { PreconditionError } from '../../../shared/core/errors.ts';
-import { requireAble, usesRegistryCache } from './builder.ts';
+import { usesRegistryCache } from './builder.ts';
 import { cacheTag, sourceTagPrefix, type Inputs } from './inputs.ts';
 import { expiryRules, expiryWarnings } from './lifecycle.ts';
 import { isFixed, matchesWildcard } from './mutability.ts';
 import type { Observed } from './observe.ts';
+import { buildWarnings, requireBuildable } from './preflight.ts';
 import { judge, latestBuild, type Verdict } from './reuse.ts';
 import { sourceTags } from './source-hash.ts';
 
@@ -54,7 +55,8 @@ export const movingTags: readonly string[] = [`${cacheTag}*`, 'latest', 'branch-
 
 export function planBuild(inputs: Inputs, observed: Observed): Plan {
   // What was built elsewhere asks nothing of the builder here.
-  if (inputs.archiveFrom === undefined) requireAble(inputs, observed.builder);
+  const isBuiltHere = inputs.archiveFrom === undefined;
+  if (isBuiltHere) requireBuildable(inputs, observed);
   const { repository, images } = observed;
   if (repository === undefined && !inputs.createRepository) {
     throw new PreconditionError(
@@ -81,7 +83,11 @@ export function planBuild(inputs: Inputs, observed: Observed): Plan {
     reason: verdict.reason,
     image,
     keptTags,
-    warnings: [...(verdict.kind === 'build' ? cache.warnings : []), ...expiring(observed, { verdict, image })],
+    warnings: [
+      ...(verdict.kind === 'build' && isBuiltHere ? buildWarnings(inputs, observed) : []),
+      ...(verdict.kind === 'build' ? cache.warnings : []),
+      ...expiring(observed, { verdict, image }),
+    ],
     steps: [
       ...(verdict.kind === 'build' && inputs.archiveFrom !== undefined
         ? [{ kind: 'load', archive: inputs.archiveFrom, reason: 'it was built already' } as const]

@@ -10,6 +10,7 @@ import { repositoryUri } from './inputs.ts';
 import type { LocallyObserved } from './observe.ts';
 import type { Plan, Step } from './plan.ts';
 import { severities } from './scan.ts';
+import type { BaseImage } from './source-hash.ts';
 import type { ArchiveResult, ArchiveWork } from './write-archive.ts';
 
 /** Without a `result` the run was a dry run: what would be done. */
@@ -113,11 +114,18 @@ const timed: Readonly<Partial<Record<Step['kind'], string>>> = {
 type Row = readonly [string, string];
 
 function sourceRows({ source, builder }: LocallyObserved): readonly Row[] {
-  const { hash, context, bases } = source;
-  const images = bases.map(({ name, identity }) => `${code(name)} ${code(identity?.slice(0, 19) ?? 'not identified')}`);
+  const { hash, context, bases, contexts } = source;
+  const image = ({ name, identity }: BaseImage): string =>
+    `${code(name)} ${code(identity?.slice(0, 19) ?? 'not identified')}`;
+  const images = bases.map(image);
+  const named = contexts.map(
+    ({ name, is }) =>
+      `${code(name)} ${is.kind === 'image' ? image(is.image) : `${code(is.path)} · ${is.digest.files} files, ${humanBytes(is.digest.bytes)}`}`,
+  );
   return [
     ['Source', `${code(hash.slice(0, 12))} · ${context.files} files, ${humanBytes(context.bytes)}`],
     ...(images.length > 0 ? [['Base images', images.join('<br>')] as const] : []),
+    ...(named.length > 0 ? [['Named contexts', named.join('<br>')] as const] : []),
     ['Builder', escapeMarkdown(describeBuilder(builder))],
   ];
 }
