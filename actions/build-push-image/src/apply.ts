@@ -4,12 +4,12 @@ import type { Clock } from '../../../shared/core/clock.ts';
 import { ActionError, isAwsError } from '../../../shared/core/errors.ts';
 import type { RunDocker } from './docker.ts';
 import type { OpenDockerConfig } from './docker-config.ts';
+import type { Findings } from './findings.ts';
 import { repositoryUri, type Inputs } from './inputs.ts';
 import { loadArchive } from './load-archive.ts';
 import type { Observed } from './observe.ts';
 import type { Plan, Step } from './plan.ts';
 import { publish } from './publishing.ts';
-import type { SeverityCounts } from './scan.ts';
 import { scan } from './scanning.ts';
 
 export interface ApplyPorts {
@@ -36,7 +36,7 @@ export interface Result {
   readonly pushed: boolean;
   /** Tags that this run gave to the image. */
   readonly putTags: readonly string[];
-  readonly findings: SeverityCounts | undefined;
+  readonly findings: Findings | undefined;
   readonly durations: readonly { readonly step: Step['kind']; readonly ms: number }[];
   readonly failure: ActionError | undefined;
 }

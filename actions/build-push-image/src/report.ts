@@ -7,7 +7,7 @@ import { describeBuilder } from './builder.ts';
 import { repositoryUri } from './inputs.ts';
 import type { LocallyObserved } from './observe.ts';
 import type { Plan, Step } from './plan.ts';
-import { severities } from './scan.ts';
+import { findingsParts, scanCell } from './scan-report.ts';
 import type { ArchiveResult, ArchiveWork } from './write-archive.ts';
 
 /** Without a `result` the run was a dry run: what would be done. */
@@ -24,7 +24,7 @@ export function report(work: Work, result: Result | undefined): ActionReport {
       'source-hash': observed.source.unknown.length === 0 ? observed.source.hash : '',
       outcome: result === undefined ? 'planned' : result.failure !== undefined && digest === '' ? '' : result.outcome,
       reusable: String((result ?? plan).outcome === 'reused'),
-      'scan-findings': result?.findings === undefined ? '' : JSON.stringify(result.findings),
+      'scan-findings': result?.findings === undefined ? '' : JSON.stringify(result.findings.counts),
       changed: String(changed),
     },
     summary: summary(work, result, digest),
@@ -84,8 +84,9 @@ function summary(work: Work, result: Result | undefined, digest: string): string
     const name = timed[step];
     if (name !== undefined) rows.push([name, humanDuration(ms)]);
   }
+  if (result?.findings !== undefined) rows.push(['Scan', scanCell(result.findings)]);
   const parts = [`### ${headline(work, result)} ${code(inputs.repository)}`, rowTable(rows)];
-  if (result?.findings !== undefined) parts.push(findingsTable(result.findings));
+  if (result?.findings !== undefined) parts.push(...findingsParts(result.findings));
   parts.push(...failureParts(result?.failure));
   if (result === undefined) parts.push(details('The plan', planLines(plan).map(escapeMarkdown).join('<br>')));
   return parts.join('\n\n');
@@ -179,11 +180,4 @@ function tagCells({ inputs, plan }: Work, result: Result | undefined): string {
       return `${code(tag)} ${result.failure === undefined ? 'there already' : 'not given'}`;
     })
     .join('<br>');
-}
-
-function findingsTable(findings: Readonly<Record<string, number>>): string {
-  return table(
-    severities.map((severity) => severity.toLowerCase()),
-    [severities.map((severity) => String(findings[severity] ?? 0))],
-  );
 }
