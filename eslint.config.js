@@ -49,7 +49,7 @@ const pure = {
   ],
 };
 /** Where a port is made of Node's own modules: the disk's side of an action. */
-const disk = 'actions/*/src/{context-files,digest,digest-worker,digests,docker-config,heap,source-tree,templates}.ts';
+const disk = 'actions/*/src/{context-files,docker-config,heap,source-tree,templates}.ts';
 
 export default tseslint.config(
   { ignores: ['**/dist/', '.local/', 'examples/', 'node_modules/', 'test/local/stand-ins/'] },

@@ -108,7 +108,7 @@ function fail(error: unknown): void {
     core.info(neutralise(error instanceof Error && error.stack !== undefined ? error.stack : ''));
     return;
   }
-  core.error(error.message, { title: error.code });
+  core.error(error.message, { title: error.code, ...error.at });
   if (error.hint !== undefined) core.info(neutralise(`→ ${error.hint}`));
   for (const cause of causes(error)) core.info(neutralise(`  caused by ${cause}`));
 }

@@ -7,7 +7,9 @@ import {
   DescribeRepositoriesCommand,
   ECRClient,
   GetAuthorizationTokenCommand,
+  GetLifecyclePolicyCommand,
   PutImageCommand,
+  PutLifecyclePolicyCommand,
   type Image,
   type ImageDetail,
   type Repository as SdkRepository,
@@ -34,16 +36,22 @@ export interface Repository {
   readonly scanOnPush: boolean;
 }
 
-/** A manifest, byte for byte as the registry keeps it, and what it knows about it. */
-export interface RegistryImage {
+/** What a registry tells of an image without its manifest. */
+export interface ListedImage {
   readonly digest: string;
-  readonly manifest: string;
-  readonly mediaType: string;
   /** All tags that name it, not only the ones that were asked for. */
   readonly tags: readonly string[];
   /** When it was pushed first, in milliseconds since the epoch. */
   readonly pushedAt: number | undefined;
   readonly sizeBytes: number | undefined;
+}
+
+/** An image with its manifest, byte for byte as the registry keeps it. */
+export interface RegistryImage extends ListedImage {
+  readonly manifest: string;
+  readonly mediaType: string;
+  /** The account whose registry it is in. */
+  readonly registryId: string;
 }
 
 export interface RegistryLogin {
@@ -65,8 +73,14 @@ export interface ImageRegistry {
   repository(name: string): Promise<Repository | undefined>;
   /** Scan on push and immutable tags but for `movingTags`; one that exists already is returned as it is. */
   createRepository(name: string, movingTags: readonly string[]): Promise<Repository>;
-  /** The images that these tags name (at most 100); a tag that names none is left out. */
-  images(repository: string, tags: readonly string[]): Promise<ReadonlyMap<string, RegistryImage>>;
+  /** Keeps the newest `keep` images whose tags match the wildcard, and untagged ones for a week. */
+  keepNewest(repository: string, matching: string, keep: number): Promise<void>;
+  /** The text of the repository's lifecycle policy, undefined when it has none. */
+  lifecyclePolicy(repository: string): Promise<string | undefined>;
+  /** All images of the repository, in no order; undefined where there are more than `limit`. */
+  allImages(repository: string, limit: number): Promise<readonly ListedImage[] | undefined>;
+  /** The images that these tags name (at most 100); a tag that names none is left out. Undefined: there is no such repository. */
+  images(repository: string, tags: readonly string[]): Promise<ReadonlyMap<string, RegistryImage> | undefined>;
   /** Lets a tag name a manifest the registry has. False when it did already. */
   tag(repository: string, tag: string, image: RegistryImage): Promise<boolean>;
   /** Undefined where no scan was ever begun. */
@@ -191,12 +205,53 @@ export function imageRegistry(config: SdkConfig, registryId?: string): ImageRegi
       }
     },
 
+    async keepNewest(repository, matching, keep) {
+      await client.send(
+        new PutLifecyclePolicyCommand({
+          ...registry,
+          repositoryName: repository,
+          lifecyclePolicyText: JSON.stringify(lifecycleOf(matching, keep)),
+        }),
+      );
+    },
+
+    async lifecyclePolicy(repository) {
+      try {
+        const { lifecyclePolicyText } = await client.send(
+          new GetLifecyclePolicyCommand({ ...registry, repositoryName: repository }),
+        );
+        return lifecyclePolicyText;
+      } catch (error) {
+        if (isAwsError(error, 'LifecyclePolicyNotFoundException')) return undefined;
+        throw error;
+      }
+    },
+
+    async allImages(repository, limit) {
+      const listed: ListedImage[] = [];
+      for (let token: string | undefined; ;) {
+        const { imageDetails = [], nextToken } = await client.send(
+          new DescribeImagesCommand({
+            ...registry,
+            repositoryName: repository,
+            maxResults: Math.min(limit, 1000),
+            ...(token === undefined ? {} : { nextToken: token }),
+          }),
+        );
+        listed.push(...imageDetails.map(toListed));
+        if (nextToken === undefined || nextToken === '') return listed;
+        if (listed.length >= limit) return undefined;
+        token = nextToken;
+      }
+    },
+
     async images(repository, tags) {
       // A tag that another run moves between the two calls makes their answers differ: then both are asked again.
       for (let attempt = 1; ; attempt += 1) {
         try {
           return await imagesOf(repository, tags);
         } catch (error) {
+          if (isAwsError(error, 'RepositoryNotFoundException')) return undefined;
           if (attempt === 3 || !isAwsError(error, 'ImageMoved', 'ImageNotFoundException')) throw error;
         }
       }
@@ -325,6 +380,36 @@ function toMutability({
   return { mutable, exclusions: filters.flatMap(({ filter }) => (filter === undefined ? [] : [filter])) };
 }
 
+function toListed({ imageDigest = '', imageTags = [], imagePushedAt, imageSizeInBytes }: ImageDetail): ListedImage {
+  return { digest: imageDigest, tags: imageTags, pushedAt: imagePushedAt?.getTime(), sizeBytes: imageSizeInBytes };
+}
+
+/** https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html: what an index lists stays as long as it does. */
+function lifecycleOf(matching: string, keep: number): unknown {
+  const expire = { type: 'expire' };
+  return {
+    rules: [
+      {
+        rulePriority: 1,
+        description: 'layers no tag names any more',
+        selection: { tagStatus: 'untagged', countType: 'sinceImagePushed', countUnit: 'days', countNumber: 7 },
+        action: expire,
+      },
+      {
+        rulePriority: 2,
+        description: 'keep the newest images',
+        selection: {
+          tagStatus: 'tagged',
+          tagPatternList: [matching],
+          countType: 'imageCountMoreThan',
+          countNumber: keep,
+        },
+        action: expire,
+      },
+    ],
+  };
+}
+
 function byTag(
   tags: readonly string[],
   details: readonly ImageDetail[],
@@ -342,12 +427,10 @@ function byTag(
       throw broken('BatchGetImage', 'DigestMismatch', `the manifest it returned for ${digest} has digest ${actual}`);
     }
     const image = {
-      digest,
+      ...toListed(detail),
       manifest,
       mediaType: imageManifestMediaType ?? detail.imageManifestMediaType ?? '',
-      tags: detail.imageTags ?? [],
-      pushedAt: detail.imagePushedAt?.getTime(),
-      sizeBytes: detail.imageSizeInBytes,
+      registryId: detail.registryId ?? '',
     };
     for (const tag of tags) if (image.tags.includes(tag)) found.set(tag, image);
   }

@@ -1,10 +1,20 @@
 /** Whose fault an error is: the `user` can mend the input or the account's state, the `cloud` failed by itself. */
 export type Fault = 'user' | 'cloud';
 
+/** Lines of a file of the workspace. */
+export interface FileLines {
+  /** Relative to the workspace. */
+  readonly file: string;
+  readonly startLine: number;
+  readonly endLine: number;
+}
+
 export interface ActionErrorOptions {
   readonly cause?: unknown;
+  /** Where the mistake is: the one annotation of the failure then shows there. */
+  readonly at?: FileLines | undefined;
   /** What to do about it, in one or a few sentences. */
-  readonly hint?: string;
+  readonly hint?: string | undefined;
   readonly fault?: Fault;
 }
 
@@ -13,6 +23,7 @@ export class ActionError extends Error {
   readonly code: string;
   readonly hint: string | undefined;
   readonly fault: Fault;
+  readonly at: FileLines | undefined;
 
   constructor(code: string, message: string, options: ActionErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -20,6 +31,7 @@ export class ActionError extends Error {
     this.code = code;
     this.hint = options.hint;
     this.fault = options.fault ?? 'user';
+    this.at = options.at;
   }
 }
 

@@ -40,3 +40,9 @@ export function parseEcrHost(host: string): { readonly account: string; readonly
   const match = /^(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$/.exec(host);
   return match === null ? undefined : { account: match[1] ?? '', region: match[2] ?? '' };
 }
+
+/** The host of an account's own registry; undefined in partitions whose domain is not the public one's or China's. */
+export function ecrHost(account: string, region: string): string | undefined {
+  if (!/^\d{12}$/.test(account) || /^(?:[a-z]+-iso|eusc-)/.test(region)) return undefined;
+  return `${account}.dkr.ecr.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`;
+}

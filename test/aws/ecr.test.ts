@@ -25,6 +25,7 @@ function image(content: string): RegistryImage {
     tags: [],
     pushedAt: undefined,
     sizeBytes: undefined,
+    registryId: '101010101010',
   };
 }
 
@@ -66,13 +67,35 @@ describe('against the emulator', () => {
     await ecr.tag('tags', 'b', two);
     await ecr.tag('tags', 'c', one);
     const found = await ecr.images('tags', ['b', 'missing', 'a', 'c']);
-    expect([...found].map(([tag, { digest }]) => [tag, digest]).sort()).toEqual([
+    expect([...(found ?? [])].map(([tag, { digest }]) => [tag, digest]).sort()).toEqual([
       ['a', one.digest],
       ['b', two.digest],
       ['c', one.digest],
     ]);
-    expect(found.get('a')).toMatchObject({ manifest: one.manifest, mediaType: one.mediaType, tags: ['a', 'c'] });
-    expect(found.get('a')?.pushedAt).toBeGreaterThan(Date.now() - 60_000);
+    expect(found?.get('a')).toMatchObject({ manifest: one.manifest, mediaType: one.mediaType, tags: ['a', 'c'] });
+    expect(found?.get('a')?.pushedAt).toBeGreaterThan(Date.now() - 60_000);
+  });
+
+  test('no repository, no images; no policy, no rules', async () => {
+    expect(await ecr.images('nowhere', ['a'])).toBeUndefined();
+    await ecr.createRepository('rules', ['*']);
+    expect(await ecr.lifecyclePolicy('rules')).toBeUndefined();
+    await ecr.keepNewest('rules', 'src-*', 7);
+    expect(JSON.parse((await ecr.lifecyclePolicy('rules')) ?? '')).toMatchObject({
+      rules: [
+        { selection: { tagStatus: 'untagged', countType: 'sinceImagePushed', countNumber: 7 } },
+        { selection: { tagPatternList: ['src-*'], countType: 'imageCountMoreThan', countNumber: 7 } },
+      ],
+    });
+  });
+
+  test('all images, with all their tags, page by page; more than the limit are none', async () => {
+    await ecr.createRepository('stock', ['*']);
+    for (const name of ['one', 'two', 'three']) await ecr.tag('stock', name, image(name));
+    await ecr.tag('stock', 'again', image('one'));
+    const listed = (await ecr.allImages('stock', 3)) ?? [];
+    expect(listed.map(({ tags }) => [...tags].sort().join()).sort()).toEqual(['again,one', 'three', 'two']);
+    expect(listed[0]).toMatchObject({ digest: expect.stringMatching(/^sha256:/), pushedAt: expect.any(Number) });
   });
 
   test('an immutable tag is not moved', async () => {
@@ -88,10 +111,6 @@ describe('against the emulator', () => {
       code: 'ImageTagAlreadyExistsException',
       operation: 'PutImage',
     });
-  });
-
-  test('a missing repository is named by AWS’s own error', async () => {
-    await expect(ecr.images('nowhere', ['a'])).rejects.toMatchObject({ code: 'RepositoryNotFoundException' });
   });
 });
 
@@ -206,6 +225,18 @@ describe('against answers that the emulator does not give', () => {
     await expect(ecr.images('app', ['a'])).rejects.toMatchObject({ code: 'DigestMismatch', fault: 'cloud' });
   });
 
+  test('all images, page by page; of more than the limit, none', async () => {
+    const page = (name: string, nextToken?: string) => ({
+      imageDetails: [{ imageDigest: image(name).digest, imageTags: [name] }],
+      nextToken,
+    });
+    const { ecr, seen } = await script({ DescribeImages: [page('a', 'more'), page('b')] });
+    expect((await ecr.allImages('app', 10))?.map(({ tags }) => tags)).toEqual([['a'], ['b']]);
+    expect(seen.map(({ body }) => body)).toMatchObject([{ maxResults: 10 }, { nextToken: 'more' }]);
+    const { ecr: full } = await script({ DescribeImages: [page('a', 'more'), page('b', 'more')] });
+    expect(await full.allImages('app', 2)).toBeUndefined();
+  });
+
   test('a tag that another run moves while it is read is read again', async () => {
     const [one, two] = [image('one'), image('two')];
     const got = ({ digest, manifest }: RegistryImage) => ({
@@ -216,7 +247,7 @@ describe('against answers that the emulator does not give', () => {
       BatchGetImage: [got(one), got(one), got(two)],
       DescribeImages: [described, 'ImageNotFoundException', described],
     });
-    expect((await ecr.images('app', ['a'])).get('a')).toMatchObject({ digest: two.digest, manifest: two.manifest });
+    expect((await ecr.images('app', ['a']))?.get('a')).toMatchObject({ digest: two.digest, manifest: two.manifest });
     expect(seen).toHaveLength(6);
   });
 

@@ -1,4 +1,5 @@
 /** `npm run bench [name …]` prints figures side by side with what a user would have otherwise; without a name, all of them. */
+import { build, buildWords } from './build.ts';
 import { deploy } from './deploy.ts';
 import { provision } from './provision.ts';
 import { startup } from './startup.ts';
@@ -15,6 +16,7 @@ const benches: Readonly<Record<string, Bench>> = {
   deploy: { run: deploy, words: [] },
   sync: { run: sync, words: syncWords },
   provision: { run: provision, words: [] },
+  build: { run: build, words: buildWords },
 };
 
 const asked = process.argv.slice(2);

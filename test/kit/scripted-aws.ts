@@ -99,11 +99,11 @@ export class ScriptedAws {
   }
 }
 
-function errorOf(name: string, { message = `scripted ${name}`, status = 400 }: Fault): Answer {
+export function errorOf(name: string, { message = `scripted ${name}`, status = 400 }: Fault): Answer {
   return { __type: name, message, httpStatus: status };
 }
 
-function readCall(request: IncomingMessage, body: string): Omit<ScriptedCall, 'at' | 'broken'> {
+export function readCall(request: IncomingMessage, body: string): Omit<ScriptedCall, 'at' | 'broken'> {
   const target = request.headers['x-amz-target'];
   const [, region = ''] = /Credential=[^/]+\/\d+\/([^/]+)\//.exec(request.headers.authorization ?? '') ?? [];
   if (typeof target === 'string') {
@@ -123,7 +123,11 @@ function readCall(request: IncomingMessage, body: string): Omit<ScriptedCall, 'a
   return { service: queryServices[Version] ?? Version, region, operation: Action, input };
 }
 
-function send({ service, operation }: ScriptedCall, said: Answer, response: ServerResponse): void {
+export function send(
+  { service, operation }: Pick<ScriptedCall, 'service' | 'operation'>,
+  said: Answer,
+  response: ServerResponse,
+): void {
   const error = '__type' in said ? said : undefined;
   const json = service !== 'route53' && !Object.values(queryServices).includes(service);
   response.writeHead(error === undefined ? 200 : 'httpStatus' in error ? (error.httpStatus ?? 400) : 400, {

@@ -13,6 +13,8 @@ export const paths = {
   images: join(workRoot, 'images'),
   state: join(workRoot, 'state.json'),
   prepareLock: join(workRoot, 'prepare.lock'),
+  goPrograms: join(workRoot, 'go-programs'),
+  goLock: join(workRoot, 'go-programs.lock'),
   dockerd: join(workRoot, 'dockerd.json'),
   requirements: join(import.meta.dirname, 'requirements.txt'),
   launcher: join(import.meta.dirname, 'emulator', 'launcher.py'),

@@ -1,6 +1,14 @@
 import type { CommandOptions, CommandResult, CommandRunner } from '../../shared/action/command.ts';
 import type { Progress } from '../../shared/action/progress.ts';
-import type { ImageId, ImageRegistry, ImageScan, RegistryImage, Repository, ScanStart } from '../../shared/aws/ecr.ts';
+import type {
+  ImageId,
+  ImageRegistry,
+  ImageScan,
+  ListedImage,
+  RegistryImage,
+  Repository,
+  ScanStart,
+} from '../../shared/aws/ecr.ts';
 import type { Clock } from '../../shared/core/clock.ts';
 import { ActionError, AwsError } from '../../shared/core/errors.ts';
 import { sha256 } from '../../shared/core/hash.ts';
@@ -50,22 +58,42 @@ export class FakeRegistry implements ImageRegistry {
     this.#call('createRepository');
     return (this.known = immutable);
   }
+  /** The lifecycle policy, and images beside the tagged ones. */
+  policy: string | undefined;
+  others: ListedImage[] = [];
+  async keepNewest(_: string, matching: string, keep: number) {
+    this.#call('keepNewest');
+    this.policy = `${keep} ${matching}`;
+  }
+  async lifecyclePolicy() {
+    this.#call('lifecyclePolicy');
+    return this.policy;
+  }
+  async allImages() {
+    this.#call('allImages');
+    return [...[...this.manifests.keys()].map((digest) => this.#listed(digest)), ...this.others];
+  }
+  #listed(digest: string): ListedImage {
+    const tags = [...this.tags].filter(([, named]) => named === digest).map(([name]) => name);
+    return { digest, tags, pushedAt: this.pushedAt, sizeBytes: 1 };
+  }
+  /** When every image was pushed. */
+  pushedAt = Date.UTC(2026, 0, 1);
   async images(_: string, tags: readonly string[]) {
     this.#call('images');
+    if (this.known === undefined) return undefined;
     return new Map(
       tags.flatMap((tag) => {
         const digest = this.tags.get(tag);
         if (digest === undefined) return [];
         const manifest = this.manifests.get(digest) ?? '';
         const image: RegistryImage = {
-          digest,
+          ...this.#listed(digest),
           manifest,
           mediaType: manifest.includes('"manifests"')
             ? 'application/vnd.oci.image.index.v1+json'
             : 'application/vnd.docker.distribution.manifest.v2+json',
-          tags: [...this.tags].filter(([, named]) => named === digest).map(([name]) => name),
-          pushedAt: 0,
-          sizeBytes: 1,
+          registryId: '123456789012',
         };
         return [[tag, image] as const];
       }),
@@ -100,9 +128,13 @@ export class FakeDocker implements CommandRunner {
   buildx: string | undefined;
   daemon = '20.10.24';
   readonly local = new Map<string, { readonly id: string; readonly repoDigests: readonly string[] }>();
-  /** The answer to the first command that starts so. */
-  answers: { readonly start: string; readonly result: Partial<CommandResult>; readonly lines?: readonly string[] }[] =
-    [];
+  /** The answer to the commands that start so, or only to the next of them. */
+  answers: {
+    readonly start: string;
+    readonly result: Partial<CommandResult>;
+    readonly lines?: readonly string[];
+    readonly once?: boolean;
+  }[] = [];
   metadata = '';
   /** What an archive that is loaded holds: ids by name. */
   archived = new Map<string, string>();
@@ -121,6 +153,7 @@ export class FakeDocker implements CommandRunner {
     const line = args.join(' ');
     this.ran.push({ line, ...options });
     const scripted = this.answers.find(({ start }) => line.startsWith(start));
+    if (scripted?.once === true) this.answers = this.answers.filter((answer) => answer !== scripted);
     for (const said of scripted?.lines ?? []) options.onLine?.(said);
     if (scripted !== undefined) return { exitCode: 0, stdout: '', stderr: '', ...scripted.result };
     return { exitCode: 0, stderr: '', stdout: '', ...this.#answer(line, args, options) };
@@ -171,6 +204,9 @@ export function world() {
   const registry = new FakeRegistry();
   const texts = new Map([['Dockerfile', 'FROM scratch\n']]);
   const tree = { sha256: 'tree-1', files: 2, bytes: 10 };
+  /** Of directories that differ from all others; what their ignore files said. */
+  const trees = new Map<string, typeof tree>();
+  const ignored: [string, boolean][] = [];
   const docker = new FakeDocker(registry, () => tree.sha256);
   const digests = new Map<string, string>();
   const directories: string[] = [];
@@ -192,7 +228,10 @@ export function world() {
     makeDirectory: async (path) => void directories.push(path),
     read: async (path) => (texts.has(path) ? new TextEncoder().encode(texts.get(path)) : undefined),
     sizeOf: async (path) => texts.get(path)?.length,
-    digestTree: async () => ({ ...tree }),
+    digestTree: async (root, rules) => {
+      ignored.push([root, rules.ignores('ignored')]);
+      return { ...(trees.get(root) ?? tree) };
+    },
   };
   const ports: ObservePorts & ApplyPorts = {
     registry,
@@ -227,7 +266,23 @@ export function world() {
     requireArchivable(work);
     return reportArchive(work, inputs.dryRun ? undefined : await writeArchive(work, ports, progress));
   };
-  return { registry, docker, texts, tree, digests, log, masked, configs, ports, cancel, directories, run, runArchive };
+  return {
+    registry,
+    docker,
+    texts,
+    tree,
+    trees,
+    ignored,
+    digests,
+    log,
+    masked,
+    configs,
+    ports,
+    cancel,
+    directories,
+    run,
+    runArchive,
+  };
 }
 
 export const writes = (calls: readonly string[]) =>

@@ -203,6 +203,7 @@ describe('the scan of an image that is used again', () => {
         /is 30 h 0 min old, and ECR makes no other now: the scan quota per image has been exceeded$/,
       );
       expect(summary).toContain('| **Scan** | basic, made 2025-12-30 18:00 UTC, 30 h 0 min old |');
+      expect(summary).toMatch(/- ⚠️ The last scan of .* is 30 h 0 min old/);
     },
   );
 });
@@ -254,6 +255,7 @@ describe('enhanced scanning', () => {
       expect.stringContaining('is scanned, and not since when'),
     ]);
     expect(summary).toContain('made at a time that ECR does not tell');
+    expect(summary).toContain('- ⚠️ ECR says that');
   });
 
   test('counts that never come to rest are never taken', async () => {

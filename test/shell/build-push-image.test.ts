@@ -1,3 +1,4 @@
+import { planLines } from '../../actions/build-push-image/src/report.ts';
 import { describe, expect, test } from '@jest/globals';
 import { commit, immutable } from '../unit/build-push-image/kit.ts';
 import { digestOf, mine, refused, world, writes, type FakeDocker } from './build-push-image.fakes.ts';
@@ -17,11 +18,21 @@ describe('building, and not building again', () => {
       changed: 'true',
     });
     const src = `src-${outputs['source-hash']}`;
+    // Which commit built it, and in how many seconds, is on record with the image itself.
+    const record = `src-${outputs['source-hash']?.slice(0, 16)}.${commit}.1s`;
     expect([...registry.tags]).toEqual([
       [src, digest],
+      [record, digest],
       [commit, digest],
     ]);
-    expect(writes(registry.calls)).toEqual(['createRepository', 'login', `tag ${commit}`]);
+    expect(writes(registry.calls)).toEqual([
+      'createRepository',
+      'keepNewest',
+      'login',
+      `tag ${record}`,
+      `tag ${commit}`,
+    ]);
+    expect(registry.policy).toBe('100 src-*');
     expect(docker.did('push').map(({ line }) => line)).toEqual([`push localhost:5000/app:${src}`]);
     expect(configs).toEqual([{ host: 'localhost:5000', removed: true }]);
     expect(masked).toEqual(['registry-password', 'QVdTOnBhc3M=']);
@@ -46,8 +57,76 @@ describe('building, and not building again', () => {
     registry.calls.length = docker.ran.length = 0;
     const { outputs } = await run(mine);
     expect(outputs).toEqual({ ...first.outputs, outcome: 'reused', reusable: 'true', changed: 'false' });
-    expect(registry.calls).toEqual(['repository', 'images']);
+    // BatchGetImage and DescribeImages: each tag that is not there yet would be one call more.
+    expect(registry.calls).toEqual(['images']);
     expect(docker.ran.map(({ line }) => line)).toEqual(['info --format {{json .}}']);
+  });
+
+  test('a hit says which commit built it first, and what that saved; one call for each tag more', async () => {
+    const { registry, run } = world();
+    registry.known = immutable;
+    await run(mine);
+    registry.calls.length = 0;
+    const { summary, plan, outputs } = await run({ ...mine, registry: '', tags: 'v1\nlatest' });
+    expect(registry.calls).toEqual(['images', 'tag v1', 'tag latest']);
+    expect(plan.reason).toMatch(
+      /^the same source was built from commit [0-9a-f]{40} and pushed on 2026-01-01 00:00 UTC, in /,
+    );
+    expect(summary).toContain(commit);
+    expect(summary).toContain('Time saved');
+    // Whose registry it is, the image's description says.
+    expect(outputs['image']).toMatch(/^123456789012\.dkr\.ecr\.us-east-1\.amazonaws\.com\/app@sha256:/);
+    expect(planLines(plan)).toContain('Time saved: about 1.0 s');
+  });
+
+  test('a hit on an image of long ago looks whether it is about to expire; who may not look goes on', async () => {
+    const { registry, run, log } = world();
+    await run(mine);
+    registry.pushedAt = Date.UTC(2025, 0, 1);
+    registry.policy = JSON.stringify({
+      rules: [
+        {
+          selection: { tagStatus: 'any', countType: 'imageCountMoreThan', countNumber: 3 },
+          action: { type: 'expire' },
+        },
+      ],
+    });
+    registry.calls.length = 0;
+    const warned = await run(mine);
+    expect(registry.calls).toEqual(['images', 'allImages', 'lifecyclePolicy']);
+    expect(warned.plan.warnings).toHaveLength(1);
+    expect(warned.summary).toContain('The image that is used again');
+    registry.failing = { call: 'lifecyclePolicy', error: refused('AccessDeniedException') };
+    const { failure, plan } = await run(mine);
+    expect([failure, plan.warnings]).toEqual([undefined, []]);
+    expect(log.join()).toContain('goes unchecked');
+    registry.failing = { call: 'lifecyclePolicy', error: new TypeError('a bug') };
+    await expect(run(mine)).rejects.toThrow(TypeError);
+  });
+
+  test('a lifecycle or a record that cannot be written costs no release, and is told', async () => {
+    for (const call of ['keepNewest', 'record']) {
+      const { registry, run, log } = world();
+      registry.known = undefined;
+      const { outputs: dry } = await run({ ...mine, 'dry-run': 'true' });
+      const record = `tag src-${dry['source-hash']?.slice(0, 16)}.${commit}.1s`;
+      const error = refused('AccessDeniedException');
+      registry.failing = { call: call === 'record' ? record : call, error };
+      const { failure, outputs, summary } = await run(mine);
+      expect(registry.calls).toContain(registry.failing.call);
+      expect([failure, outputs['tags']]).toEqual([undefined, commit]);
+      expect(summary).toContain('⚠️');
+      expect(log.some((line) => line.startsWith('warning: '))).toBe(true);
+    }
+  });
+
+  test('what changed against the image that was built last', async () => {
+    const { run, tree, registry } = world();
+    await run(mine);
+    tree.sha256 = 'tree-2';
+    registry.calls.length = 0;
+    await run(mine);
+    expect(registry.calls.slice(0, 5)).toEqual(['images', 'repository', 'allImages', 'lifecyclePolicy', 'images']);
   });
 
   test('a new tag goes on the image that is there; an edit builds', async () => {
@@ -401,8 +480,9 @@ describe('failures', () => {
     docker.answers.push({ start: 'build', result: { exitCode: 1 }, lines });
     const { failure, outputs } = await run(mine);
     expect(failure).toMatchObject({ code: 'BuildFailed' });
-    expect(failure?.message).toContain('at [2/2] RUN false');
-    expect(failure?.message).toContain('returned a non-zero code: 1');
+    expect(failure?.message).toBe(
+      'docker could not build the image: [2/2] RUN false failed with exit code 1. It last said:\n::error::hostile',
+    );
     expect(outputs).toMatchObject({ image: '', tags: '', changed: 'true' });
     expect(registry.tags.size).toBe(0);
     expect(configs).toEqual([{ host: 'localhost:5000', removed: true }]);
@@ -412,7 +492,7 @@ describe('failures', () => {
 
   test.each([
     ['login', 'LoginFailed'],
-    ['push', 'PushFailed'],
+    ['push', 'PushDenied'],
   ])('%s that fails leaves no tag and no login', async (start, code) => {
     const { registry, docker, run, configs } = world();
     docker.answers.push({ start, result: { exitCode: 1, stderr: 'denied' } });
@@ -424,7 +504,7 @@ describe('failures', () => {
   test('a full disk is called that', async () => {
     const { docker, run } = world();
     docker.answers.push({ start: 'build', result: { exitCode: 1 }, lines: ['write /x: no space left on device'] });
-    expect((await run(mine)).failure?.hint).toContain('disk is full');
+    expect((await run(mine)).failure).toMatchObject({ code: 'DiskFull' });
   });
 
   test('docker reports success and the registry has nothing: red', async () => {
@@ -443,6 +523,13 @@ describe('failures', () => {
     const rest = await run({ ...mine, tags: 'v1\nv2\nv3' });
     expect(rest.outputs).toMatchObject({ outcome: 'reused', tags: 'v1\nv2\nv3', digest: cut.outputs['digest'] });
     expect(docker.did('build')).toHaveLength(1);
+  });
+
+  test('an image that ECR gives no further tag says so', async () => {
+    const { registry, run } = world();
+    registry.failing = { call: 'tag v1', error: refused('LimitExceededException') };
+    const { failure } = await run({ ...mine, tags: 'v1' });
+    expect(failure).toMatchObject({ code: 'TooManyTags', hint: expect.stringContaining('force: true') });
   });
 
   test('a run that was cancelled begins no further step', async () => {

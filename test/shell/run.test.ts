@@ -81,6 +81,24 @@ describe('outputs of a run that ends before it can report', () => {
   });
 });
 
+describe('the annotation of a failure', () => {
+  const annotations = ({ said }: Ended): readonly string[] => said.split('\n').filter((line) => line.startsWith('::'));
+
+  test('is one, at the lines it is about', async () => {
+    const at = `{ file: 'docker/a,b.Dockerfile', startLine: 3, endLine: 5 }`;
+    const failure = `new ActionError('BuildFailed', 'failed\\n::error::hostile', { at: ${at}, hint: '::warning::hostile' })`;
+    for (const main of [`throw ${failure};`, `return { outputs: {}, summary: '', failure: ${failure} };`]) {
+      expect(annotations(await runMain(main))).toEqual([
+        '::error title=BuildFailed,file=docker/a%2Cb.Dockerfile,line=3,endLine=5::failed%0A::error::hostile',
+      ]);
+    }
+  });
+
+  test('is nowhere in particular where that is not known', async () => {
+    expect(annotations(await runMain(`throw new ActionError('Gone', 'x');`))).toEqual(['::error title=Gone::x']);
+  });
+});
+
 describe('a cancelled run', () => {
   const main = (body: string): readonly string[] => [
     '--input-type=module',

@@ -18,13 +18,12 @@ type Files = ReadonlyMap<string, Buffer>;
 
 async function bundle(action: string, output: string): Promise<void> {
   await rm(output, { recursive: true, force: true });
-  const sources = join('actions', action, 'src');
-  await pack(join(sources, 'index.ts'), output);
+  await pack(join('actions', action, 'src/index.ts'), output);
   // A thread starts from a file of its own.
-  for (const worker of (await readdir(join(root, sources))).filter((file) => file.endsWith('-worker.ts'))) {
+  for (const worker of new Set([...(await readFiles(output)).values()].flatMap((text) => workersIn(text.toString())))) {
     const aside = `${output}-worker`;
-    await pack(join(sources, worker), aside);
-    await copyFile(join(aside, 'index.js'), join(output, worker.replace(/ts$/, 'js')));
+    await pack(join('shared/action', worker.replace(/js$/, 'ts')), aside);
+    await copyFile(join(aside, 'index.js'), join(output, worker));
     await rm(aside, { recursive: true });
   }
   // ncc minifies index.js only, not the chunks that it loads lazily.
@@ -61,9 +60,13 @@ export function strayFiles(files: ReadonlyMap<string, string>): readonly string[
     if (text === undefined || reachable.has(name)) continue;
     reachable.add(name);
     for (const [, chunk] of text.matchAll(/\.e\((\d+)\)/g)) queue.push(`${chunk ?? ''}.index.js`);
-    for (const [, worker] of text.matchAll(/["'`]\.\/([\w-]+-worker\.js)["'`]/g)) queue.push(worker ?? '');
+    queue.push(...workersIn(text));
   }
   return [...files.keys()].filter((name) => !reachable.has(name));
+}
+
+function workersIn(text: string): readonly string[] {
+  return [...text.matchAll(/["'`]\.\/([\w-]+-worker\.js)["'`]/g)].map(([, worker = '']) => worker);
 }
 
 function judge(action: string, built: Files, committed: Files | undefined): readonly string[] {

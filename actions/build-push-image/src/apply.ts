@@ -1,11 +1,13 @@
 import type { ImageRegistry, RegistryImage } from '../../../shared/aws/ecr.ts';
 import type { Progress } from '../../../shared/action/progress.ts';
 import type { Clock } from '../../../shared/core/clock.ts';
-import { ActionError, isAwsError } from '../../../shared/core/errors.ts';
+import { ActionError, AwsError, isAwsError } from '../../../shared/core/errors.ts';
+import type { ContextFiles } from './context-files.ts';
 import type { RunDocker } from './docker.ts';
 import type { OpenDockerConfig } from './docker-config.ts';
 import type { Findings } from './findings.ts';
-import { repositoryUri, type Inputs } from './inputs.ts';
+import { recordTag } from './build-record.ts';
+import { repositoryUri, sourceTagPrefix, type Inputs } from './inputs.ts';
 import { loadArchive } from './load-archive.ts';
 import type { Observed } from './observe.ts';
 import type { Plan, Step } from './plan.ts';
@@ -16,6 +18,7 @@ export interface ApplyPorts {
   readonly registry: ImageRegistry;
   readonly docker: RunDocker;
   readonly openDockerConfig: OpenDockerConfig;
+  readonly files: Pick<ContextFiles, 'sizeOf'>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly mask: (secret: string) => void;
@@ -38,12 +41,17 @@ export interface Result {
   readonly putTags: readonly string[];
   readonly findings: Findings | undefined;
   readonly durations: readonly { readonly step: Step['kind']; readonly ms: number }[];
+  /** What went wrong and costs nothing: the image is released all the same. */
+  readonly remarks: readonly string[];
   readonly failure: ActionError | undefined;
 }
 
 /** What is known so far, step after step. */
 export type Draft = { -readonly [Key in keyof Result]: Result[Key] } & {
   putTags: string[];
+  remarks: string[];
+  /** How long the build and its push took. */
+  publishedIn?: number | undefined;
   durations: Result['durations'][number][];
   /** The image that came out of the archive. */
   loaded?: string;
@@ -65,6 +73,7 @@ export async function apply(work: Work, ports: ApplyPorts, progress: Progress): 
     putTags: [],
     findings: undefined,
     durations: [],
+    remarks: [],
     failure: undefined,
   };
   const run: Run = { ...work, ports, progress, draft };
@@ -85,12 +94,14 @@ export async function apply(work: Work, ports: ApplyPorts, progress: Progress): 
 async function perform(step: Step, run: Run): Promise<void> {
   switch (step.kind) {
     case 'create-repository':
-      return createRepository(step.movingTags, run);
+      return createRepository(step, run);
     case 'load':
       return load(step.archive, run);
     case 'build':
     case 'push':
       return publish(step, run);
+    case 'record':
+      return record(run);
     case 'scan':
       return scan(run);
     case 'tag':
@@ -98,7 +109,10 @@ async function perform(step: Step, run: Run): Promise<void> {
   }
 }
 
-async function createRepository(movingTags: readonly string[], run: Run): Promise<void> {
+async function createRepository(
+  { movingTags, keep }: Step & { readonly kind: 'create-repository' },
+  run: Run,
+): Promise<void> {
   const { inputs, ports, draft, progress } = run;
   const repository = await ports.registry.createRepository(inputs.repository, movingTags);
   draft.createdRepository = true;
@@ -106,6 +120,38 @@ async function createRepository(movingTags: readonly string[], run: Run): Promis
   progress.info(
     `Created the repository ${repository.name}: scan on push, tags immutable but for ${movingTags.join(', ')}`,
   );
+  await orRemark('its lifecycle could not be set, so nothing in it ever expires', run, async () => {
+    await ports.registry.keepNewest(inputs.repository, `${sourceTagPrefix}*`, keep);
+    progress.info(`It keeps the newest ${keep} images that are built`);
+  });
+}
+
+/** What the release does not depend on. */
+async function orRemark(what: string, { draft, progress }: Run, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof AwsError)) throw error;
+    const remark = `${what}: ${error.message}`;
+    draft.remarks.push(remark);
+    progress.warn(remark);
+  }
+}
+
+async function record(run: Run): Promise<void> {
+  const { inputs, observed, ports, draft } = run;
+  const { image, pushed, publishedIn } = draft;
+  // Another run's image has that run's record.
+  if (image === undefined || !pushed) return;
+  const tag = recordTag(observed.source.hash, { commit: inputs.commit, ms: publishedIn });
+  await orRemark('which commit built this image could not be recorded', run, async () => {
+    try {
+      await ports.registry.tag(inputs.repository, tag, image);
+    } catch (error) {
+      // The same commit built this source before, in just as many seconds: one record is enough.
+      if (!isAwsError(error, 'ImageTagAlreadyExistsException')) throw error;
+    }
+  });
 }
 
 async function load(archive: string, { observed, ports, progress, draft }: Run): Promise<void> {
@@ -120,13 +166,26 @@ async function putTag(tag: string, { inputs, ports, draft, progress }: Run): Pro
     if (moved) draft.putTags.push(tag);
     progress.info(`Tag ${tag} → ${image.digest.slice(0, 19)}${moved ? '' : ' (already)'}`);
   } catch (error) {
+    if (isAwsError(error, 'LimitExceededException')) throw tooManyTags(tag, image, error);
     if (!isAwsError(error, 'ImageTagAlreadyExistsException')) throw error;
-    const named = (await ports.registry.images(inputs.repository, [tag])).get(tag)?.digest;
+    const named = (await ports.registry.images(inputs.repository, [tag]))?.get(tag)?.digest;
     if (named === image.digest) return;
     throw new ActionError(
       'TagTaken',
-      `The tag "${tag}" is immutable and was given to ${named ?? 'another image'} while this run made ${image.digest}.`,
+      `The tag "${tag}" is immutable and names ${named ?? 'another image'}; asked for is ${image.digest}.`,
       { cause: error, hint: 'Use another tag, or one that the repository’s immutability excludes.' },
     );
   }
+}
+
+/** https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html: 1,000 tags an image. */
+function tooManyTags(tag: string, { digest, tags }: RegistryImage, cause: unknown): ActionError {
+  return new ActionError(
+    'TooManyTags',
+    `ECR gives the image ${digest} no further tag, so not "${tag}" either: it bears ${tags.length}.`,
+    {
+      cause,
+      hint: 'Remove tags of old commits that nothing uses, or build a new image with "force: true".',
+    },
+  );
 }

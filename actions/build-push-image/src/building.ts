@@ -1,9 +1,15 @@
+import { join } from 'node:path';
 import type { Progress } from '../../../shared/action/progress.ts';
 import { ActionError } from '../../../shared/core/errors.ts';
 import type { BuildCommand } from './build-command.ts';
-import { buildFailure } from './build-log.ts';
+import { buildFailure } from './build-failure.ts';
+import { diskHint, sourceNotFound, stageOf } from './build-rules.ts';
 import { isOutsideDaemon } from './builder.ts';
+import type { ContextFiles } from './context-files.ts';
 import { inspectImage, lastLine, type RunDocker } from './docker.ts';
+import { plain, type BuiltFrom, type FailedStep, type Said } from './failed-step.ts';
+import { whyNoImage } from './image-failure.ts';
+import type { Inputs } from './inputs.ts';
 import type { LocallyObserved } from './observe.ts';
 
 /** Where docker's commands run. */
@@ -28,39 +34,55 @@ export async function pinBases({ builder, source }: LocallyObserved, { docker, p
     ]) {
       const { exitCode, stderr } = await docker(args, { env });
       if (exitCode !== 0) {
-        throw new ActionError('BaseImageFailed', `The base image ${pinned} could not be pulled: ${lastLine(stderr)}`, {
-          fault: 'cloud',
-        });
+        const { code, ...why } = whyNoImage(stderr) ?? { code: 'BaseImageFailed', fault: 'cloud' };
+        throw new ActionError(code, `The base image ${pinned} could not be pulled: ${lastLine(stderr)}`, why);
       }
     }
   }
 }
 
-export interface Said {
+/** What a command said, and how it ended. */
+export interface Ended extends Said {
   readonly ok: boolean;
-  readonly lines: readonly string[];
 }
 
 /** Shows what a long command says as it says it, and keeps it. */
-export function stream(title: string, { args, env }: BuildCommand, shell: Shell): Promise<Said> {
+export function stream(title: string, { args, env }: BuildCommand, shell: Shell): Promise<Ended> {
   return shell.progress.group(title, async () => {
     const lines: string[] = [];
     const onLine = (line: string): void => {
       lines.push(line);
       shell.progress.info(line);
     };
-    const { exitCode } = await shell.docker(args, { env: { ...shell.env, ...env }, onLine });
-    return { lines, ok: exitCode === 0 };
+    const { exitCode, stderr } = await shell.docker(args, { env: { ...shell.env, ...env }, onLine });
+    return { lines, stderr, ok: exitCode === 0 };
   });
 }
 
-export function failed(code: string, what: string, lines: readonly string[]): ActionError {
-  const { step, lastLines } = buildFailure(lines);
-  const where = code === 'BuildFailed' && step !== undefined ? ` at ${step}` : '';
-  const full = lines.some((line) => /no space left on device/i.test(line));
-  return new ActionError(code, [`${what}${where}. It last said:`, ...lastLines].join('\n'), {
-    ...(full
-      ? { hint: 'The runner’s disk is full: remove what is not needed before this step, or use a larger runner.' }
-      : {}),
-  });
+interface Building {
+  readonly inputs: Inputs;
+  readonly observed: LocallyObserved;
+}
+
+export function builtFrom({ inputs, observed }: Building): BuiltFrom {
+  return { kind: observed.builder.kind, file: inputs.file, dockerfile: observed.source.dockerfile };
+}
+
+/** A build that failed. What it did not find in the context may be there, and kept out of the build. */
+export async function buildError(
+  step: FailedStep,
+  { inputs, observed }: Building,
+  files: Pick<ContextFiles, 'sizeOf'>,
+): Promise<ActionError> {
+  const missing = stageOf(step) === undefined ? sourceNotFound(step) : undefined;
+  const isIgnored = missing !== undefined && (await files.sizeOf(join(inputs.context, missing))) !== undefined;
+  const { builder, source } = observed;
+  return buildFailure(step, { inputs, builder, dockerfile: source.dockerfile, isIgnored });
+}
+
+/** Any other command that failed. */
+export function failed(code: string, what: string, { lines }: Said): ActionError {
+  const last = lines.map(plain).filter((line) => line !== '');
+  const hint = last.some((line) => /no space left on device/i.test(line)) ? diskHint : undefined;
+  return new ActionError(code, [`${what}. It last said:`, ...last.slice(-20)].join('\n'), { hint });
 }

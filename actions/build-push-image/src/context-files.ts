@@ -1,19 +1,11 @@
-import { createHash } from 'node:crypto';
-import { accessSync, constants, createReadStream, statSync } from 'node:fs';
-import { lstat, mkdir, readdir, readFile, readlink, stat } from 'node:fs/promises';
+import { accessSync, constants, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { digestAll } from '../../../shared/action/digests.ts';
 import { messageOf, PreconditionError } from '../../../shared/core/errors.ts';
-import { canonicalJson } from '../../../shared/core/hash.ts';
 import type { IgnoreRules } from './dockerignore.ts';
 import type { LookAt } from './inputs.ts';
-
-export interface TreeDigest {
-  /** Of every kept path's name, type, mode, link target and content; of no time and no owner. */
-  readonly sha256: string;
-  readonly files: number;
-  readonly bytes: number;
-}
+import { piecesOf, treeDigest, type Entry, type TreeDigest } from './tree-digest.ts';
 
 /** The file system, as far as a build is concerned. */
 export interface ContextFiles {
@@ -24,16 +16,6 @@ export interface ContextFiles {
   digestTree(root: string, rules: IgnoreRules): Promise<TreeDigest>;
   makeDirectory(path: string): Promise<void>;
 }
-
-interface Entry {
-  readonly path: string;
-  readonly type: 'file' | 'directory' | 'link' | 'other';
-  readonly mode: number;
-  readonly size: number;
-}
-
-/** As many files as are read at once; each is read in pieces. */
-const readers = 16;
 
 /** For the handful of paths that are asked for before anything else. */
 export const lookAt: LookAt = (path) => {
@@ -74,69 +56,70 @@ export const contextFiles: ContextFiles = {
 
   async digestTree(root, rules) {
     try {
-      const entries = await list(root, rules);
-      entries.sort((a, b) => (a.path < b.path ? -1 : 1));
-      const contents = new Map<string, string>();
-      const queue = entries.values();
-      const work = async (): Promise<void> => {
-        for (const entry of queue) {
-          if (entry.type === 'file') contents.set(entry.path, await digestFile(join(root, entry.path)));
-          if (entry.type === 'link') contents.set(entry.path, await readlink(join(root, entry.path)));
-        }
-      };
-      await Promise.all(Array.from({ length: readers }, work));
-      const tree = createHash('sha256');
-      for (const { path, type, mode } of entries) {
-        tree.update(`${canonicalJson([path, type, mode, contents.get(path) ?? null])}\n`);
-      }
-      const files = entries.filter(({ type }) => type === 'file');
-      return { sha256: tree.digest('hex'), files: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0) };
+      const entries = list(root, rules);
+      return treeDigest(entries, await contentsOf(root, entries));
     } catch (error) {
-      throw new PreconditionError('ContextUnreadable', `The build context could not be read: ${messageOf(error)}`, {
-        cause: error,
-        hint: 'Leave the path out of the build with a .dockerignore, or make it readable.',
-      });
+      throw error instanceof PreconditionError ? error : unreadable(messageOf(error), error);
     }
   },
 };
 
-async function list(root: string, rules: IgnoreRules): Promise<Entry[]> {
+async function contentsOf(root: string, entries: readonly Entry[]): Promise<Map<string, string[] | string>> {
+  const contents = new Map<string, string[] | string>();
+  const pieces = entries.flatMap(({ path, type, size }) =>
+    type === 'file' ? piecesOf(size).map((piece) => ({ ...piece, path, file: join(root, path) })) : [],
+  );
+  const digests = await digestAll(pieces, {
+    kind: 'sha256',
+    unreadable: (file, why) => unreadable(why.includes(file) ? why : `${file}: ${why}`),
+  });
+  for (const [index, { path }] of pieces.entries()) {
+    const digest = digests[index] ?? '';
+    const before = contents.get(path);
+    if (Array.isArray(before)) before.push(digest);
+    else contents.set(path, [digest]);
+  }
+  for (const { path, type } of entries) if (type === 'link') contents.set(path, readlinkSync(join(root, path)));
+  return contents;
+}
+
+function unreadable(why: string, cause?: unknown): PreconditionError {
+  return new PreconditionError('ContextUnreadable', `The build context could not be read: ${why}`, {
+    cause,
+    hint: 'Leave the path out of the build with a .dockerignore, or make it readable; nothing may write to it meanwhile.',
+  });
+}
+
+/** Looks at everything without giving way: with promises, twenty thousand files take half a second more, and 100 MB. */
+function list(root: string, rules: IgnoreRules): Entry[] {
   const entries: Entry[] = [];
   /** True when something in the directory is kept. */
-  const walk = async (directory: string): Promise<boolean> => {
-    const children = await readdir(join(root, directory));
-    const kept = await Promise.all(
-      children.map(async (name) => {
-        const path = directory === '' ? name : `${directory}/${name}`;
-        const ignored = rules.ignores(path);
-        if (ignored && !rules.hasExceptions) return false;
-        const found = await lstat(join(root, path));
-        const mode = found.mode & 0o7777;
-        if (found.isDirectory()) {
-          const keepsChild = await walk(path);
-          if (!ignored || keepsChild) entries.push({ path, type: 'directory', mode, size: 0 });
-          return !ignored || keepsChild;
-        }
-        // Builders leave sockets out; a link's own mode means nothing.
-        if (ignored || found.isSocket()) return false;
-        const type = found.isFile() ? 'file' : found.isSymbolicLink() ? 'link' : 'other';
-        entries.push({ path, type, mode: type === 'link' ? 0o777 : mode, size: found.size });
-        return true;
-      }),
-    );
+  const walk = (directory: string): boolean => {
+    const kept = readdirSync(join(root, directory)).map((name) => {
+      const path = directory === '' ? name : `${directory}/${name}`;
+      const ignored = rules.ignores(path);
+      if (ignored && !rules.hasExceptions) return false;
+      const found = lstatSync(join(root, path));
+      const mode = found.mode & 0o7777;
+      if (found.isDirectory()) {
+        const keepsChild = walk(path);
+        if (!ignored || keepsChild) entries.push({ path, type: 'directory', mode, size: 0 });
+        return !ignored || keepsChild;
+      }
+      // Builders leave sockets out; a link's own mode means nothing.
+      if (ignored || found.isSocket()) return false;
+      const type = found.isFile() ? 'file' : found.isSymbolicLink() ? 'link' : 'other';
+      entries.push({ path, type, mode: type === 'link' ? 0o777 : mode, size: found.size });
+      return true;
+    });
     return kept.includes(true);
   };
-  await walk('');
+  walk('');
   return entries;
 }
 
-async function digestFile(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
-  return hash.digest('hex');
-}
-
 function undefinedIfMissing(error: unknown): undefined {
-  if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return;
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return;
   throw error;
 }

@@ -6,13 +6,15 @@ import { sourceTagPrefix } from './inputs.ts';
 
 /** Takes the one image of an archive into the daemon and returns its id. */
 export async function loadArchive(archive: string, hash: string, shell: Omit<Shell, 'env'>): Promise<string> {
-  const { ok, lines } = await stream(
+  const loaded = await stream(
     `Loading ${archive}`,
     { args: ['load', '--input', archive], env: {} },
     { ...shell, env: {} },
   );
-  if (!ok) throw failed('ArchiveUnreadable', `docker could not load the archive ${JSON.stringify(archive)}`, lines);
-  const names = loadedImages(lines);
+  if (!loaded.ok) {
+    throw failed('ArchiveUnreadable', `docker could not load the archive ${JSON.stringify(archive)}`, loaded);
+  }
+  const names = loadedImages(loaded.lines);
   requireSource(archive, names, hash);
   const ids = new Set<string>();
   for (const name of names) {

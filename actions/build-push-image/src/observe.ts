@@ -1,15 +1,16 @@
-import type { ImageRegistry, RegistryImage, Repository } from '../../../shared/aws/ecr.ts';
+import type { ImageRegistry, ListedImage, RegistryImage, TagMutability } from '../../../shared/aws/ecr.ts';
 import type { Progress } from '../../../shared/action/progress.ts';
-import { humanBytes, type Clock } from '../../../shared/core/clock.ts';
-import { parseImageRef } from '../../../shared/core/image-ref.ts';
-import { location, type ManifestRegistry } from './base-images.ts';
-import { describeBuilder, isOutsideDaemon, type Builder } from './builder.ts';
-import type { ContextFiles, TreeDigest } from './context-files.ts';
-import { inspectImage, probeBuilder, type LocalImage, type RunDocker } from './docker.ts';
-import { externalImages } from './dockerfile.ts';
-import { ignoreRules } from './dockerignore.ts';
-import type { Inputs } from './inputs.ts';
-import { sourceHash, sourceTags, type BaseImage } from './source-hash.ts';
+import type { Clock } from '../../../shared/core/clock.ts';
+import { AwsError } from '../../../shared/core/errors.ts';
+import { ecrHost } from '../../../shared/core/image-ref.ts';
+import type { ManifestRegistry } from './base-images.ts';
+import { describeBuilder, type Builder } from './builder.ts';
+import type { ContextFiles } from './context-files.ts';
+import { probeBuilder, type RunDocker } from './docker.ts';
+import { sourceTagPrefix, type Inputs } from './inputs.ts';
+import { describeSource, observeSource, type Source } from './observe-source.ts';
+import { judge, type Verdict } from './reuse.ts';
+import { sourceTags } from './source-hash.ts';
 
 /** What is looked at on the runner, and in the registries of base images. */
 export interface LocalPorts {
@@ -23,23 +24,34 @@ export interface ObservePorts extends LocalPorts {
   readonly clock: Clock;
 }
 
-/** What is built from. */
-export interface Source {
-  readonly hash: string;
-  readonly context: TreeDigest;
-  readonly bases: readonly BaseImage[];
-  readonly syntax: BaseImage | undefined;
-  /** Images that could not be identified: the same hash may mean another image then. */
-  readonly unknown: readonly string[];
-}
-
 export interface LocallyObserved {
   readonly builder: Builder;
   readonly source: Source;
 }
 
+/** The repository, as far as it was asked for. */
+export interface SeenRepository {
+  /** `<host>/<name>`, as Amazon names it. */
+  readonly uri: string;
+  /** Undefined: not asked, as nothing is built. */
+  readonly tags: TagMutability | undefined;
+  readonly scanOnPush: boolean;
+}
+
+/** What else is in the repository. */
+export interface Stock {
+  readonly images: readonly ListedImage[];
+  /** The text of its lifecycle policy. */
+  readonly lifecyclePolicy: string | undefined;
+  /** The image that was built last. */
+  readonly last: RegistryImage | undefined;
+}
+
 export interface Observed extends LocallyObserved {
-  readonly repository: Repository | undefined;
+  /** Undefined: there is none. */
+  readonly repository: SeenRepository | undefined;
+  /** Undefined: not asked, or not to be known. */
+  readonly stock: Stock | undefined;
   /** What the wanted tags and the source's own tags name now. */
   readonly images: ReadonlyMap<string, RegistryImage>;
   /** Is there an archive to push from? */
@@ -50,24 +62,78 @@ export interface Observed extends LocallyObserved {
 /** The builder first: a daemon that is missing is told before AWS is asked anything. */
 export async function observe(inputs: Inputs, ports: ObservePorts, progress: Progress): Promise<Observed> {
   const builder = await observeBuilder(ports, progress);
-  const [source, repository, hasArchive] = await Promise.all([
+  const [source, hasArchive] = await Promise.all([
     observeSource(inputs, builder, ports),
-    ports.registry.repository(inputs.repository),
     inputs.archiveFrom === undefined ? false : ports.files.isReadableFile(inputs.archiveFrom),
   ]);
-  progress.info(describeSource(source));
-  const images =
-    repository === undefined
-      ? new Map<string, RegistryImage>()
-      : await ports.registry.images(inputs.repository, [...sourceTags(source.hash), ...inputs.tags]);
-  return { builder, source, repository, images, hasArchive, now: ports.clock.now() };
+  for (const line of describeSource(source)) progress.info(line);
+  const found = await ports.registry.images(inputs.repository, [...sourceTags(source.hash), ...inputs.tags]);
+  const images = found ?? new Map<string, RegistryImage>();
+  const now = ports.clock.now();
+  const verdict = judge(inputs, { source, images, now });
+  const [repository, stock] = await Promise.all([
+    found === undefined ? undefined : observeRepository(inputs, verdict, ports),
+    found === undefined ? undefined : observeStock(inputs, { verdict, now }, { ports, progress }),
+  ]);
+  return { builder, source, repository, stock, images, hasArchive, now };
+}
+
+/** Where an image is reused, its description says all that is needed: every call less is a call that cannot fail. */
+async function observeRepository(
+  { repository, region, dryRun }: Inputs,
+  verdict: Verdict,
+  { registry }: ObservePorts,
+): Promise<SeenRepository | undefined> {
+  const host = verdict.kind === 'reuse' && !dryRun ? ecrHost(verdict.image.registryId, region) : undefined;
+  if (host !== undefined) return { uri: `${host}/${repository}`, tags: undefined, scanOnPush: false };
+  return registry.repository(repository);
+}
+
+/** An image that was built so long ago may be about to expire; a younger one is taken for safe. */
+const youngDays = 14;
+/** A repository with more images than these is not looked through. */
+const stockLimit = 3000;
+const day = 24 * 60 * 60 * 1000;
+
+/** Good to know, and no more: whoever may not look is told, and goes on. */
+async function observeStock(
+  { repository }: Inputs,
+  { verdict, now }: { readonly verdict: Verdict; readonly now: number },
+  { ports, progress }: { readonly ports: ObservePorts; readonly progress: Progress },
+): Promise<Stock | undefined> {
+  if (verdict.kind === 'reuse' && now - (verdict.image.pushedAt ?? now) < youngDays * day) return undefined;
+  const { registry } = ports;
+  try {
+    const [images, lifecyclePolicy] = await Promise.all([
+      registry.allImages(repository, stockLimit),
+      registry.lifecyclePolicy(repository),
+    ]);
+    if (images === undefined) {
+      progress.info(`The repository holds more than ${stockLimit} images: which of them expire soon is not looked up`);
+      return undefined;
+    }
+    const last = verdict.kind === 'reuse' ? undefined : lastBuilt(images);
+    const found = last === undefined ? undefined : await registry.images(repository, [last]);
+    return { images, lifecyclePolicy, last: last === undefined ? undefined : found?.get(last) };
+  } catch (error) {
+    if (!(error instanceof AwsError)) throw error;
+    progress.info(`What else is in the repository could not be looked up, and goes unchecked: ${error.message}`);
+    return undefined;
+  }
+}
+
+/** A tag of the image that was pushed last of all that this action built. */
+function lastBuilt(images: readonly ListedImage[]): string | undefined {
+  const built = images.filter(({ tags }) => tags.some((tag) => tag.startsWith(sourceTagPrefix)));
+  const [newest] = [...built].sort((a, b) => (b.pushedAt ?? 0) - (a.pushedAt ?? 0));
+  return newest?.tags.find((tag) => tag.startsWith(sourceTagPrefix));
 }
 
 /** All that can be known without AWS. */
 export async function observeLocally(inputs: Inputs, ports: LocalPorts, progress: Progress): Promise<LocallyObserved> {
   const builder = await observeBuilder(ports, progress);
   const source = await observeSource(inputs, builder, ports);
-  progress.info(describeSource(source));
+  for (const line of describeSource(source)) progress.info(line);
   return { builder, source };
 }
 
@@ -75,79 +141,4 @@ async function observeBuilder({ docker }: LocalPorts, progress: Progress): Promi
   const builder = await probeBuilder(docker);
   progress.info(`Builder: ${describeBuilder(builder)}`);
   return builder;
-}
-
-function describeSource({ hash, context, bases }: Source): string {
-  return (
-    `Source ${hash.slice(0, 12)}: ${context.files} files, ${humanBytes(context.bytes)}` +
-    bases.map(({ name, identity }) => `, from ${name} (${identity?.slice(0, 19) ?? 'not identified'})`).join('')
-  );
-}
-
-async function observeSource(inputs: Inputs, builder: Builder, ports: LocalPorts): Promise<Source> {
-  const { files } = ports;
-  const dockerfile = (await files.read(inputs.file)) ?? new Uint8Array();
-  const [context, images] = await Promise.all([
-    digestContext(inputs, builder, files),
-    observeImages(dockerfile, { inputs, builder, ports }),
-  ]);
-  const { bases, syntax } = images;
-  const hash = sourceHash(inputs, {
-    dockerfile,
-    contextSha256: context.sha256,
-    bases,
-    syntax,
-    nativePlatform: builder.platform,
-  });
-  return { hash, context, ...images };
-}
-
-async function digestContext(inputs: Inputs, builder: Builder, files: ContextFiles): Promise<TreeDigest> {
-  // Only BuildKit knows an ignore file of the Dockerfile's own.
-  const own = builder.kind === 'buildx' ? await files.read(`${inputs.file}.dockerignore`) : undefined;
-  const rules = own ?? (await files.read(`${inputs.context}/.dockerignore`));
-  return files.digestTree(inputs.context, ignoreRules(new TextDecoder().decode(rules)));
-}
-
-interface ImagesQuestion {
-  readonly inputs: Inputs;
-  readonly builder: Builder;
-  readonly ports: LocalPorts;
-}
-
-async function observeImages(
-  dockerfile: Uint8Array,
-  { inputs, builder, ports }: ImagesQuestion,
-): Promise<Pick<Source, 'bases' | 'syntax' | 'unknown'>> {
-  const external = externalImages(new TextDecoder().decode(dockerfile), inputs.buildArgs);
-  const identify = async (name: string): Promise<BaseImage> => {
-    const digest = await ports.manifests.digest(name);
-    if (digest !== undefined) return { name, identity: digest, from: 'registry' };
-    const local = isOutsideDaemon(builder) ? undefined : await inspectImage(ports.docker, name);
-    if (local !== undefined) return { name, identity: localIdentity(name, local), from: 'daemon' };
-    return { name, identity: undefined, from: undefined };
-  };
-  const frontend = builder.kind === 'buildx' ? external.syntax : undefined;
-  const [bases, syntax] = await Promise.all([
-    Promise.all(external.images.map(identify)),
-    frontend === undefined ? undefined : identify(frontend),
-  ]);
-  const nameless = [...bases, ...(syntax === undefined ? [] : [syntax])].filter(
-    ({ identity }) => identity === undefined,
-  );
-  return { bases, syntax, unknown: [...external.unknown, ...nameless.map(({ name }) => name)] };
-}
-
-/** The digest it was pulled by, which is what the registry would have answered; else the id of an image made here. */
-function localIdentity(name: string, { id, repoDigests }: LocalImage): string {
-  const wanted = parseImageRef(name);
-  if (wanted === undefined) return id;
-  const { host, repository } = location(wanted);
-  for (const entry of repoDigests) {
-    const ref = parseImageRef(entry);
-    if (ref?.digest === undefined) continue;
-    const from = location(ref);
-    if (from.host === host && from.repository === repository) return ref.digest;
-  }
-  return id;
 }

@@ -1,23 +1,37 @@
 import type { RegistryImage, TagMutability } from '../../../shared/aws/ecr.ts';
 import { PreconditionError } from '../../../shared/core/errors.ts';
-import { requireAble } from './builder.ts';
-import { cacheTag, type Inputs } from './inputs.ts';
+import { usesRegistryCache } from './builder.ts';
+import { cacheTag, sourceTagPrefix, type Inputs } from './inputs.ts';
+import { expiryRules, expiryWarnings } from './lifecycle.ts';
+import { isFixed, matchesWildcard } from './mutability.ts';
 import type { Observed } from './observe.ts';
+import { buildWarnings, requireBuildable } from './preflight.ts';
+import { judge, latestBuild, type Verdict } from './reuse.ts';
 import { sourceTags } from './source-hash.ts';
 
 export type Step =
-  | { readonly kind: 'create-repository'; readonly movingTags: readonly string[]; readonly reason: string }
+  | {
+      readonly kind: 'create-repository';
+      readonly movingTags: readonly string[];
+      /** Its lifecycle keeps so many of the images that were built. */
+      readonly keep: number;
+      readonly reason: string;
+    }
   | {
       readonly kind: 'build';
       /** The only tag that is pushed; the wanted ones follow when the image is whole. */
       readonly tag: string;
       readonly fresh: boolean;
+      /** Layers are taken from the registry's cache, and left there. */
+      readonly cache: boolean;
       readonly reason: string;
     }
   /** Takes the image out of the archive into the daemon: before anything is changed in AWS. */
   | { readonly kind: 'load'; readonly archive: string; readonly reason: string }
   /** Pushes what was loaded, under the only tag that is pushed. */
   | { readonly kind: 'push'; readonly tag: string; readonly reason: string }
+  /** Puts a tag on what was built that says by which commit, and how long it took. */
+  | { readonly kind: 'record'; readonly reason: string }
   | { readonly kind: 'scan'; readonly reason: string }
   | { readonly kind: 'tag'; readonly tag: string; readonly reason: string };
 
@@ -30,20 +44,19 @@ export interface Plan {
   /** Wanted tags that name the image already. */
   readonly keptTags: readonly string[];
   readonly steps: readonly Step[];
+  readonly warnings: readonly string[];
 }
+
+/** How many of the images built last a repository of our making keeps. */
+const keptImages = 100;
 
 /** Tags that may be moved in a repository of our making; every other one names the same bytes for good. */
 export const movingTags: readonly string[] = [`${cacheTag}*`, 'latest', 'branch-*', 'env-*'];
 
-const day = 24 * 60 * 60 * 1000;
-
-type Verdict =
-  | { readonly kind: 'reuse'; readonly image: RegistryImage; readonly reason: string }
-  | { readonly kind: 'build'; readonly fresh: boolean; readonly reason: string };
-
 export function planBuild(inputs: Inputs, observed: Observed): Plan {
   // What was built elsewhere asks nothing of the builder here.
-  if (inputs.archiveFrom === undefined) requireAble(inputs, observed.builder);
+  const isBuiltHere = inputs.archiveFrom === undefined;
+  if (isBuiltHere) requireBuildable(inputs, observed);
   const { repository, images } = observed;
   if (repository === undefined && !inputs.createRepository) {
     throw new PreconditionError(
@@ -56,25 +69,35 @@ export function planBuild(inputs: Inputs, observed: Observed): Plan {
   }
   const verdict = judge(inputs, observed);
   const image = verdict.kind === 'reuse' ? verdict.image : undefined;
-  if (repository !== undefined) requireFree(inputs, observed, { mutability: repository.tags, image });
+  if (repository?.tags !== undefined) requireFree(inputs, observed, { mutability: repository.tags, image });
   if (verdict.kind === 'build') requireArchive(inputs, observed);
   const keptTags = inputs.tags.filter((tag) => image !== undefined && images.get(tag)?.digest === image.digest);
-  const tags = inputs.tags
-    .filter((tag) => !keptTags.includes(tag))
-    .map((tag): Step => ({ kind: 'tag', tag, reason: tagReason(images.get(tag)) }));
+  const missingTags = inputs.tags.filter((tag) => !keptTags.includes(tag));
+  // Only a tag that names another image can be refused: then before any other is given.
+  const tags = [...missingTags.filter((tag) => images.has(tag)), ...missingTags.filter((tag) => !images.has(tag))].map(
+    (tag): Step => ({ kind: 'tag', tag, reason: tagReason(images.get(tag)) }),
+  );
+  const cache = cacheChoice(inputs, observed);
   return {
     outcome: verdict.kind === 'reuse' ? 'reused' : 'built',
     reason: verdict.reason,
     image,
     keptTags,
+    warnings: [
+      ...(verdict.kind === 'build' && isBuiltHere ? buildWarnings(inputs, observed) : []),
+      ...(verdict.kind === 'build' ? cache.warnings : []),
+      ...expiring(observed, { verdict, image }),
+    ],
     steps: [
       ...(verdict.kind === 'build' && inputs.archiveFrom !== undefined
         ? [{ kind: 'load', archive: inputs.archiveFrom, reason: 'it was built already' } as const]
         : []),
       ...(repository === undefined
-        ? [{ kind: 'create-repository', movingTags, reason: 'it does not exist yet' } as const]
+        ? [{ kind: 'create-repository', movingTags, keep: keptImages, reason: 'it does not exist yet' } as const]
         : []),
-      ...(verdict.kind === 'build' ? [publishing(inputs, verdict, nextSourceTag(observed))] : []),
+      ...(verdict.kind === 'build'
+        ? publishing(inputs, verdict, { tag: nextSourceTag(observed), cache: cache.use })
+        : []),
       // Before any wanted tag names it: what fails the gate is never released.
       ...(inputs.scan === 'off' ? [] : [{ kind: 'scan', reason: `scan is "${inputs.scan}"` } as const]),
       ...tags,
@@ -82,8 +105,52 @@ export function planBuild(inputs: Inputs, observed: Observed): Plan {
   };
 }
 
-function publishing(inputs: Inputs, { fresh, reason }: Verdict & { readonly kind: 'build' }, tag: string): Step {
-  return inputs.archiveFrom === undefined ? { kind: 'build', tag, fresh, reason } : { kind: 'push', tag, reason };
+function publishing(
+  { archiveFrom }: Inputs,
+  { fresh, reason }: Verdict & { readonly kind: 'build' },
+  { tag, cache }: { readonly tag: string; readonly cache: boolean },
+): readonly Step[] {
+  return [
+    archiveFrom === undefined ? { kind: 'build', tag, fresh, cache, reason } : { kind: 'push', tag, reason },
+    { kind: 'record', reason: 'for the runs that will use it' },
+  ];
+}
+
+/** A cache is one tag that moves with every build: where it cannot, BuildKit would fail to write it every time. */
+function cacheChoice(
+  inputs: Inputs,
+  { builder, repository }: Observed,
+): { readonly use: boolean; readonly warnings: readonly string[] } {
+  if (inputs.archiveFrom !== undefined || !usesRegistryCache(inputs, builder)) return { use: false, warnings: [] };
+  if (repository?.tags === undefined || !isFixed(repository.tags, cacheTag)) return { use: true, warnings: [] };
+  const problem = `The layer cache cannot be kept in "${inputs.repository}": its tag "${cacheTag}" would have to move, and tags are immutable there.`;
+  const hint = `Exclude "${cacheTag}*" from the repository’s tag immutability, or set "cache: none".`;
+  if (inputs.cache === 'registry') throw new PreconditionError('CacheTagFixed', problem, { hint });
+  return { use: false, warnings: [`${problem} ${hint}`] };
+}
+
+/** What moving tags name is taken for what runs; so is what is reused now. */
+function expiring(
+  { stock, repository, now }: Observed,
+  { verdict, image }: { readonly verdict: Verdict; readonly image: RegistryImage | undefined },
+): readonly string[] {
+  if (stock === undefined) return [];
+  const watched = new Map<string, string>();
+  for (const { digest, tags } of stock.images) {
+    const moving = tags.filter((tag) => !tag.startsWith(sourceTagPrefix) && !tag.startsWith(cacheTag));
+    const names = moving.filter((tag) => isMoving(repository?.tags, tag));
+    if (names.length > 0) watched.set(digest, `The image of ${names.map((tag) => `"${tag}"`).join(', ')}`);
+  }
+  if (image !== undefined) watched.set(image.digest, 'The image that is used again');
+  const { images, lifecyclePolicy } = stock;
+  const builds = verdict.kind === 'build' ? 1 : 0;
+  return expiryWarnings({ rules: expiryRules(lifecyclePolicy), images, watched, builds, now });
+}
+
+/** Made to be moved, as its name says or as the repository's exclusions do; in a repository of movable tags every tag could. */
+function isMoving(mutability: TagMutability | undefined, tag: string): boolean {
+  if (mutability === undefined || mutability.mutable) return movingTags.some((filter) => matchesWildcard(filter, tag));
+  return !isFixed(mutability, tag);
 }
 
 function requireArchive({ archiveFrom }: Inputs, { hasArchive, source }: Observed): void {
@@ -95,58 +162,13 @@ function requireArchive({ archiveFrom }: Inputs, { hasArchive, source }: Observe
   );
 }
 
-function judge(inputs: Inputs, { source, images, now }: Observed): Verdict {
-  if (source.unknown.length > 0) {
-    return {
-      kind: 'build',
-      fresh: inputs.force,
-      reason: `what ${source.unknown.join(', ')} stands for could not be found out, so no earlier image is known to be the same`,
-    };
-  }
-  if (inputs.force) return { kind: 'build', fresh: true, reason: 'force is "true"' };
-  if (!inputs.skipUnchanged) return { kind: 'build', fresh: false, reason: 'skip-unchanged is "false"' };
-  const image = latestBuild(source.hash, images);
-  if (image === undefined) return { kind: 'build', fresh: false, reason: 'this source was not built before' };
-  const { maxAgeDays } = inputs;
-  if (maxAgeDays !== undefined && (image.pushedAt === undefined || now - image.pushedAt > maxAgeDays * day)) {
-    const age =
-      image.pushedAt === undefined ? 'at an unknown time' : `${Math.floor((now - image.pushedAt) / day)} days ago`;
-    return { kind: 'build', fresh: true, reason: `the same source was built ${age}; max-age-days is ${maxAgeDays}` };
-  }
-  const when =
-    image.pushedAt === undefined
-      ? ''
-      : ` on ${new Date(image.pushedAt).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
-  return { kind: 'reuse', image, reason: `the same source was built and pushed${when}` };
-}
-
-function latestBuild(hash: string, images: ReadonlyMap<string, RegistryImage>): RegistryImage | undefined {
-  return sourceTags(hash)
-    .flatMap((tag) => images.get(tag) ?? [])
-    .at(-1);
-}
-
 /** A tag of its own for every build that cannot take an older one's. */
 function nextSourceTag({ source, images, repository, now }: Observed): string {
   const [first = '', ...more] = sourceTags(source.hash);
   const unique = `${first}-t${Math.floor(now / 1000)}`;
   if (source.unknown.length > 0) return unique;
-  if (repository === undefined || !images.has(first) || !isFixed(repository.tags, first)) return first;
+  if (repository?.tags === undefined || !images.has(first) || !isFixed(repository.tags, first)) return first;
   return more.find((tag) => !images.has(tag)) ?? unique;
-}
-
-/** Does this tag name the same image for good? ECR's filters know one wildcard, `*`. */
-export function isFixed({ mutable, exclusions }: TagMutability, tag: string): boolean {
-  const excluded = exclusions.some((filter) => matchesWildcard(filter, tag));
-  return mutable ? excluded : !excluded;
-}
-
-function matchesWildcard(filter: string, tag: string): boolean {
-  const pattern = filter
-    .split('*')
-    .map((part) => part.replace(/[.\\+?^$()[\]{}|]/g, '\\$&'))
-    .join('.*');
-  return new RegExp(`^${pattern}$`).test(tag);
 }
 
 interface Wanted {

@@ -1,6 +1,6 @@
 import type { ActionIo } from '../../../shared/action/run.ts';
 import { systemClock } from '../../../shared/action/system-clock.ts';
-import { imageRegistry } from '../../../shared/aws/ecr.ts';
+import { imageRegistry, type ImageRegistry, type RegistryLogin } from '../../../shared/aws/ecr.ts';
 import { sdkConfig } from '../../../shared/aws/sdk-config.ts';
 import { parseEcrHost } from '../../../shared/core/image-ref.ts';
 import type { ApplyPorts } from './apply.ts';
@@ -16,7 +16,17 @@ import type { ArchivePorts } from './write-archive.ts';
 export const configState = 'docker-config';
 
 export function connectPorts(inputs: Inputs, io: ActionIo): ObservePorts & ApplyPorts {
-  const registry = imageRegistry(sdkConfig(inputs, io), inputs.registryId);
+  const ecr = imageRegistry(sdkConfig(inputs, io), inputs.registryId);
+  let early: Promise<RegistryLogin> | undefined;
+  const registry: ImageRegistry = {
+    ...ecr,
+    // The token that base images were just asked with is good for docker's login as well; every further login takes a new one.
+    login() {
+      const token = early ?? ecr.login();
+      early = undefined;
+      return token;
+    },
+  };
   return {
     ...runnerPorts(io),
     registry,
@@ -25,7 +35,8 @@ export function connectPorts(inputs: Inputs, io: ActionIo): ObservePorts & Apply
       timeoutMs: 5_000,
       async basic(host) {
         if (host !== inputs.registry && parseEcrHost(host)?.region !== inputs.region) return undefined;
-        const { basic, password } = await registry.login();
+        early ??= ecr.login();
+        const { basic, password } = await early;
         for (const secret of [basic, password]) io.mask(secret);
         return basic;
       },

@@ -1,47 +1,64 @@
+import type { RegistryLogin } from '../../../shared/aws/ecr.ts';
 import { humanDuration } from '../../../shared/core/clock.ts';
 import { ActionError } from '../../../shared/core/errors.ts';
 import type { Run } from './apply.ts';
 import { buildCommand } from './build-command.ts';
-import { isTagTaken, metadataDigest, pushedDigest } from './build-log.ts';
-import { failed, pinBases, stream, type Shell } from './building.ts';
+import { metadataDigest, pushedDigest } from './build-log.ts';
+import { buildError, builtFrom, pinBases, stream, type Shell } from './building.ts';
 import { lastLine, login } from './docker.ts';
 import type { DockerConfig } from './docker-config.ts';
+import { failedStep } from './failed-step.ts';
 import type { Step } from './plan.ts';
+import { lastComplaint, pushComplaint, pushFailure, type PushFailure } from './push-failure.ts';
 
 type BuildStep = Step & { readonly kind: 'build' };
 type PushStep = Step & { readonly kind: 'push' };
 type PublishStep = BuildStep | PushStep;
 
-/** What came of a build and its push: docker's word for its digest, or that another run was first with the same source. */
-type Pushed = { readonly kind: 'pushed'; readonly digest: string | undefined } | { readonly kind: 'lost-race' };
+/** What came of a build and its push: docker's word for its digest, or what kept it (perhaps only another run with the same source). */
+type Sent = { readonly kind: 'pushed'; readonly digest: string | undefined } | PushFailure;
+type Pushed = Exclude<Sent, { readonly kind: 'failed' }>;
+
+/** `again`: what was built is there, and only has to be pushed. */
+type Send = (again: boolean) => Promise<Sent>;
+
+/** How long a registry that was asked too often is left alone, in milliseconds. */
+const throttlePause = 20_000;
 
 /** Logs in, builds and pushes, or pushes what was loaded, and reads the image back from the registry. */
 export async function publish(step: PublishStep, run: Run): Promise<void> {
   const { inputs, ports, draft, progress } = run;
   const uri = draft.repositoryUri ?? '';
   const host = uri.slice(0, uri.indexOf('/'));
-  const token = await ports.registry.login();
-  for (const secret of [token.password, token.basic]) ports.mask(secret);
+  const token = await newToken(run);
   const config = await ports.openDockerConfig(host);
   let pushed: Pushed;
+  let tookMs: number;
   try {
-    await login(ports.docker, { host, ...token }, config.env);
-    progress.info(`Logged in to ${host}`);
+    const logIn = async (fresh: RegistryLogin): Promise<void> => {
+      await login(ports.docker, { host, ...fresh }, config.env);
+      progress.info(`Logged in to ${host}`);
+    };
+    await logIn(token);
     const started = ports.clock.now();
-    pushed = await (step.kind === 'build' ? buildAndPush(step, run, config) : pushLoaded(step, run, config));
+    const send: Send = (again) =>
+      step.kind === 'build' ? buildAndPush(step, run, { config, again }) : pushLoaded(step, run, { config, again });
+    pushed = await sendTwice(send, run, async () => logIn(await newToken(run)));
     const done = step.kind === 'build' ? 'Built and pushed' : 'Pushed';
-    progress.info(`${done} in ${humanDuration(ports.clock.now() - started)}`);
+    tookMs = ports.clock.now() - started;
+    progress.info(`${done} in ${humanDuration(tookMs)}`);
   } finally {
     await config.remove();
   }
   // The registry's word, not docker's, is what is handed on.
-  const image = (await ports.registry.images(inputs.repository, [step.tag])).get(step.tag);
+  const image = (await ports.registry.images(inputs.repository, [step.tag]))?.get(step.tag);
   if (image === undefined) {
     throw new ActionError('PushUnproven', `docker reported success, but the registry has no image "${step.tag}".`, {
       fault: 'cloud',
     });
   }
   draft.image = image;
+  draft.publishedIn = step.kind === 'build' ? tookMs : undefined;
   if (pushed.kind === 'lost-race') {
     draft.outcome = 'reused';
     progress.info(`Another run pushed the same source meanwhile: its image is used, ${image.digest}`);
@@ -55,12 +72,44 @@ export async function publish(step: PublishStep, run: Run): Promise<void> {
   } else progress.info(`The registry confirms ${image.digest}`);
 }
 
-async function buildAndPush(step: BuildStep, run: Run, config: DockerConfig): Promise<Pushed> {
+async function newToken({ ports }: Run): Promise<RegistryLogin> {
+  const token = await ports.registry.login();
+  for (const secret of [token.password, token.basic]) ports.mask(secret);
+  return token;
+}
+
+/** A token may expire while an image is built, and a registry may be asked too often: one more go, and never another. */
+async function sendTwice(send: Send, { ports, progress }: Run, logIn: () => Promise<void>): Promise<Pushed> {
+  let sent = await send(false);
+  if (sent.kind === 'failed' && sent.retry !== undefined) {
+    progress.info(sent.error.message);
+    if (sent.retry === 'token') {
+      progress.info('Logging in with a new token and pushing once more; what was built is not built again');
+      await logIn();
+    } else {
+      progress.info(`Pushing once more in ${humanDuration(throttlePause)}; what was built is not built again`);
+      await ports.clock.sleep(throttlePause, ports.signal);
+    }
+    sent = await send(true);
+  }
+  if (sent.kind === 'failed') throw sent.error;
+  return sent;
+}
+
+interface Attempt {
+  readonly config: DockerConfig;
+  readonly again: boolean;
+}
+
+async function buildAndPush(step: BuildStep, run: Run, { config, again }: Attempt): Promise<Sent> {
   const { inputs, observed, draft, progress, ports } = run;
   const metadata = 'metadata.json';
   const repository = draft.repositoryUri ?? '';
   const shell: Shell = { docker: ports.docker, progress, env: config.env };
-  await pinBases(observed, shell);
+  const isBuildKit = observed.builder.kind === 'buildx';
+  const name = `${repository}:${step.tag}`;
+  if (again && !isBuildKit) return push(name, shell);
+  if (!again) await pinBases(observed, shell);
   const command = buildCommand({
     inputs,
     builder: observed.builder,
@@ -68,33 +117,40 @@ async function buildAndPush(step: BuildStep, run: Run, config: DockerConfig): Pr
     tag: step.tag,
     bases: observed.source.bases,
     syntax: observed.source.syntax,
-    fresh: step.fresh,
+    contexts: observed.source.contexts,
+    // The newest result of a step is what BuildKit takes from its cache: the one that was just built.
+    fresh: step.fresh && !again,
+    cache: step.cache,
     output: { kind: 'push', metadataFile: `${config.directory}/${metadata}` },
   });
-  const built = await stream(`Building ${inputs.file}: ${step.reason}`, command, shell);
+  const built = await stream(
+    `Building ${inputs.file}: ${again ? 'once more, to push it' : step.reason}`,
+    command,
+    shell,
+  );
   if (!built.ok) {
-    if (isTagTaken(built.lines)) return { kind: 'lost-race' };
-    throw failed('BuildFailed', 'docker could not build the image', built.lines);
+    const failed = failedStep(built, builtFrom(run));
+    const complaint = pushComplaint(failed);
+    if (complaint === undefined) throw await buildError(failed, run, ports.files);
+    return pushFailure(complaint, name);
   }
-  if (observed.builder.kind === 'buildx') {
-    return { kind: 'pushed', digest: metadataDigest((await config.read(metadata)) ?? '') };
-  }
-  return push(`${repository}:${step.tag}`, shell);
+  return isBuildKit
+    ? { kind: 'pushed', digest: metadataDigest((await config.read(metadata)) ?? '') }
+    : push(name, shell);
 }
 
 /** The image that the load step took out of the archive; nothing of the project runs. */
-async function pushLoaded(step: PushStep, { draft, ports, progress }: Run, config: DockerConfig): Promise<Pushed> {
+async function pushLoaded(step: PushStep, { draft, ports, progress }: Run, { config, again }: Attempt): Promise<Sent> {
   const name = `${draft.repositoryUri ?? ''}:${step.tag}`;
   const shell: Shell = { docker: ports.docker, progress, env: config.env };
+  if (again) return push(name, shell);
   const { exitCode, stderr } = await ports.docker(['tag', draft.loaded ?? '', name], { env: config.env });
   if (exitCode !== 0)
     throw new ActionError('PushFailed', `docker could not name the image ${name}: ${lastLine(stderr)}`);
   return push(name, shell);
 }
 
-async function push(name: string, shell: Shell): Promise<Pushed> {
+async function push(name: string, shell: Shell): Promise<Sent> {
   const pushed = await stream(`Pushing ${name}`, { args: ['push', name], env: {} }, shell);
-  if (pushed.ok) return { kind: 'pushed', digest: pushedDigest(pushed.lines) };
-  if (isTagTaken(pushed.lines)) return { kind: 'lost-race' };
-  throw failed('PushFailed', 'docker could not push the image', pushed.lines);
+  return pushed.ok ? { kind: 'pushed', digest: pushedDigest(pushed.lines) } : pushFailure(lastComplaint(pushed), name);
 }

@@ -3,11 +3,14 @@ import { humanBytes, humanDuration } from '../../../shared/core/clock.ts';
 import type { ActionError } from '../../../shared/core/errors.ts';
 import { code, codeBlock, details, escapeMarkdown, table } from '../../../shared/core/markdown.ts';
 import type { Result, Work } from './apply.ts';
+import { buildRecord } from './build-record.ts';
 import { describeBuilder } from './builder.ts';
+import { describeSize } from './image-size.ts';
 import { repositoryUri } from './inputs.ts';
 import type { LocallyObserved } from './observe.ts';
 import type { Plan, Step } from './plan.ts';
 import { findingsParts, scanCell } from './scan-report.ts';
+import type { BaseImage } from './source-hash.ts';
 import type { ArchiveResult, ArchiveWork } from './write-archive.ts';
 
 /** Without a `result` the run was a dry run: what would be done. */
@@ -41,16 +44,17 @@ function namedTags({ inputs, plan }: Work, { putTags, failure }: Result): readon
 }
 
 /** The plan in plain lines, for the log. */
-export function planLines({ outcome, reason, steps, keptTags }: Plan): readonly string[] {
+export function planLines({ outcome, reason, steps, keptTags, image }: Plan): readonly string[] {
   const headline =
     outcome === 'reused'
       ? `Nothing to build: ${reason}`
       : `To ${steps.some(({ kind }) => kind === 'push') ? 'push' : 'build'}: ${reason}`;
   const rest = steps
-    .filter(({ kind }) => kind !== 'build' && kind !== 'push')
+    .filter(({ kind }) => kind !== 'build' && kind !== 'push' && kind !== 'record')
     .map((step) => `- ${describeStep(step)} (${step.reason})`);
   const kept = keptTags.map((tag) => `- tag ${tag}: there already`);
-  return [headline, ...rest, ...kept];
+  const saved = image === undefined ? undefined : buildRecord(image.tags)?.ms;
+  return [headline, ...(saved === undefined ? [] : [`Time saved: about ${humanDuration(saved)}`]), ...rest, ...kept];
 }
 
 function describeStep(step: Step): string {
@@ -63,6 +67,8 @@ function describeStep(step: Step): string {
       return `load ${JSON.stringify(step.archive)}`;
     case 'push':
       return `push as ${step.tag}`;
+    case 'record':
+      return 'record the build';
     case 'scan':
       return 'wait for the scan';
     case 'tag':
@@ -77,6 +83,11 @@ function summary(work: Work, result: Result | undefined, digest: string): string
   const tags = tagCells(work, result);
   if (tags !== '') rows.push(['Tags', tags]);
   rows.push(['Why', escapeMarkdown(plan.reason)]);
+  const image = result === undefined ? plan.image : result.image;
+  const saved = plan.image === undefined ? undefined : buildRecord(plan.image.tags)?.ms;
+  if (saved !== undefined) rows.push(['Time saved', `about ${humanDuration(saved)}, as long as its build took`]);
+  const size = image === undefined ? undefined : describeSize(image, observed.stock?.last);
+  if (size !== undefined) rows.push(['Size', escapeMarkdown(size)]);
   if (inputs.archiveFrom !== undefined && plan.outcome === 'built') rows.push(['From', code(inputs.archiveFrom)]);
   rows.push(...sourceRows(observed));
   if (result?.createdRepository === true) rows.push(['Repository', 'created: scan on push, immutable tags']);
@@ -87,6 +98,8 @@ function summary(work: Work, result: Result | undefined, digest: string): string
   if (result?.findings !== undefined) rows.push(['Scan', scanCell(result.findings)]);
   const parts = [`### ${headline(work, result)} ${code(inputs.repository)}`, rowTable(rows)];
   if (result?.findings !== undefined) parts.push(...findingsParts(result.findings));
+  const remarks = [...plan.warnings, ...(result?.remarks ?? [])];
+  if (remarks.length > 0) parts.push(remarks.map((remark) => `- ⚠️ ${escapeMarkdown(remark)}`).join('\n'));
   parts.push(...failureParts(result?.failure));
   if (result === undefined) parts.push(details('The plan', planLines(plan).map(escapeMarkdown).join('<br>')));
   return parts.join('\n\n');
@@ -102,11 +115,18 @@ const timed: Readonly<Partial<Record<Step['kind'], string>>> = {
 type Row = readonly [string, string];
 
 function sourceRows({ source, builder }: LocallyObserved): readonly Row[] {
-  const { hash, context, bases } = source;
-  const images = bases.map(({ name, identity }) => `${code(name)} ${code(identity?.slice(0, 19) ?? 'not identified')}`);
+  const { hash, context, bases, contexts } = source;
+  const image = ({ name, identity }: BaseImage): string =>
+    `${code(name)} ${code(identity?.slice(0, 19) ?? 'not identified')}`;
+  const images = bases.map(image);
+  const named = contexts.map(
+    ({ name, is }) =>
+      `${code(name)} ${is.kind === 'image' ? image(is.image) : `${code(is.path)} · ${is.digest.files} files, ${humanBytes(is.digest.bytes)}`}`,
+  );
   return [
     ['Source', `${code(hash.slice(0, 12))} · ${context.files} files, ${humanBytes(context.bytes)}`],
     ...(images.length > 0 ? [['Base images', images.join('<br>')] as const] : []),
+    ...(named.length > 0 ? [['Named contexts', named.join('<br>')] as const] : []),
     ['Builder', escapeMarkdown(describeBuilder(builder))],
   ];
 }

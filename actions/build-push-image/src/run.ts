@@ -4,6 +4,7 @@ import type { Inputs } from './inputs.ts';
 import { observe, observeLocally } from './observe.ts';
 import { planBuild } from './plan.ts';
 import { connectLocalPorts, connectPorts } from './ports.ts';
+import { buildWarnings } from './preflight.ts';
 import { archiveLines, planLines, report, reportArchive } from './report.ts';
 import { requireArchivable, writeArchive } from './write-archive.ts';
 
@@ -14,6 +15,7 @@ export async function run(inputs: Inputs, io: ActionIo): Promise<ActionReport> {
   const observed = await observe(inputs, ports, io.progress);
   const plan = planBuild(inputs, observed);
   for (const line of planLines(plan)) io.progress.info(line);
+  for (const warning of plan.warnings) io.progress.warn(warning);
   const work = { inputs, observed, plan };
   return report(work, inputs.dryRun ? undefined : await apply(work, ports, io.progress));
 }
@@ -25,5 +27,6 @@ async function runArchive(inputs: Inputs, archive: string, io: ActionIo): Promis
   const work = { inputs, observed, archive };
   requireArchivable(work);
   for (const line of archiveLines(work)) io.progress.info(line);
+  for (const warning of buildWarnings(inputs, observed)) io.progress.warn(warning);
   return reportArchive(work, inputs.dryRun ? undefined : await writeArchive(work, ports, io.progress));
 }

@@ -131,7 +131,7 @@ class Watch {
     if (start.kind !== 'limited' && start.kind !== 'refused') return;
     if (seen?.completedAt === undefined) progress.info(`Scan of ${this.name}: not started: ${start.reason}`);
     else
-      progress.warn(
+      this.#remark(
         `The last scan of ${this.name} is ${humanDuration(now - seen.completedAt)} old, and ECR makes no other now: ${start.reason}`,
       );
   }
@@ -141,8 +141,13 @@ class Watch {
     const made = completedAt === undefined ? '' : `, ${humanDuration(Math.max(0, now - completedAt))} ago`;
     progress.info(`Scan of ${this.name} (${engine}${made}): ${describeCounts(counts)}`);
     if (completedAt !== undefined) return;
-    progress.warn(
+    this.#remark(
       `ECR says that ${this.name} is scanned, and not since when: what it found has not changed for a while and is taken as all there is.`,
     );
+  }
+
+  #remark(what: string): void {
+    this.#run.draft.remarks.push(what);
+    this.#run.progress.warn(what);
   }
 }

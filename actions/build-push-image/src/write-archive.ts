@@ -4,10 +4,12 @@ import type { Clock } from '../../../shared/core/clock.ts';
 import { humanBytes } from '../../../shared/core/clock.ts';
 import { ActionError } from '../../../shared/core/errors.ts';
 import { buildCommand, type Output } from './build-command.ts';
-import { failed, pinBases, stream, type Shell } from './building.ts';
-import { isOutsideDaemon, requireAble } from './builder.ts';
+import { buildError, builtFrom, failed, pinBases, stream, type Shell } from './building.ts';
+import { isOutsideDaemon } from './builder.ts';
+import { failedStep } from './failed-step.ts';
 import { sourceTagPrefix, type Inputs } from './inputs.ts';
 import type { LocallyObserved, LocalPorts } from './observe.ts';
+import { requireBuildable } from './preflight.ts';
 
 export interface ArchivePorts extends LocalPorts {
   readonly clock: Clock;
@@ -32,7 +34,7 @@ export function archivedName({ inputs, observed }: ArchiveWork): { readonly repo
 }
 
 export function requireArchivable({ inputs, observed }: ArchiveWork): void {
-  requireAble(inputs, observed.builder);
+  requireBuildable(inputs, observed);
 }
 
 /** Builds the image and writes it to the archive, with nobody's credentials. */
@@ -61,15 +63,26 @@ async function build(work: ArchiveWork, { files, signal }: ArchivePorts, shell: 
   await files.makeDirectory(dirname(archive));
   await pinBases(observed, shell);
   signal.throwIfAborted();
-  const { bases, syntax } = source;
-  const command = buildCommand({ inputs, builder, repository, tag, bases, syntax, fresh: inputs.force, output });
+  const { bases, syntax, contexts } = source;
+  const command = buildCommand({
+    inputs,
+    builder,
+    repository,
+    tag,
+    bases,
+    syntax,
+    contexts,
+    fresh: inputs.force,
+    cache: false,
+    output,
+  });
   const built = await stream(`Building ${inputs.file} into ${archive}`, command, shell);
-  if (!built.ok) throw failed('BuildFailed', 'docker could not build the image', built.lines);
+  if (!built.ok) throw await buildError(failedStep(built, builtFrom(work)), work, files);
   signal.throwIfAborted();
   if (output.kind === 'daemon') {
     const save = { args: ['save', '--output', archive, `${repository}:${tag}`], env: {} };
     const saved = await stream(`Saving ${archive}`, save, shell);
-    if (!saved.ok) throw failed('ArchiveFailed', 'docker could not write the archive', saved.lines);
+    if (!saved.ok) throw failed('ArchiveFailed', 'docker could not write the archive', saved);
   }
   const bytes = (await files.sizeOf(archive)) ?? 0;
   if (bytes === 0) {

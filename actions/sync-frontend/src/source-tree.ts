@@ -1,7 +1,8 @@
 import { lstatSync, readdirSync, readlinkSync, realpathSync, statSync, type Dirent, type Stats } from 'node:fs';
 import { relative, sep } from 'node:path';
-import { messageOf } from '../../../shared/core/errors.ts';
-import { digestAll, type Digests } from './digests.ts';
+import type { DigestKind, SizedFile } from '../../../shared/action/digest.ts';
+import { digestAll, type Hashed } from '../../../shared/action/digests.ts';
+import { messageOf, PreconditionError } from '../../../shared/core/errors.ts';
 import type { Scope } from './scope.ts';
 
 export interface FoundFile {
@@ -37,6 +38,13 @@ export interface ScanOptions {
   readonly links: 'follow' | 'name';
 }
 
+/** The digests of the files, in their order; throws a `PreconditionError` for a file that cannot be read as it was found. */
+export type Digests = (
+  kind: DigestKind,
+  files: readonly SizedFile[],
+  onProgress?: (done: Hashed) => void,
+) => Promise<readonly string[]>;
+
 /** The files of a directory on this machine. */
 export interface SourceTree {
   scan(root: string, options: ScanOptions): Promise<Scan>;
@@ -45,8 +53,14 @@ export interface SourceTree {
 
 export const sourceTree: SourceTree = {
   scan: (root, options) => Promise.resolve(scanTree(root, options)),
-  digests: digestAll,
+  digests: (kind, files, onProgress) => digestAll(files, { kind, onProgress, unreadable }),
 };
+
+function unreadable(file: string, why: string): PreconditionError {
+  return new PreconditionError('SourceUnreadable', `${file} could not be read: ${why}`, {
+    hint: 'Does something still write to the source? Run again when the build is done.',
+  });
+}
 
 function scanTree(given: string, options: ScanOptions): Scan {
   const root = real(given);

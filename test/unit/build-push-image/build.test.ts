@@ -1,14 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Builder } from '../../../actions/build-push-image/src/builder.ts';
 import { buildCommand, type BuildRequest } from '../../../actions/build-push-image/src/build-command.ts';
-import {
-  buildFailure,
-  isTagTaken,
-  metadataDigest,
-  pushedDigest,
-} from '../../../actions/build-push-image/src/build-log.ts';
+import { isTagTaken, metadataDigest, pushedDigest } from '../../../actions/build-push-image/src/build-log.ts';
 import { loadedImages } from '../../../actions/build-push-image/src/load-archive.ts';
-import type { BaseImage } from '../../../actions/build-push-image/src/source-hash.ts';
+import type { BaseImage, NamedContext } from '../../../actions/build-push-image/src/source-hash.ts';
 import { buildx, classic, inputs } from './kit.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
@@ -22,7 +16,9 @@ function command(values: Readonly<Record<string, string>>, over: Partial<BuildRe
     tag: 'src-1',
     bases: [],
     syntax: undefined,
+    contexts: [],
     fresh: false,
+    cache: false,
     output: { kind: 'push', metadataFile: '/tmp/m.json' },
     ...over,
   });
@@ -38,7 +34,8 @@ describe('the command line', () => {
       ...['build', '--file', 'my app/Dockerfile', '--tag', 'localhost:5000/app:src-1', '--target', 'run'],
       ...['--build-arg', 'A=b c', '--build-arg', 'B=$(id)', '--label', 'k=v=w', '--no-cache', '--', 'my app'],
     ]);
-    expect(env).toEqual({ DOCKER_BUILDKIT: '0' });
+    // The hash is of the builder's own platform when none is asked for; docker's default must not be another one.
+    expect(env).toEqual({ DOCKER_BUILDKIT: '0', DOCKER_DEFAULT_PLATFORM: '' });
   });
 
   test('of buildx', () => {
@@ -68,21 +65,16 @@ describe('the command line', () => {
       ]),
     );
     expect(env).toMatchObject({ SLIPWAY_SECRET_0: 'hunter2', SLIPWAY_SECRET_1: 'hunter3' });
-    expect(env['BUILDX_METADATA_PROVENANCE']).toBe('disabled');
+    expect(env).toMatchObject({ BUILDX_METADATA_PROVENANCE: 'disabled', DOCKER_DEFAULT_PLATFORM: '' });
   });
 
-  test.each<[string, Builder, Record<string, string>, boolean]>([
-    ['auto outside the daemon', buildx, {}, true],
-    ['auto inside the daemon', { ...buildx, driver: 'docker' }, {}, false],
-    ['auto with the classic builder', classic, {}, false],
-    ['none', buildx, { cache: 'none' }, false],
-    ['registry', buildx, { cache: 'registry' }, true],
-  ])('cache %s', (...[, builder, values, cached]) => {
-    const line = command(values, { builder }).args.join(' ');
+  test('the cache in the registry, where it is used', () => {
     const flags =
       '--cache-from type=registry,ref=localhost:5000/app:buildcache --cache-to type=registry,ref=localhost:5000/app:buildcache,mode=max,image-manifest=true,oci-mediatypes=true,ignore-error=true';
-    expect(line.includes('--cache')).toBe(cached);
-    if (cached) expect(line).toContain(flags);
+    expect(command({}, { cache: true }).args.join(' ')).toContain(flags);
+    expect(command({}, { cache: false }).args.join(' ')).not.toContain('--cache');
+    const elsewhere = command({}, { cache: true, output: { kind: 'archive', path: '/a.tar' } });
+    expect(elsewhere.args.join(' ')).not.toContain('--cache');
   });
 
   test('attestations and platforms', () => {
@@ -104,9 +96,49 @@ describe('the command line', () => {
       `localhost:5000/base=docker-image://localhost:5000/base@${digest}`,
       `BUILDKIT_SYNTAX=docker/dockerfile@${digest}`,
     ]);
+    // A stage of the same name would be replaced as a whole.
+    const node: BaseImage = { ...base, name: 'node:latest', isStageToo: true };
+    expect(command({ cache: 'none' }, { bases: [node] }).args.join(' ')).not.toContain(digest);
     // The daemon's own builder is pinned by what lies under the name there.
     const inside = command({}, { ...request, builder: { ...buildx, driver: 'docker' } }).args;
     expect(inside.filter((arg) => arg.includes('docker-image://'))).toEqual([]);
+  });
+});
+
+describe('named contexts on the command line', () => {
+  const tree = { sha256: 'c', files: 1, bytes: 1 };
+  const directory = (path: string): NamedContext => ({ name: 'assets', is: { kind: 'directory', path, digest: tree } });
+  const flag = (context: NamedContext, builder = buildx): string | undefined => {
+    const { args } = command({ cache: 'none' }, { contexts: [context], builder });
+    return args[args.indexOf('--build-context') + 1];
+  };
+
+  test.each([
+    ['dist', './dist'],
+    ['./dist', './dist'],
+    ['../shared', '../shared'],
+    ['/srv/dist', '/srv/dist'],
+    ['.', './.'],
+    ['a,b="c"', './a,b="c"'],
+    // To docker these are repositories, even where such a directory is.
+    ['github.com/your-org/x', './github.com/your-org/x'],
+    ['.github/x', './.github/x'],
+  ])('the directory %s', (path, value) => {
+    expect(flag(directory(path))).toBe(`assets=${value}`);
+  });
+
+  test('an image is what was hashed, with every buildx; one that only the daemon knows keeps its name', () => {
+    const image: BaseImage = { ...base, name: 'localhost:5000/python:3' };
+    const context: NamedContext = { name: 'python:3.11-slim', is: { kind: 'image', image } };
+    const pinned = `python:3.11-slim=docker-image://localhost:5000/python@${digest}`;
+    expect(flag(context)).toBe(pinned);
+    expect(flag(context, { ...buildx, driver: 'docker' })).toBe(pinned);
+    const local: BaseImage = { ...image, from: 'daemon' };
+    expect(flag({ ...context, is: { kind: 'image', image: local } })).toBe(
+      'python:3.11-slim=docker-image://localhost:5000/python:3',
+    );
+    const empty: BaseImage = { name: 'scratch', identity: 'scratch', from: undefined };
+    expect(flag({ name: 'x', is: { kind: 'image', image: empty } })).toBe('x=docker-image://scratch');
   });
 });
 
@@ -125,35 +157,6 @@ test('what docker load says: names, ids, nothing else', () => {
 });
 
 describe('what a build says', () => {
-  test('the classic builder’s failing step', () => {
-    const lines = ['Step 1/3 : FROM a', ' ---> 1', 'Step 2/3 : RUN exit 3', 'oops', '', 'returned a non-zero code: 3'];
-    expect(buildFailure(lines)).toEqual({
-      step: '[2/3] RUN exit 3',
-      lastLines: lines.filter((line) => line !== ''),
-    });
-  });
-
-  test('BuildKit’s failing step, and where it is', () => {
-    const lines = [
-      '#5 [2/3] RUN exit 3',
-      '#5 0.1 oops',
-      '------',
-      ' > [build 2/3] RUN exit 3:',
-      '0.1 oops',
-      '------',
-      'api.Dockerfile:7',
-      '--------------------',
-      'ERROR: failed to solve: process "/bin/sh -c exit 3" did not complete successfully: exit code: 3',
-    ];
-    expect(buildFailure(lines).step).toBe('[build 2/3] RUN exit 3 (api.Dockerfile:7)');
-  });
-
-  test('at most the last 20 lines', () => {
-    const lines = Array.from({ length: 50 }, (_, index) => `line ${index}`);
-    expect(buildFailure(lines).lastLines).toEqual(lines.slice(30));
-    expect(buildFailure([])).toEqual({ step: undefined, lastLines: [] });
-  });
-
   test('the digest it pushed', () => {
     expect(pushedDigest(['abc: Pushed', `src-1: digest: ${digest} size: 524`])).toBe(digest);
     expect(pushedDigest([digest])).toBeUndefined();

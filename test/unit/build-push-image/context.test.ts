@@ -1,9 +1,23 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { contextFiles } from '../../../actions/build-push-image/src/context-files.ts';
 import { ignoreRules } from '../../../actions/build-push-image/src/dockerignore.ts';
+import { pieceBytes, piecesOf, treeDigest, type Entry } from '../../../actions/build-push-image/src/tree-digest.ts';
 
 let root: string;
 beforeEach(() => {
@@ -14,6 +28,10 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 const write = (path: string, content: string | Uint8Array = path): void => {
   mkdirSync(dirname(join(root, path)), { recursive: true });
   writeFileSync(join(root, path), content);
+};
+const replaceByDirectory = (path: string): void => {
+  rmSync(join(root, path));
+  mkdirSync(join(root, path));
 };
 const digest = async (ignore = '') => contextFiles.digestTree(root, ignoreRules(ignore));
 
@@ -89,13 +107,67 @@ describe('the digest of a context', () => {
     expect((await digest(rules)).sha256).not.toBe(sha256);
   });
 
-  test('a large file is read in pieces', async () => {
-    const piece = new Uint8Array(5_000_000).fill(7);
-    write('big', piece);
+  test.each([1, 2 * pieceBytes, 3 * pieceBytes - 1])('a large file counts to its last byte, %d', async (size) => {
+    const content = new Uint8Array(size).fill(7);
+    write('big', content);
     const { sha256 } = await digest();
-    piece[4_999_999] = 8;
-    write('big', piece);
-    expect((await digest()).sha256).not.toBe(sha256);
+    for (const at of [0, size >> 1, size - 1]) {
+      content[at] = 8;
+      write('big', content);
+      expect((await digest()).sha256).not.toBe(sha256);
+      content[at] = 7;
+    }
+    write('big', content);
+    expect(await digest()).toMatchObject({ sha256, bytes: size });
+  });
+
+  test('it is a hash of hashes, whoever works them out: this thread or, when it is much, several', async () => {
+    const of = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex');
+    const zeros = of(new Uint8Array(pieceBytes));
+    write('a', 'x');
+    write('d/empty', '');
+    symlinkSync('../a', join(root, 'd/link'));
+    for (const path of ['a', 'd/empty']) chmodSync(join(root, path), 0o644);
+    chmodSync(join(root, 'd'), 0o755);
+    for (const pieces of [2, 100]) {
+      write('big', '');
+      chmodSync(join(root, 'big'), 0o600);
+      truncateSync(join(root, 'big'), pieces * pieceBytes + 1);
+      const lines = [
+        ['a', 'file', 0o644, [of('x')]],
+        ['big', 'file', 0o600, [...Array.from({ length: pieces }, () => zeros), of('\0')]],
+        ['d', 'directory', 0o755, null],
+        ['d/empty', 'file', 0o644, [of('')]],
+        ['d/link', 'link', 0o777, '../a'],
+      ];
+      expect(await digest()).toEqual({
+        sha256: of(lines.map((line) => `${JSON.stringify(line)}\n`).join('')),
+        files: 3,
+        bytes: pieces * pieceBytes + 2,
+      });
+    }
+  });
+
+  // The files are listed when the call returns its promise, and read after.
+  test.each([
+    ['longer', /changing: it became longer while it was read/, () => appendFileSync(join(root, 'changing'), 'x')],
+    ['shorter', /changing: it became shorter while it was read/, () => truncateSync(join(root, 'changing'), 1)],
+    ['gone', /ENOENT.*changing/, () => rmSync(join(root, 'changing'))],
+    ['a directory', /EISDIR|changing/, () => replaceByDirectory('changing')],
+  ])('a file that is %s when it is read is named', async (_, message, change) => {
+    for (const size of [3, 100 * pieceBytes]) {
+      rmSync(join(root, 'changing'), { recursive: true, force: true });
+      write('a');
+      write('changing', '');
+      truncateSync(join(root, 'changing'), size);
+      const digested = digest();
+      change();
+      await expect(digested).rejects.toMatchObject({
+        code: 'ContextUnreadable',
+        message: expect.stringMatching(message),
+        hint: expect.stringContaining('nothing may write to it'),
+      });
+    }
   });
 
   test('what cannot be read is named', async () => {
@@ -104,6 +176,40 @@ describe('the digest of a context', () => {
       message: expect.stringContaining('gone'),
     });
   });
+});
+
+test('the pieces of a file are all of it, each byte once', () => {
+  fc.assert(
+    fc.property(fc.nat({ max: 5 * pieceBytes }), (size) => {
+      const pieces = piecesOf(size);
+      let at = 0;
+      for (const [index, piece] of pieces.entries()) {
+        expect(piece.start).toBe(at);
+        expect(piece.size).toBeLessThanOrEqual(pieceBytes);
+        expect(piece.toEnd).toBe(index === pieces.length - 1);
+        at += piece.size;
+      }
+      expect(at).toBe(size);
+    }),
+    { examples: [[0], [1], [pieceBytes], [pieceBytes + 1]] },
+  );
+});
+
+test('in whatever order a directory is listed, its digest is the same', () => {
+  const paths = fc.uniqueArray(fc.constantFrom('a', 'a/b', 'a.b', 'a-', 'é', 'Z', '\u{1F600}', '\uFF01'));
+  const orders = paths.chain((list) =>
+    fc.tuple(fc.constant(list), fc.shuffledSubarray(list, { minLength: list.length })),
+  );
+  fc.assert(
+    fc.property(orders, ([one, other]) => {
+      const of = (list: readonly string[]) =>
+        treeDigest(
+          list.map((path): Entry => ({ path, type: 'file', mode: 0o644, size: 1 })),
+          new Map(list.map((path) => [path, [path]])),
+        );
+      expect(of(other)).toEqual(of(one));
+    }),
+  );
 });
 
 describe('the place of an archive', () => {

@@ -39,6 +39,7 @@ export const classic: Builder = {
   driver: 'docker',
   version: '20.10.24',
   platform: 'linux/amd64',
+  platforms: ['linux/amd64'],
   containerdStore: false,
 };
 export const buildx: Builder = { ...classic, kind: 'buildx', driver: 'docker-container', version: 'v0.20.0' };
@@ -65,6 +66,7 @@ export function image(content: string, tags: readonly string[], pushedAt = Date.
     tags,
     pushedAt,
     sizeBytes: manifest.length,
+    registryId: '123456789012',
   };
 }
 
@@ -73,8 +75,18 @@ export const hash = 'ab'.repeat(32);
 export function observed(over: Partial<Observed> = {}): Observed {
   return {
     builder: buildx,
-    source: { hash, context: { sha256: 'c', files: 3, bytes: 1234 }, bases: [], syntax: undefined, unknown: [] },
+    source: {
+      hash,
+      dockerfile: 'FROM scratch\n',
+      context: { sha256: 'c', files: 3, bytes: 1234 },
+      bases: [],
+      syntax: undefined,
+      contexts: [],
+      fetched: [],
+      unknown: [],
+    },
     repository: mutable,
+    stock: undefined,
     images: new Map(),
     hasArchive: false,
     now: Date.UTC(2026, 0, 11),

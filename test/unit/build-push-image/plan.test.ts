@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { PreconditionError } from '../../../shared/core/errors.ts';
-import { isFixed, movingTags, planBuild, type Plan } from '../../../actions/build-push-image/src/plan.ts';
-import { buildx, classic, commit, hash, image, immutable, inputs, observed, tagged } from './kit.ts';
+import { isFixed } from '../../../actions/build-push-image/src/mutability.ts';
+import { movingTags, planBuild, type Plan } from '../../../actions/build-push-image/src/plan.ts';
+import { buildx, classic, commit, hash, image, immutable, inputs, mutable, observed, tagged } from './kit.ts';
 
 const src = `src-${hash}`;
 const old = image('old', [src, 'v0']);
@@ -22,7 +23,7 @@ function refusal(plan: () => Plan): PreconditionError {
 describe('what is to do', () => {
   test('first run: repository, build, tag', () => {
     const plan = planBuild(inputs(), observed({ repository: undefined }));
-    expect(short(plan)).toEqual(['create-repository', 'build src-HASH', `tag ${commit}`]);
+    expect(short(plan)).toEqual(['create-repository', 'build src-HASH', 'record', `tag ${commit}`]);
     expect(plan).toMatchObject({ outcome: 'built', image: undefined, keptTags: [] });
     expect(plan.steps[0]).toMatchObject({ movingTags });
   });
@@ -54,7 +55,7 @@ describe('what is to do', () => {
     ['too old', { 'max-age-days': '9' }, true, 'the same source was built 10 days ago; max-age-days is 9'],
   ])('%s builds anew', (...[, values, fresh, reason]) => {
     const plan = planBuild(inputs(values), observed({ images: tagged(old) }));
-    expect(plan.steps[0]).toEqual({ kind: 'build', tag: src, fresh, reason });
+    expect(plan.steps[0]).toEqual({ kind: 'build', tag: src, fresh, cache: true, reason });
   });
 
   test('just young enough is reused, of unknown age is not', () => {
@@ -89,9 +90,81 @@ describe('what is to do', () => {
 
   test('the scan comes before any tag', () => {
     const plan = planBuild(inputs({ scan: 'high' }), observed());
-    expect(short(plan)).toEqual(['build src-HASH', 'scan', `tag ${commit}`]);
+    expect(short(plan)).toEqual(['build src-HASH', 'record', 'scan', `tag ${commit}`]);
     const reused = planBuild(inputs({ scan: 'report' }), observed({ images: tagged(old) }));
     expect(short(reused)).toEqual(['scan', `tag ${commit}`]);
+  });
+});
+
+describe('the layer cache', () => {
+  const cacheOf = (values: Readonly<Record<string, string>>, over: Parameters<typeof observed>[0] = {}) => {
+    const { steps, warnings } = planBuild(inputs(values), observed(over));
+    const [step] = steps;
+    return [step?.kind === 'build' && step.cache, warnings.length];
+  };
+
+  test.each([
+    ['auto inside the daemon', { ...buildx, driver: 'docker' }, {}, false],
+    ['auto outside the daemon', buildx, {}, true],
+    ['auto with containerd', { ...buildx, driver: 'docker', containerdStore: true }, {}, true],
+    ['auto without buildx', classic, {}, false],
+    ['none', buildx, { cache: 'none' }, false],
+    ['registry', buildx, { cache: 'registry' }, true],
+  ])('%s', (...[, builder, values, used]) => expect(cacheOf(values, { builder })).toEqual([used, 0]));
+
+  test('where its tag cannot move: none, with a word; asked for, refused', () => {
+    const fixed = { ...immutable, tags: { mutable: false, exclusions: ['latest'] } };
+    expect(cacheOf({}, { repository: fixed })).toEqual([false, 1]);
+    expect(cacheOf({}, { repository: immutable })).toEqual([true, 0]);
+    expect(cacheOf({ cache: 'none' }, { repository: fixed })).toEqual([false, 0]);
+    const error = refusal(() => planBuild(inputs({ cache: 'registry' }), observed({ repository: fixed })));
+    expect(error.code).toBe('CacheTagFixed');
+    expect(error.hint).toContain('buildcache*');
+  });
+});
+
+describe('what is about to expire', () => {
+  const policy = (number: number): string =>
+    JSON.stringify({
+      rules: [
+        {
+          selection: {
+            tagStatus: 'tagged',
+            tagPatternList: ['src-*'],
+            countType: 'imageCountMoreThan',
+            countNumber: number,
+          },
+          action: { type: 'expire' },
+        },
+      ],
+    });
+  const day = 24 * 60 * 60 * 1000;
+  const start = Date.UTC(2026, 0, 1);
+  const list = ['latest', '', '', '', 'other'].map((tag, index) =>
+    image(`${index}`, [`src-${index}`, ...(tag === '' ? [] : [tag])], start + index * day),
+  );
+  const stock = (number: number) => ({ images: list, lifecyclePolicy: policy(number), last: undefined });
+
+  test('what a moving tag names, when few more builds are left for it', () => {
+    const warned = planBuild(inputs(), observed({ stock: stock(8), repository: immutable })).warnings;
+    expect(warned).toEqual([
+      expect.stringMatching(/^The image of "latest" \(sha256:[0-9a-f]{12}\) is number 6 of the 8 /),
+    ]);
+    expect(planBuild(inputs(), observed({ stock: stock(20), repository: immutable })).warnings).toEqual([]);
+    // In a repository of movable tags, the names tell which are meant to move.
+    expect(planBuild(inputs(), observed({ stock: stock(8), repository: mutable })).warnings).toHaveLength(1);
+    const unnamed = { ...stock(8), images: list.slice(1) };
+    expect(planBuild(inputs(), observed({ stock: unnamed, repository: mutable })).warnings).toEqual([]);
+  });
+
+  test('what is used again', () => {
+    const used = image('used', [src], start - day);
+    const again = { ...stock(6), images: [...list.slice(1), used] };
+    const { outcome, warnings } = planBuild(inputs(), observed({ stock: again, images: tagged(used) }));
+    expect(outcome).toBe('reused');
+    expect(warnings).toEqual([expect.stringContaining('The image that is used again')]);
+    expect(warnings[0]).toContain('is number 5 of the 6');
+    expect(warnings[0]).toContain('after 2 more builds');
   });
 });
 
@@ -100,7 +173,7 @@ describe('with an archive', () => {
 
   test('it is loaded first and pushed where it would be built', () => {
     const plan = planBuild(inputs({ ...given, scan: 'high' }), observed({ repository: undefined, hasArchive: true }));
-    expect(short(plan)).toEqual(['load', 'create-repository', 'push src-HASH', 'scan', `tag ${commit}`]);
+    expect(short(plan)).toEqual(['load', 'create-repository', 'push src-HASH', 'record', 'scan', `tag ${commit}`]);
     expect(plan.outcome).toBe('built');
   });
 
@@ -117,6 +190,23 @@ describe('with an archive', () => {
     const all = { ...given, secrets: 'a=b', platforms: 'linux/arm64', cache: 'registry' };
     expect(planBuild(inputs(all), observed({ builder: classic, hasArchive: true })).outcome).toBe('built');
   });
+});
+
+test('a tag that names another image comes first: only it can be refused', () => {
+  const plan = planBuild(
+    inputs({ tags: 'new\nlatest' }),
+    observed({ images: tagged(old, image('other', ['latest'])), repository: immutable }),
+  );
+  expect(short(plan)).toEqual(['tag latest', 'tag new']);
+});
+
+test('a repository that was not asked for its rules: the registry itself refuses what it must', () => {
+  const unasked = { uri: 'host/app', tags: undefined, scanOnPush: false };
+  const plan = planBuild(
+    inputs({ tags: 'v0' }),
+    observed({ images: tagged(image('old', [src]), image('other', ['v0'])), repository: unasked }),
+  );
+  expect(short(plan)).toEqual(['tag v0']);
 });
 
 describe('what is refused before anything is done', () => {

@@ -22,6 +22,7 @@ const success: Result = {
   putTags: [commit],
   findings: undefined,
   durations: [{ step: 'build', ms: 12_300 }],
+  remarks: [],
   failure: undefined,
 };
 

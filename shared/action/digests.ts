@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { PreconditionError } from '../../../shared/core/errors.ts';
 import type { DigestReport, DigestWork } from './digest-worker.ts';
 import { claim, digestEach, type DigestAnswer, type DigestKind, type SizedFile } from './digest.ts';
 
@@ -28,17 +27,17 @@ export interface Hashed {
   readonly bytes: number;
 }
 
-/**
- * The digests of the files, in their order; much work is done in threads, while the caller talks to AWS. Throws a
- * `PreconditionError` for a file that cannot be read as it was found. `onProgress` hears of every finished part of the work.
- */
-export type Digests = (
-  kind: DigestKind,
-  files: readonly SizedFile[],
-  onProgress?: (done: Hashed) => void,
-) => Promise<readonly string[]>;
+export interface DigestOptions {
+  readonly kind: DigestKind;
+  /** What is thrown for a file that cannot be read as it was found. */
+  readonly unreadable: (file: string, why: string) => Error;
+  /** Hears of every finished part of the work. */
+  readonly onProgress?: ((done: Hashed) => void) | undefined;
+}
 
-export const digestAll: Digests = async (kind, files, onProgress = () => undefined) => {
+/** The digests of the files, in their order; much work is done in threads, while the caller talks to AWS. */
+export async function digestAll(files: readonly SizedFile[], options: DigestOptions): Promise<readonly string[]> {
+  const { kind, unreadable, onProgress } = options;
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   const isMuch = bytes > alone.bytes || files.length > alone.files || files.some(({ size }) => size > task.bytes);
   const tasks = tasksOf(files);
@@ -48,20 +47,18 @@ export const digestAll: Digests = async (kind, files, onProgress = () => undefin
   const take = (index: number, answer: DigestAnswer): void => {
     if ('error' in answer) {
       claims.fill(1);
-      throw new PreconditionError('SourceUnreadable', `${answer.file} could not be read: ${answer.error}`, {
-        hint: 'Does something still write to the source? Run again when the build is done.',
-      });
+      throw unreadable(answer.file, answer.error);
     }
     const { indices = [], bytes: done = 0 } = tasks[index] ?? {};
     for (const [at, place] of indices.entries()) digests[place] = answer.digests[at] ?? '';
-    onProgress({ files: indices.length, bytes: done });
+    onProgress?.({ files: indices.length, bytes: done });
   };
   const threads = isMuch ? Math.min(tasks.length, Math.max(1, availableParallelism() - 1), 7) : 0;
   const work: DigestWork = { kind, tasks: tasks.map((one) => one.files), claims };
   const hashers = Array.from({ length: threads }, () => inThread(work, take));
   await Promise.all([...hashers, here(work, take)]);
   return digests;
-};
+}
 
 type Take = (index: number, answer: DigestAnswer) => void;
 
@@ -128,7 +125,8 @@ function tasksOf(files: readonly SizedFile[]): Task[] {
       open = { files: [], indices: [], bytes: 0 };
       tasks.push(open);
     }
-    open.files.push({ file: file.file, size: file.size });
+    const { size, start, toEnd } = file;
+    open.files.push({ file: file.file, size, start, toEnd });
     open.indices.push(index);
     open.bytes += file.size;
   }

@@ -1,6 +1,6 @@
 import { createHash, hash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
-import { etagOfParts, partsOf, type Part } from '../../../shared/core/multipart.ts';
+import { etagOfParts, partsOf, type Part } from '../core/multipart.ts';
 
 /** `etag`: what S3 gives this content when it is sent in our parts and encrypted without a KMS key. */
 export type DigestKind = 'sha256' | 'etag';
@@ -8,6 +8,10 @@ export type DigestKind = 'sha256' | 'etag';
 export interface SizedFile {
   readonly file: string;
   readonly size: number;
+  /** Where those bytes begin, when they are one piece of several; default 0. With `sha256` only, as is `toEnd`. */
+  readonly start?: number | undefined;
+  /** Nothing may follow them: a file that has grown is not the file that was found. */
+  readonly toEnd?: boolean | undefined;
 }
 
 /** Files up to this size are read with one call; larger ones pass through this much memory, however large they are. */
@@ -35,10 +39,16 @@ export function digestEach(kind: DigestKind, files: readonly SizedFile[]): Diges
 }
 
 /** In lower-case hexadecimal, of exactly `size` bytes; throws when the file holds fewer. */
-function digestOf(kind: DigestKind, { file, size }: SizedFile): string {
+function digestOf(kind: DigestKind, { file, size, start = 0, toEnd = false }: SizedFile): string {
   const descriptor = openSync(file, 'r');
   try {
-    if (kind === 'sha256') return digestPart(descriptor, 'sha256', { number: 1, start: 0, end: size });
+    if (kind === 'sha256') {
+      const digest = digestPart(descriptor, 'sha256', { number: 1, start, end: start + size });
+      if (toEnd && readSync(descriptor, buffer, 0, 1, start + size) > 0) {
+        throw new Error('it became longer while it was read');
+      }
+      return digest;
+    }
     const parts = partsOf(size);
     const digests = parts.map((part) => digestPart(descriptor, 'md5', part));
     const [only = ''] = digests;

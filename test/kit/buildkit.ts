@@ -1,0 +1,151 @@
+import { spawn } from 'node:child_process';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gone, must, sleep, succeeds } from '../local/command.ts';
+import { goPrograms, type Skipped } from '../local/go-programs.ts';
+import { say } from '../local/progress.ts';
+
+/** Paths of programs. */
+export interface BuildTools {
+  readonly buildkitd: string;
+  readonly buildctl: string;
+  readonly buildx: string;
+}
+
+/**
+ * What a test needs to build with BuildKit, or why it cannot be had here. To be awaited at the top of a test file, as
+ * jest must know while it collects: `const tools = await buildTools(); describeWith(tools, '…', (tools) => { … })`.
+ */
+export async function buildTools(): Promise<BuildTools | Skipped> {
+  if (process.platform !== 'linux') return { skipped: 'buildkitd runs on Linux only' };
+  if (process.getuid?.() !== 0) return { skipped: 'buildkitd needs root' };
+  if (!(await succeeds('docker', ['--version'])))
+    return { skipped: 'buildx needs the docker command, which is not here' };
+  if (!(await succeeds('runc', ['--version'])))
+    return { skipped: 'buildkitd needs runc (it comes with docker), which is not here' };
+  return goPrograms(['buildkitd', 'buildctl', 'buildx'], say);
+}
+
+export interface BuildkitdOptions {
+  /** Registries (`127.0.0.1:5000`) that speak plain HTTP. */
+  readonly insecure?: readonly string[];
+  /** Where a registry's images come from instead, in plain HTTP: `{ 'docker.io': ['127.0.0.1:5000'] }`. */
+  readonly mirrors?: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface Buildkitd {
+  /** `unix://…`, for `buildctl --addr` and `docker buildx create --driver remote`. */
+  readonly address: string;
+  /** All that it has said. */
+  readonly log: () => string;
+  /** Ends it and removes all that it kept. */
+  readonly stop: () => Promise<void>;
+}
+
+/** A BuildKit of one's own: nothing is shared with the machine's Docker, and nothing cached at first. */
+export async function startBuildkitd(tools: BuildTools, options: BuildkitdOptions = {}): Promise<Buildkitd> {
+  // A socket's path has 107 characters at most.
+  const directory = mkdtempSync(join(tmpdir(), 'slipway-bk-'));
+  const socket = join(directory, 's');
+  const config = join(directory, 'buildkitd.toml');
+  writeFileSync(config, configuration(directory, options));
+  const logFile = join(directory, 'log');
+  const log = (): string => readFileSync(logFile, 'utf8');
+  const output = openSync(logFile, 'a');
+  // It ends with the process that started it, however that ends.
+  const args = ['--pdeathsig', 'TERM', tools.buildkitd, '--config', config, '--addr', `unix://${socket}`];
+  const child = spawn('setpriv', args, { stdio: ['ignore', output, output] });
+  closeSync(output);
+  // A test that forgets to stop it does not keep the run from ending.
+  child.unref();
+  let ended = false;
+  const end = () => {
+    ended = true;
+  };
+  child.on('error', end).on('exit', end);
+  const stop = async () => {
+    if (child.pid !== undefined && !ended) {
+      child.kill('SIGTERM');
+      if (!(await gone(child.pid, 10_000))) child.kill('SIGKILL');
+    }
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  };
+  const address = `unix://${socket}`;
+  const deadline = Date.now() + 30_000;
+  while (!existsSync(socket) || !(await succeeds(tools.buildctl, ['--addr', address, 'debug', 'workers']))) {
+    if (ended || Date.now() > deadline) {
+      const words = log().trim().split('\n').slice(-8).join('\n');
+      await stop();
+      throw new Error(`buildkitd did not come up. Its last words:\n${words}`);
+    }
+    await sleep(50);
+  }
+  return { address, log, stop };
+}
+
+function configuration(directory: string, { insecure = [], mirrors = {} }: BuildkitdOptions): string {
+  const plain = new Set([...insecure, ...Object.values(mirrors).flat()]);
+  return [
+    `root = ${JSON.stringify(join(directory, 'root'))}`,
+    '[worker.containerd]',
+    'enabled = false',
+    '[cdi]',
+    'disabled = true',
+    ...[...plain].flatMap((host) => [`[registry.${JSON.stringify(host)}]`, 'http = true']),
+    ...Object.entries(mirrors).flatMap(([host, others]) => [
+      `[registry.${JSON.stringify(host)}]`,
+      `mirrors = ${JSON.stringify(others)}`,
+    ]),
+    '',
+  ].join('\n');
+}
+
+export interface BuildxConfig {
+  readonly directory: string;
+  /** A whole environment in which `docker buildx build` builds with that BuildKit, whatever the user has configured. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly remove: () => void;
+}
+
+/** A private `DOCKER_CONFIG` with the plugin buildx and one builder: BuildKit at that address. */
+export async function buildxConfig(tools: BuildTools, { address }: Pick<Buildkitd, 'address'>): Promise<BuildxConfig> {
+  const directory = mkdtempSync(join(tmpdir(), 'slipway-buildx-'));
+  mkdirSync(join(directory, 'cli-plugins'));
+  symlinkSync(tools.buildx, join(directory, 'cli-plugins', 'docker-buildx'));
+  const own = Object.entries(process.env).filter(
+    ([name]) => !/^(BUILDX|BUILDKIT|DOCKER)_/.test(name) || name === 'DOCKER_HOST',
+  );
+  const env = { ...(Object.fromEntries(own) as Record<string, string>), DOCKER_CONFIG: directory };
+  await must('docker', ['buildx', 'create', '--name', 'slipway', '--driver', 'remote', '--use', address], { env });
+  return { directory, env, remove: () => rmSync(directory, { recursive: true, force: true }) };
+}
+
+/** Builds with a BuildKit and a buildx of its own, both gone afterwards. */
+export async function withBuildx<T>(
+  tools: BuildTools,
+  work: (buildx: BuildxConfig, buildkitd: Buildkitd) => Promise<T>,
+  options: BuildkitdOptions = {},
+): Promise<T> {
+  const buildkitd = await startBuildkitd(tools, options);
+  try {
+    const buildx = await buildxConfig(tools, buildkitd);
+    try {
+      return await work(buildx, buildkitd);
+    } finally {
+      buildx.remove();
+    }
+  } finally {
+    await buildkitd.stop();
+  }
+}

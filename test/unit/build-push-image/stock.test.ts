@@ -1,0 +1,131 @@
+import { describe, expect, test } from '@jest/globals';
+import { buildRecord, recordTag } from '../../../actions/build-push-image/src/build-record.ts';
+import { describeSize } from '../../../actions/build-push-image/src/image-size.ts';
+import { expiryRules, expiryWarnings } from '../../../actions/build-push-image/src/lifecycle.ts';
+import { isImageTag } from '../../../shared/core/image-ref.ts';
+import { commit, hash, image } from './kit.ts';
+
+describe('the record of a build', () => {
+  test.each([
+    [{ commit, ms: 93_400 }, `src-abababababababab.${commit}.93s`],
+    [{ commit, ms: 1 }, `src-abababababababab.${commit}.1s`],
+    [{ commit, ms: undefined }, `src-abababababababab.${commit}`],
+    [{ commit: undefined, ms: 2000 }, 'src-abababababababab.none.2s'],
+    [{ commit: 'f'.repeat(64), ms: 99_999_000 }, `src-abababababababab.${'f'.repeat(64)}.99999s`],
+  ])('%j', (record, tag) => {
+    expect(recordTag(hash, record)).toBe(tag);
+    expect(isImageTag(tag)).toBe(true);
+    const ms = record.ms === undefined ? undefined : Math.max(1000, Math.round(record.ms / 1000) * 1000);
+    expect(buildRecord(['latest', `src-${hash}`, tag])).toEqual({ ...record, ms });
+  });
+
+  test('what is no commit is not written as one', () => {
+    expect(recordTag(hash, { commit: 'not a commit', ms: 1000 })).toBe('src-abababababababab.none.1s');
+  });
+
+  test('other tags are no record', () => {
+    expect(
+      buildRecord([`src-${hash}`, `src-${hash}-2`, 'v1.2.3', commit, 'src-abababababababab.x.1s']),
+    ).toBeUndefined();
+  });
+});
+
+describe('size', () => {
+  const of = (name: string, sizes: readonly number[]) => {
+    const layers = sizes.map((size) => ({ digest: `sha256:${size}`, size }));
+    const manifest = JSON.stringify({ schemaVersion: 2, config: { name }, layers });
+    return { ...image(name, []), manifest };
+  };
+
+  test.each([
+    [of('a', [1000, 2000]), undefined, '3.0 kB compressed, 2 layers'],
+    [of('a', [1000]), undefined, '1.0 kB compressed, 1 layer'],
+    [
+      of('a', [1000, 2000]),
+      of('b', [1000, 500]),
+      /^3\.0 kB compressed, 2 layers; \+1\.5 kB against sha256:[0-9a-f]{12}, 1 of the layers new \(2\.0 kB\)$/,
+    ],
+    [of('a', [1000]), of('b', [1000, 500]), /; −500 B against sha256:[0-9a-f]{12}, 0 of the layers new \(0 B\)$/],
+  ])('%#', (now, before, said) => {
+    const text = describeSize(now, before);
+    if (typeof said === 'string') expect(text).toBe(said);
+    else expect(text).toMatch(said);
+  });
+
+  test('an index is told by what the registry counts; the same image is not compared', () => {
+    expect(describeSize({ ...image('i', []), sizeBytes: 5_000_000 }, undefined)).toBe('5.0 MB compressed');
+    expect(describeSize({ ...image('i', []), sizeBytes: undefined }, undefined)).toBeUndefined();
+    const one = of('a', [1000]);
+    expect(describeSize(one, one)).toBe('1.0 kB compressed, 1 layer');
+  });
+});
+
+describe('lifecycle', () => {
+  const rule = (selection: object, type = 'expire') => ({ selection, action: { type } });
+  const policy = (...rules: readonly object[]): string => JSON.stringify({ rules });
+  const day = 24 * 60 * 60 * 1000;
+  const now = Date.UTC(2026, 5, 1);
+  const at = (name: string, days: number, tags: readonly string[]) => image(name, tags, now - days * day);
+  const said = (text: string | undefined, images: readonly ReturnType<typeof at>[], builds = 0) =>
+    expiryWarnings({
+      rules: expiryRules(text),
+      images,
+      watched: new Map([[at('old', 40, []).digest, 'The old one']]),
+      builds,
+      now,
+    });
+  const old = at('old', 40, ['src-1', 'prod-1']);
+  const younger = [1, 2, 3].map((days) => at(`y${days}`, days, [`src-y${days}`]));
+
+  test.each([
+    [
+      { tagStatus: 'tagged', tagPatternList: ['src-*'], countType: 'imageCountMoreThan', countNumber: 4 },
+      /is number 4 of the 4 .*: it expires after 1 more build\./,
+    ],
+    [
+      { tagStatus: 'tagged', tagPrefixList: ['src-'], countType: 'imageCountMoreThan', countNumber: 9 },
+      /after 6 more builds/,
+    ],
+    [{ tagStatus: 'any', countType: 'imageCountMoreThan', countNumber: 3 }, /expires within a day/],
+    [{ tagStatus: 'any', countType: 'imageCountMoreThan', countNumber: 10 }, undefined],
+    // Every pattern of a rule has to match.
+    [
+      { tagStatus: 'tagged', tagPatternList: ['src-*', 'v*'], countType: 'imageCountMoreThan', countNumber: 1 },
+      undefined,
+    ],
+    [
+      { tagStatus: 'tagged', tagPatternList: ['src-*', 'prod-*'], countType: 'imageCountMoreThan', countNumber: 1 },
+      /number 1 of the 1/,
+    ],
+    [
+      { tagStatus: 'any', countType: 'sinceImagePushed', countUnit: 'days', countNumber: 50 },
+      /50 days after its first push: in 10 days/,
+    ],
+    [{ tagStatus: 'any', countType: 'sinceImagePushed', countUnit: 'days', countNumber: 40 }, /within a day/],
+    [{ tagStatus: 'any', countType: 'sinceImagePushed', countUnit: 'days', countNumber: 60 }, undefined],
+    [{ tagStatus: 'untagged', countType: 'sinceImagePushed', countUnit: 'days', countNumber: 7 }, undefined],
+    [{ tagStatus: 'any', countType: 'somethingNew', countNumber: 1 }, undefined],
+  ])('%j', (selection, warning) => {
+    const lines = said(policy(rule(selection)), [old, ...younger]);
+    if (warning === undefined) expect(lines).toEqual([]);
+    else expect(lines).toEqual([expect.stringMatching(warning)]);
+  });
+
+  test('the build that is about to come counts, and the nearest of several rules is told', () => {
+    const count = { tagStatus: 'any', countType: 'imageCountMoreThan', countNumber: 10 };
+    expect(said(policy(rule(count)), [old, ...younger])).toEqual([]);
+    expect(said(policy(rule(count)), [old, ...younger], 1)).toHaveLength(1);
+    const age = { tagStatus: 'any', countType: 'sinceImagePushed', countUnit: 'days', countNumber: 41 };
+    const both = policy(rule({ ...count, countNumber: 9 }), rule(age));
+    expect(said(both, [old, ...younger])).toEqual([expect.stringContaining('in 1 day.')]);
+  });
+
+  test('what does not expire, is not there, or is no policy says nothing', () => {
+    const selection = { tagStatus: 'any', countType: 'imageCountMoreThan', countNumber: 1 };
+    expect(said(policy(rule(selection, 'transition')), [old])).toEqual([]);
+    expect(said(policy(rule(selection)), younger)).toEqual([]);
+    for (const text of [undefined, '', 'no JSON', '[]', '{"rules":{}}', '{"rules":[null,1]}']) {
+      expect(said(text, [old])).toEqual([]);
+    }
+  });
+});
