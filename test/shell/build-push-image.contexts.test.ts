@@ -18,7 +18,7 @@ describe('named contexts', () => {
     const { run, trees, texts, ignored, log, contexts } = withBuildx('FROM scratch\nCOPY --from=assets / /\n');
     texts.set('../web/.dockerignore', 'ignored');
     // The Dockerfile's own is for the context alone, and in the place of the context's.
-    texts.set('Dockerfile.dockerignore', '*.md').set('./.dockerignore', 'ignored');
+    texts.set('Dockerfile.dockerignore', '*.md').set('.dockerignore', 'ignored');
     trees.set('../web', { sha256: 'web-1', files: 5, bytes: 2048 });
     const given = { ...mine, 'build-contexts': 'assets=../web' };
     const first = await run(given);

@@ -1,3 +1,4 @@
+import { join, relative } from 'node:path';
 import type { CommandOptions, CommandResult, CommandRunner } from '../../shared/action/command.ts';
 import type { Progress } from '../../shared/action/progress.ts';
 import type {
@@ -227,9 +228,11 @@ export function world() {
     isReadableFile: async (path) => texts.has(path),
     makeDirectory: async (path) => void directories.push(path),
     read: async (path) => (texts.has(path) ? new TextEncoder().encode(texts.get(path)) : undefined),
+    readInside: (directory, name) => files.read(join(directory, name)),
+    pathInside: async (directory, file) => relative(directory, file),
     sizeOf: async (path) => texts.get(path)?.length,
     digestTree: async (root, rules) => {
-      ignored.push([root, rules.ignores('ignored')]);
+      ignored.push([root, rules.judge('ignored').ignored]);
       return { ...(trees.get(root) ?? tree) };
     },
   };

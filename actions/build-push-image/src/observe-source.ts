@@ -4,9 +4,9 @@ import { location } from './base-images.ts';
 import { contextName, emptyImage } from './build-contexts.ts';
 import { isOutsideDaemon, type Builder } from './builder.ts';
 import type { ContextFiles } from './context-files.ts';
+import { contextRules, directoryRules } from './context-rules.ts';
 import { inspectImage, type LocalImage } from './docker.ts';
 import { externalImages } from './dockerfile.ts';
-import { ignoreRules } from './dockerignore.ts';
 import type { Inputs } from './inputs.ts';
 import type { LocalPorts } from './observe.ts';
 import { sourceHash, type BaseImage, type NamedContext } from './source-hash.ts';
@@ -83,14 +83,7 @@ export async function observeSource(inputs: Inputs, builder: Builder, ports: Loc
 }
 
 async function digestContext(inputs: Inputs, builder: Builder, files: ContextFiles): Promise<TreeDigest> {
-  // Only BuildKit knows an ignore file of the Dockerfile's own.
-  const own = builder.kind === 'buildx' ? await files.read(`${inputs.file}.dockerignore`) : undefined;
-  return digestDirectory(inputs.context, files, own);
-}
-
-async function digestDirectory(directory: string, files: ContextFiles, own?: Uint8Array): Promise<TreeDigest> {
-  const rules = own ?? (await files.read(`${directory}/.dockerignore`));
-  return files.digestTree(directory, ignoreRules(new TextDecoder().decode(rules)));
+  return files.digestTree(inputs.context, await contextRules(inputs, builder, files));
 }
 
 /** One directory after the other: each keeps all threads busy. */
@@ -103,7 +96,7 @@ async function observeContexts(
   for (const [name, context] of inputs.buildContexts) {
     if (context.kind === 'image') found.push({ name, is: { kind: 'image', image: await identify(context.reference) } });
     else {
-      const digest = await digestDirectory(context.path, files);
+      const digest = await files.digestTree(context.path, await directoryRules(context.path, files));
       found.push({ name, is: { kind: 'directory', path: context.path, digest } });
     }
   }
