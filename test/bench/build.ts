@@ -215,7 +215,7 @@ async function hashing(context: string): Promise<string> {
   const rates: number[] = [];
   for (let run = 0; run < 5; run += 1) {
     const started = performance.now();
-    const { bytes } = await contextFiles.digestTree(context, ignoreRules(''));
+    const { bytes } = await contextFiles.digestTree(context, ignoreRules());
     rates.push(bytes / 1e9 / ((performance.now() - started) / 1000));
   }
   const rate = median(rates);

@@ -139,6 +139,49 @@ export const cases: readonly {
     expect: ['labels is "my key"', 'aws-region is "Frankfurt"', 'role-to-assume is "deploy"'],
   },
   {
+    name: 'named contexts of every kind that is not read, and names that docker would not take',
+    inputs: {
+      repository: 'app',
+      'build-contexts': [
+        'a=https://github.com/your-org/x.git',
+        'b=git@github.com:your-org/x.git',
+        'c=oci-layout:///srv/layout:v1',
+        'd=target:base',
+        'e=docker-image://Python:3',
+        'f=',
+        'Assets=.',
+        'scratch=.',
+        'context=.',
+        'g',
+      ].join('\n'),
+    },
+    expect: [
+      'build-contexts is "a=https://github.com/your-org/x.git"; accepted: values: a directory of the runner, or "docker-image://"',
+      'build-contexts is "b=git@github.com:your-org/x.git"',
+      'build-contexts is "c=oci-layout:///srv/layout:v1"',
+      'build-contexts is "d=target:base"',
+      'build-contexts is "e=docker-image://Python:3"',
+      'build-contexts is "f="',
+      'build-contexts is "Assets"; accepted: names: a name in lower case',
+      'build-contexts is "scratch"',
+      'build-contexts is "context"',
+      'build-contexts is "g"; accepted: NAME=value, one a line',
+    ],
+  },
+  {
+    name: 'one named context under two names, a directory that is missing and a bad target',
+    inputs: {
+      repository: 'app',
+      target: 'run time',
+      'build-contexts': 'python=.\ndocker.io/library/python:latest=.\nassets=no-such-directory',
+    },
+    expect: [
+      'build-contexts is "docker.io/library/python:latest"; accepted: every name once; to docker this one is "python"',
+      'build-contexts is "assets=no-such-directory"; accepted: directories that are there and can be read',
+      'target is "run time"',
+    ],
+  },
+  {
     name: 'missing files together with other faults',
     inputs: { repository: 'App', context: 'no-such-app', 'secret-files': 'npm=no-such-npmrc', scan: 'low' },
     expect: [

@@ -1,20 +1,14 @@
-import { spawn } from 'node:child_process';
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gone, must, sleep, succeeds } from '../local/command.ts';
+import { messageOf } from '../../shared/core/errors.ts';
+import { must, succeeds } from '../local/command.ts';
+import { installDocker } from '../local/docker.ts';
 import { goPrograms, type Skipped } from '../local/go-programs.ts';
+import { locked } from '../local/lock.ts';
+import { paths } from '../local/paths.ts';
 import { say } from '../local/progress.ts';
+import { startDaemon, type Daemon } from './daemon.ts';
 
 /** Paths of programs. */
 export interface BuildTools {
@@ -30,10 +24,11 @@ export interface BuildTools {
 export async function buildTools(): Promise<BuildTools | Skipped> {
   if (process.platform !== 'linux') return { skipped: 'buildkitd runs on Linux only' };
   if (process.getuid?.() !== 0) return { skipped: 'buildkitd needs root' };
-  if (!(await succeeds('docker', ['--version'])))
-    return { skipped: 'buildx needs the docker command, which is not here' };
-  if (!(await succeeds('runc', ['--version'])))
-    return { skipped: 'buildkitd needs runc (it comes with docker), which is not here' };
+  try {
+    await locked(paths.prepareLock, () => installDocker(say));
+  } catch (error) {
+    return { skipped: `buildkitd needs runc, and buildx docker: ${messageOf(error)}` };
+  }
   return goPrograms(['buildkitd', 'buildctl', 'buildx'], say);
 }
 
@@ -44,54 +39,20 @@ export interface BuildkitdOptions {
   readonly mirrors?: Readonly<Record<string, readonly string[]>>;
 }
 
-export interface Buildkitd {
-  /** `unix://…`, for `buildctl --addr` and `docker buildx create --driver remote`. */
-  readonly address: string;
-  /** All that it has said. */
-  readonly log: () => string;
-  /** Ends it and removes all that it kept. */
-  readonly stop: () => Promise<void>;
-}
+/** Its address is for `buildctl --addr` and `docker buildx create --driver remote`. */
+export type Buildkitd = Daemon;
 
 /** A BuildKit of one's own: nothing is shared with the machine's Docker, and nothing cached at first. */
-export async function startBuildkitd(tools: BuildTools, options: BuildkitdOptions = {}): Promise<Buildkitd> {
-  // A socket's path has 107 characters at most.
-  const directory = mkdtempSync(join(tmpdir(), 'slipway-bk-'));
-  const socket = join(directory, 's');
-  const config = join(directory, 'buildkitd.toml');
-  writeFileSync(config, configuration(directory, options));
-  const logFile = join(directory, 'log');
-  const log = (): string => readFileSync(logFile, 'utf8');
-  const output = openSync(logFile, 'a');
-  // It ends with the process that started it, however that ends.
-  const args = ['--pdeathsig', 'TERM', tools.buildkitd, '--config', config, '--addr', `unix://${socket}`];
-  const child = spawn('setpriv', args, { stdio: ['ignore', output, output] });
-  closeSync(output);
-  // A test that forgets to stop it does not keep the run from ending.
-  child.unref();
-  let ended = false;
-  const end = () => {
-    ended = true;
-  };
-  child.on('error', end).on('exit', end);
-  const stop = async () => {
-    if (child.pid !== undefined && !ended) {
-      child.kill('SIGTERM');
-      if (!(await gone(child.pid, 10_000))) child.kill('SIGKILL');
-    }
-    rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
-  };
-  const address = `unix://${socket}`;
-  const deadline = Date.now() + 30_000;
-  while (!existsSync(socket) || !(await succeeds(tools.buildctl, ['--addr', address, 'debug', 'workers']))) {
-    if (ended || Date.now() > deadline) {
-      const words = log().trim().split('\n').slice(-8).join('\n');
-      await stop();
-      throw new Error(`buildkitd did not come up. Its last words:\n${words}`);
-    }
-    await sleep(50);
-  }
-  return { address, log, stop };
+export function startBuildkitd(tools: BuildTools, options: BuildkitdOptions = {}): Promise<Buildkitd> {
+  return startDaemon({
+    name: 'buildkitd',
+    command: (directory, address) => {
+      const config = join(directory, 'buildkitd.toml');
+      writeFileSync(config, configuration(directory, options));
+      return [tools.buildkitd, '--config', config, '--addr', address];
+    },
+    answers: (address) => succeeds(tools.buildctl, ['--addr', address, 'debug', 'workers']),
+  });
 }
 
 function configuration(directory: string, { insecure = [], mirrors = {} }: BuildkitdOptions): string {

@@ -25,18 +25,22 @@ export async function prepareDocker(log: Log): Promise<DockerDaemon> {
       'The Docker daemon was running already and stays. The local run publishes nothing on it beyond 127.0.0.1.';
     return { remark: ownDaemon() === undefined ? remark : '' };
   }
-  await requireInstallable();
-  if (!(await succeeds('sh', ['-c', 'command -v dockerd && command -v docker']))) {
-    await step(log, 'Docker: installing docker.io from the distribution', () => aptInstall(['docker.io', 'iptables']));
-    // Where a service manager runs, it has just started the daemon.
-    for (let wait = 0; wait < 10 && existsSync('/run/systemd/system'); wait += 1) {
-      if (await daemonAnswers()) return { remark: '' };
-      await sleep(500);
-    }
+  await installDocker(log);
+  // Where a service manager runs, it may just have started the daemon.
+  for (let wait = 0; wait < 10 && existsSync('/run/systemd/system'); wait += 1) {
+    if (await daemonAnswers()) return { remark: '' };
+    await sleep(500);
   }
   const name = 'Docker: starting dockerd, which publishes on 127.0.0.1 only (log in .local/logs/dockerd.log)';
   await step(log, name, startDaemon);
   return { remark: '' };
+}
+
+/** docker, dockerd and runc: those that are there, or the distribution's. */
+export async function installDocker(log: Log): Promise<void> {
+  if (await succeeds('sh', ['-c', 'command -v dockerd && command -v docker && command -v runc'])) return;
+  await requireInstallable();
+  await step(log, 'Docker: installing docker.io from the distribution', () => aptInstall(['docker.io', 'iptables']));
 }
 
 async function requireInstallable(): Promise<void> {

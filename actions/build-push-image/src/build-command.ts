@@ -1,6 +1,7 @@
+import { contextFlag } from './build-contexts.ts';
 import { isOutsideDaemon, type Builder } from './builder.ts';
 import { cacheTag, type Inputs } from './inputs.ts';
-import type { BaseImage } from './source-hash.ts';
+import type { BaseImage, NamedContext } from './source-hash.ts';
 
 export interface BuildRequest {
   readonly inputs: Inputs;
@@ -9,6 +10,7 @@ export interface BuildRequest {
   readonly repository: string;
   readonly tag: string;
   readonly bases: readonly BaseImage[];
+  readonly contexts: readonly NamedContext[];
   readonly syntax: BaseImage | undefined;
   /** Build every step anew: what is cached is what is too old. */
   readonly fresh: boolean;
@@ -30,6 +32,9 @@ export interface BuildCommand {
   readonly env: Readonly<Record<string, string>>;
 }
 
+/** docker would build for another platform than the one that was hashed. */
+const ownPlatform = { DOCKER_DEFAULT_PLATFORM: '' };
+
 /** The command line of `docker`, as data. Secret values are in the environment only, never among the arguments. */
 export function buildCommand(request: BuildRequest): BuildCommand {
   const { inputs, builder } = request;
@@ -44,7 +49,7 @@ export function buildCommand(request: BuildRequest): BuildCommand {
     ...(request.fresh ? ['--no-cache'] : []),
   ];
   if (builder.kind === 'docker') {
-    return { args: ['build', ...common, '--', inputs.context], env: { DOCKER_BUILDKIT: '0' } };
+    return { args: ['build', ...common, '--', inputs.context], env: { DOCKER_BUILDKIT: '0', ...ownPlatform } };
   }
   const secrets = secretFlags(inputs);
   return {
@@ -59,13 +64,19 @@ export function buildCommand(request: BuildRequest): BuildCommand {
       ...(request.output.kind === 'push' ? ['--metadata-file', request.output.metadataFile] : []),
       ...(inputs.platforms.length > 0 ? ['--platform', inputs.platforms.join(',')] : []),
       ...secrets.args,
+      ...contextFlags(request),
       ...pins(request),
       ...(request.output.kind === 'push' && request.cache ? cacheFlags(`${request.repository}:${cacheTag}`) : []),
       '--',
       inputs.context,
     ],
     // The metadata file would otherwise hold build arguments, even with provenance off.
-    env: { BUILDX_METADATA_PROVENANCE: 'disabled', BUILDX_NO_DEFAULT_ATTESTATIONS: '1', ...secrets.env },
+    env: {
+      BUILDX_METADATA_PROVENANCE: 'disabled',
+      BUILDX_NO_DEFAULT_ATTESTATIONS: '1',
+      ...ownPlatform,
+      ...secrets.env,
+    },
   };
 }
 
@@ -92,16 +103,26 @@ function secretFlags(inputs: Inputs): BuildCommand {
   return { args, env };
 }
 
+function contextFlags({ contexts }: BuildRequest): readonly string[] {
+  return contexts.flatMap(({ name, is }) => {
+    if (is.kind === 'directory') return ['--build-context', contextFlag(name, is)];
+    const reference = pinned(is.image) ?? is.image.name;
+    return ['--build-context', contextFlag(name, { kind: 'image', reference })];
+  });
+}
+
+function pinned(image: BaseImage): string | undefined {
+  return image.from === 'registry' && image.identity !== undefined && !image.name.includes('@')
+    ? `${image.name.replace(/:[^:/]*$/, '')}@${image.identity}`
+    : undefined;
+}
+
 /** What was hashed is what is built from: BuildKit takes the digest in the name's place. */
 function pins({ bases, syntax, builder }: BuildRequest): readonly string[] {
-  const pinned = (image: BaseImage): string | undefined =>
-    image.from === 'registry' && image.identity !== undefined && !image.name.includes('@')
-      ? `${image.name.replace(/:[^:/]*$/, '')}@${image.identity}`
-      : undefined;
   const flags: string[] = [];
   if (isOutsideDaemon(builder)) {
     for (const base of bases) {
-      const digest = pinned(base);
+      const digest = base.isStageToo === true ? undefined : pinned(base);
       if (digest !== undefined) flags.push('--build-context', `${base.name}=docker-image://${digest}`);
     }
   }

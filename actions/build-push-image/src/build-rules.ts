@@ -3,7 +3,7 @@ import type { FailedStep } from './failed-step.ts';
 import { emulationHint, foreignPlatforms } from './foreign-platforms.ts';
 import { imageFailure } from './image-failure.ts';
 import type { Inputs } from './inputs.ts';
-import { stageNames } from './instructions.ts';
+import { stageNames } from './dockerfile-text.ts';
 import { stagesHint } from './preflight.ts';
 
 /** What a failure is judged by, besides the builder’s log. */

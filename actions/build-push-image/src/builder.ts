@@ -42,6 +42,7 @@ export function unableTo(inputs: Inputs, builder: Builder): readonly string[] {
   const full = isFullBuildKit(builder);
   if (classic && inputs.secrets.size > 0) missing.push('secrets: build secrets need BuildKit');
   if (classic && inputs.secretFiles.size > 0) missing.push('secret-files: build secrets need BuildKit');
+  if (classic && inputs.buildContexts.size > 0) missing.push('build-contexts: named contexts need BuildKit');
   const foreign = inputs.platforms.filter((platform) => platform !== builder.platform);
   if (classic && foreign.length > 0) {
     missing.push(`platforms: this docker builds for ${builder.platform} only, not for ${foreign.join(', ')}`);

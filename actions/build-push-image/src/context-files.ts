@@ -1,10 +1,11 @@
-import { accessSync, constants, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
-import { mkdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { lstatSync, readlinkSync, statSync } from 'node:fs';
+import { mkdir, readFile, realpath, stat } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { digestAll } from '../../../shared/action/digests.ts';
 import { messageOf, PreconditionError } from '../../../shared/core/errors.ts';
+import { codeOf, listTree } from './context-tree.ts';
 import type { IgnoreRules } from './dockerignore.ts';
-import type { LookAt } from './inputs.ts';
+import { lookAt } from './look-at.ts';
 import { piecesOf, treeDigest, type Entry, type TreeDigest } from './tree-digest.ts';
 
 /** The file system, as far as a build is concerned. */
@@ -12,22 +13,17 @@ export interface ContextFiles {
   isReadableFile(path: string): Promise<boolean>;
   /** Undefined when there is no such file. */
   read(path: string): Promise<Uint8Array | undefined>;
+  /**
+   * A file of a directory as BuildKit reads it, which sees nothing but the directory: it is the root of what links in it
+   * name, and what is no file is as good as none.
+   */
+  readInside(directory: string, name: string): Promise<Uint8Array | undefined>;
+  /** Where in the directory a file is, links followed; undefined where it is not in it. */
+  pathInside(directory: string, file: string): Promise<string | undefined>;
   sizeOf(path: string): Promise<number | undefined>;
   digestTree(root: string, rules: IgnoreRules): Promise<TreeDigest>;
   makeDirectory(path: string): Promise<void>;
 }
-
-/** For the handful of paths that are asked for before anything else. */
-export const lookAt: LookAt = (path) => {
-  try {
-    const found = statSync(path);
-    const isDirectory = found.isDirectory();
-    accessSync(path, isDirectory ? constants.R_OK | constants.X_OK : constants.R_OK);
-    return { kind: isDirectory ? 'directory' : 'file', bytes: found.size };
-  } catch {
-    return undefined;
-  }
-};
 
 export const contextFiles: ContextFiles = {
   isReadableFile(path) {
@@ -36,6 +32,23 @@ export const contextFiles: ContextFiles = {
 
   async read(path) {
     return readFile(path).catch(undefinedIfMissing);
+  },
+
+  async readInside(directory, name) {
+    try {
+      const path = resolveInside(directory, name);
+      return path !== undefined && statSync(path).isFile() ? await readFile(path) : undefined;
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw unreadable(messageOf(error), error);
+    }
+  },
+
+  async pathInside(directory, file) {
+    const place = await realpath(file).catch(undefinedIfMissing);
+    if (place === undefined) return undefined;
+    const path = relative(await realpath(directory), place);
+    return path.split('/')[0] === '..' ? undefined : path;
   },
 
   async sizeOf(path) {
@@ -56,7 +69,7 @@ export const contextFiles: ContextFiles = {
 
   async digestTree(root, rules) {
     try {
-      const entries = list(root, rules);
+      const entries = listTree(root, rules);
       return treeDigest(entries, await contentsOf(root, entries));
     } catch (error) {
       throw error instanceof PreconditionError ? error : unreadable(messageOf(error), error);
@@ -79,7 +92,11 @@ async function contentsOf(root: string, entries: readonly Entry[]): Promise<Map<
     if (Array.isArray(before)) before.push(digest);
     else contents.set(path, [digest]);
   }
-  for (const { path, type } of entries) if (type === 'link') contents.set(path, readlinkSync(join(root, path)));
+  for (const { path, type } of entries) {
+    if (type === 'link') contents.set(path, readlinkSync(join(root, path)));
+    // A device is its number.
+    if (type === 'other') contents.set(path, String(lstatSync(join(root, path)).rdev));
+  }
   return contents;
 }
 
@@ -90,35 +107,35 @@ function unreadable(why: string, cause?: unknown): PreconditionError {
   });
 }
 
-/** Looks at everything without giving way: with promises, twenty thousand files take half a second more, and 100 MB. */
-function list(root: string, rules: IgnoreRules): Entry[] {
-  const entries: Entry[] = [];
-  /** True when something in the directory is kept. */
-  const walk = (directory: string): boolean => {
-    const kept = readdirSync(join(root, directory)).map((name) => {
-      const path = directory === '' ? name : `${directory}/${name}`;
-      const ignored = rules.ignores(path);
-      if (ignored && !rules.hasExceptions) return false;
-      const found = lstatSync(join(root, path));
-      const mode = found.mode & 0o7777;
-      if (found.isDirectory()) {
-        const keepsChild = walk(path);
-        if (!ignored || keepsChild) entries.push({ path, type: 'directory', mode, size: 0 });
-        return !ignored || keepsChild;
-      }
-      // Builders leave sockets out; a link's own mode means nothing.
-      if (ignored || found.isSocket()) return false;
-      const type = found.isFile() ? 'file' : found.isSymbolicLink() ? 'link' : 'other';
-      entries.push({ path, type, mode: type === 'link' ? 0o777 : mode, size: found.size });
-      return true;
-    });
-    return kept.includes(true);
-  };
-  walk('');
-  return entries;
+/** As many links as Linux follows. */
+const mostLinks = 40;
+
+/** Where a file is, if the directory is the root of all links; undefined where links go round in circles. */
+function resolveInside(root: string, name: string): string | undefined {
+  let place: string[] = [];
+  const pending = name.split('/');
+  for (let links = 0; links <= mostLinks;) {
+    const part = pending.shift();
+    if (part === undefined) return join(root, ...place);
+    if (part === '..') place.pop();
+    if (['', '.', '..'].includes(part)) continue;
+    const path = join(root, ...place, part);
+    if (lstatSync(path).isSymbolicLink()) {
+      const target = readlinkSync(path);
+      if (target.startsWith('/')) place = [];
+      pending.unshift(...target.split('/'));
+      links += 1;
+    } else place.push(part);
+  }
+  return undefined;
+}
+
+function isMissing(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
 function undefinedIfMissing(error: unknown): undefined {
-  if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return;
+  if (isMissing(error)) return;
   throw error;
 }

@@ -1,6 +1,7 @@
 import type { CommandOptions, CommandResult, CommandRunner } from '../../../shared/action/command.ts';
 import { ActionError, PreconditionError } from '../../../shared/core/errors.ts';
 import type { Builder } from './builder.ts';
+import { normalPlatform } from './platforms.ts';
 
 export interface LocalImage {
   readonly id: string;
@@ -31,7 +32,7 @@ export async function probeBuilder(docker: RunDocker): Promise<Builder> {
   const client = record(facts['ClientInfo']);
   const hasBuildx = array(client['Plugins']).some((plugin) => record(plugin)['Name'] === 'buildx');
   const daemon = text(facts['ServerVersion']);
-  const platform = `${text(facts['OSType']) || 'linux'}/${goArchitecture(text(facts['Architecture']))}`;
+  const platform = normalPlatform(`${text(facts['OSType']) || 'linux'}/${text(facts['Architecture']) || 'amd64'}`);
   const containerdStore = JSON.stringify(facts['DriverStatus'] ?? null).includes('io.containerd.snapshotter');
   if (hasBuildx) {
     const inspected = await docker(['buildx', 'inspect']);
@@ -51,7 +52,7 @@ export async function probeBuilder(docker: RunDocker): Promise<Builder> {
         kind: 'buildx',
         driver,
         version,
-        platform: driver === 'docker' || native === '' ? platform : native,
+        platform: driver === 'docker' || native === '' ? platform : normalPlatform(native),
         platforms: [...new Set(platforms)],
         containerdStore,
       };
@@ -100,12 +101,6 @@ export async function login(
 
 export function lastLine(said: string): string {
   return said.trim().split('\n').at(-1) ?? '';
-}
-
-/** Docker's own name of an architecture, as platforms spell it. */
-function goArchitecture(machine: string): string {
-  const names: Readonly<Record<string, string>> = { x86_64: 'amd64', aarch64: 'arm64', armv7l: 'arm/v7', '': 'amd64' };
-  return names[machine] ?? machine;
 }
 
 function parse(json: string): Readonly<Record<string, unknown>> {

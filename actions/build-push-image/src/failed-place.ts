@@ -1,12 +1,12 @@
 import type { FailedStep, LineRange } from './failed-step.ts';
-import { readInstructions, type Instruction } from './instructions.ts';
+import { readDockerfile, type Instruction } from './dockerfile-text.ts';
 
 /** The lines of the Dockerfile that failed. Rather none than wrong ones. */
 export function locate(step: FailedStep, dockerfile: string): LineRange | undefined {
   if (step.shown !== undefined) return step.shown;
   const line = Number(/parse error (?:on )?line (\d+)/.exec(step.error)?.[1] ?? 0);
   if (line > 0) return { startLine: line, endLine: line };
-  const all = readInstructions(dockerfile);
+  const all = readDockerfile(dockerfile).instructions;
   const found = counted(step, all) ?? only(all, (one) => isSame(one, step.instruction)) ?? naming(step, all);
   return found === undefined ? undefined : { startLine: found.startLine, endLine: found.endLine };
 }

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { Builder } from './builder.ts';
-import { readInstructions } from './instructions.ts';
+import { readDockerfile } from './dockerfile-text.ts';
 
 /** What a command said before it failed. Two pipes have no common order: `lines` may mix them, `stderr` has its own. */
 export interface Said {
@@ -44,7 +44,7 @@ export function failedStep(said: Said, { kind, file, dockerfile }: BuiltFrom): F
 }
 
 function shownInstruction(shown: LineRange | undefined, dockerfile: string): string | undefined {
-  const found = readInstructions(dockerfile).find(({ startLine }) => startLine === shown?.startLine);
+  const found = readDockerfile(dockerfile).instructions.find(({ startLine }) => startLine === shown?.startLine);
   return found === undefined ? undefined : `${found.name} ${found.rest}`;
 }
 

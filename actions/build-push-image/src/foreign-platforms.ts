@@ -1,6 +1,6 @@
 import type { Builder } from './builder.ts';
 import type { Inputs } from './inputs.ts';
-import { readInstructions } from './instructions.ts';
+import { readDockerfile } from './dockerfile-text.ts';
 import { normalPlatform } from './platforms.ts';
 
 /** What is asked for and the builder does not say it can run: all of it is possible but RUN. */
@@ -26,7 +26,7 @@ export function platformWarnings(inputs: Inputs, builder: Builder, dockerfile: s
 /** Does some stage that is not given a platform of its own run anything? */
 function runsOnTarget(dockerfile: string): boolean {
   let isTarget = false;
-  for (const { name, rest } of readInstructions(dockerfile)) {
+  for (const { name, rest } of readDockerfile(dockerfile).instructions) {
     if (name === 'FROM') isTarget = !/(?:^|\s)--platform=/.test(rest);
     if (name === 'RUN' && isTarget) return true;
   }

@@ -3,6 +3,8 @@ import type { RunContext } from '../../../shared/action/context.ts';
 import type { CommonInputs, InputReader } from '../../../shared/action/input-reader.ts';
 import { parseEcrHost } from '../../../shared/core/image-ref.ts';
 import { imageTag, integer, matching, oneOf, type Parser } from '../../../shared/core/parsers.ts';
+import { contextName, contextNames, contextValues, toBuildContext, type BuildContext } from './build-contexts.ts';
+import { normalPlatform } from './platforms.ts';
 
 export interface Inputs extends CommonInputs {
   /** The archive that the image is written to, in place of a registry. */
@@ -15,6 +17,8 @@ export interface Inputs extends CommonInputs {
   /** Account of an ECR host given as `registry`. */
   readonly registryId: string | undefined;
   readonly context: string;
+  /** By the name that BuildKit compares, see `contextName`. */
+  readonly buildContexts: ReadonlyMap<string, BuildContext>;
   /** Path of the Dockerfile. */
   readonly file: string;
   readonly target: string | undefined;
@@ -97,12 +101,13 @@ export function parseInputs(read: InputReader, run: Pick<RunContext, 'sha'>, loo
     registry,
     registryId: parseEcrHost(registry ?? '')?.account,
     context,
+    buildContexts: buildContexts(read),
     file: read.withDefault('file', path, join(context, 'Dockerfile')),
     target: read.optional('target', stage),
     buildArgs: read.map('build-args', argument, value),
     secrets,
     secretFiles,
-    platforms: [...new Set(read.list('platforms', platform))].sort(),
+    platforms: [...new Set(read.list('platforms', platform).map(normalPlatform))].sort(),
     tags: wantedTags(read, run.sha),
     commit: run.sha === '' ? undefined : run.sha,
     labels: read.map('labels', labelKey, value),
@@ -132,8 +137,18 @@ export function parseInputs(read: InputReader, run: Pick<RunContext, 'sha'>, loo
   return read.finish(inputs);
 }
 
+function buildContexts(read: InputReader): ReadonlyMap<string, BuildContext> {
+  const contexts = new Map<string, BuildContext>();
+  for (const [written, value] of read.map('build-contexts', contextNames, contextValues)) {
+    const name = contextName(written) ?? written;
+    if (contexts.has(name)) read.problem('build-contexts', written, `every name once; to docker this one is "${name}"`);
+    contexts.set(name, toBuildContext(value));
+  }
+  return contexts;
+}
+
 /** Files that a build needs; each is told together with all other bad inputs. */
-function checkFiles(read: InputReader, { context, file, secretFiles }: Inputs, lookAt: LookAt): void {
+function checkFiles(read: InputReader, { context, buildContexts, file, secretFiles }: Inputs, lookAt: LookAt): void {
   const hasContext = lookAt(context)?.kind === 'directory';
   if (!hasContext) {
     read.problem(
@@ -146,6 +161,11 @@ function checkFiles(read: InputReader, { context, file, secretFiles }: Inputs, l
   if ((hasContext || read.text('file') !== undefined) && lookAt(file)?.kind !== 'file') {
     read.problem('file', file, 'a Dockerfile that is there and can be read; its path is relative to the workspace');
   }
+  for (const [name, directory] of localContexts(buildContexts)) {
+    if (lookAt(directory)?.kind !== 'directory') {
+      read.problem('build-contexts', `${name}=${directory}`, 'directories that are there and can be read');
+    }
+  }
   for (const [id, secretFile] of secretFiles) {
     const found = lookAt(secretFile);
     // docker itself would build on with an empty secret, and say nothing.
@@ -155,6 +175,10 @@ function checkFiles(read: InputReader, { context, file, secretFiles }: Inputs, l
   }
 }
 
+function localContexts(contexts: ReadonlyMap<string, BuildContext>): readonly (readonly [string, string])[] {
+  return [...contexts].flatMap(([name, value]) => (value.kind === 'directory' ? [[name, value.path] as const] : []));
+}
+
 /** What an archive cannot hold or come from. A file to push from is needed only if something would be built: the plan sees. */
 function checkArchive(read: InputReader, inputs: Inputs, lookAt: LookAt): void {
   const { archiveTo, archiveFrom, context } = inputs;
@@ -162,8 +186,10 @@ function checkArchive(read: InputReader, inputs: Inputs, lookAt: LookAt): void {
   if (archive === undefined) return;
   if (archive === '') {
     read.problem('archive', read.text('archive'), 'with "mode: archive", the path of the archive to write');
-  } else if (!/^\.\.(?:\/|$)/.test(relative(context, archive))) {
+  } else if (isWithin(context, archive)) {
     read.problem('archive', archive, 'a path outside "context", whose files are what is hashed and built from');
+  } else if (localContexts(inputs.buildContexts).some(([, directory]) => isWithin(directory, archive))) {
+    read.problem('archive', archive, 'a path outside "build-contexts", whose files are what is hashed and built from');
   } else if (archiveTo !== undefined && lookAt(archive)?.kind === 'directory') {
     read.problem('archive', archive, 'the path of a file; this is a directory');
   }
@@ -182,6 +208,10 @@ function checkArchive(read: InputReader, inputs: Inputs, lookAt: LookAt): void {
       read.problem(field, read.text(field), `${accepted} with "mode: archive", which has to do with no registry`);
     }
   }
+}
+
+function isWithin(directory: string, path: string): boolean {
+  return !/^\.\.(?:\/|$)/.test(relative(directory, path));
 }
 
 /** `<host>/<repository>` as docker talks to it; `registry` stands in for Amazon's own host. */

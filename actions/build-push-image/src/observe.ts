@@ -1,18 +1,16 @@
 import type { ImageRegistry, ListedImage, RegistryImage, TagMutability } from '../../../shared/aws/ecr.ts';
 import type { Progress } from '../../../shared/action/progress.ts';
-import { humanBytes, type Clock } from '../../../shared/core/clock.ts';
+import type { Clock } from '../../../shared/core/clock.ts';
 import { AwsError } from '../../../shared/core/errors.ts';
-import { ecrHost, parseImageRef } from '../../../shared/core/image-ref.ts';
-import { location, type ManifestRegistry } from './base-images.ts';
-import { describeBuilder, isOutsideDaemon, type Builder } from './builder.ts';
+import { ecrHost } from '../../../shared/core/image-ref.ts';
+import type { ManifestRegistry } from './base-images.ts';
+import { describeBuilder, type Builder } from './builder.ts';
 import type { ContextFiles } from './context-files.ts';
-import { inspectImage, probeBuilder, type LocalImage, type RunDocker } from './docker.ts';
-import { externalImages } from './dockerfile.ts';
-import { ignoreRules } from './dockerignore.ts';
+import { probeBuilder, type RunDocker } from './docker.ts';
 import { sourceTagPrefix, type Inputs } from './inputs.ts';
+import { describeSource, observeSource, type Source } from './observe-source.ts';
 import { judge, type Verdict } from './reuse.ts';
-import { sourceHash, sourceTags, type BaseImage } from './source-hash.ts';
-import type { TreeDigest } from './tree-digest.ts';
+import { sourceTags } from './source-hash.ts';
 
 /** What is looked at on the runner, and in the registries of base images. */
 export interface LocalPorts {
@@ -24,18 +22,6 @@ export interface LocalPorts {
 export interface ObservePorts extends LocalPorts {
   readonly registry: ImageRegistry;
   readonly clock: Clock;
-}
-
-/** What is built from. */
-export interface Source {
-  readonly hash: string;
-  /** The Dockerfile's text. */
-  readonly dockerfile: string;
-  readonly context: TreeDigest;
-  readonly bases: readonly BaseImage[];
-  readonly syntax: BaseImage | undefined;
-  /** Images that could not be identified: the same hash may mean another image then. */
-  readonly unknown: readonly string[];
 }
 
 export interface LocallyObserved {
@@ -80,7 +66,7 @@ export async function observe(inputs: Inputs, ports: ObservePorts, progress: Pro
     observeSource(inputs, builder, ports),
     inputs.archiveFrom === undefined ? false : ports.files.isReadableFile(inputs.archiveFrom),
   ]);
-  progress.info(describeSource(source));
+  for (const line of describeSource(source)) progress.info(line);
   const found = await ports.registry.images(inputs.repository, [...sourceTags(source.hash), ...inputs.tags]);
   const images = found ?? new Map<string, RegistryImage>();
   const now = ports.clock.now();
@@ -147,7 +133,7 @@ function lastBuilt(images: readonly ListedImage[]): string | undefined {
 export async function observeLocally(inputs: Inputs, ports: LocalPorts, progress: Progress): Promise<LocallyObserved> {
   const builder = await observeBuilder(ports, progress);
   const source = await observeSource(inputs, builder, ports);
-  progress.info(describeSource(source));
+  for (const line of describeSource(source)) progress.info(line);
   return { builder, source };
 }
 
@@ -155,79 +141,4 @@ async function observeBuilder({ docker }: LocalPorts, progress: Progress): Promi
   const builder = await probeBuilder(docker);
   progress.info(`Builder: ${describeBuilder(builder)}`);
   return builder;
-}
-
-function describeSource({ hash, context, bases }: Source): string {
-  return (
-    `Source ${hash.slice(0, 12)}: ${context.files} files, ${humanBytes(context.bytes)}` +
-    bases.map(({ name, identity }) => `, from ${name} (${identity?.slice(0, 19) ?? 'not identified'})`).join('')
-  );
-}
-
-async function observeSource(inputs: Inputs, builder: Builder, ports: LocalPorts): Promise<Source> {
-  const { files } = ports;
-  const dockerfile = (await files.read(inputs.file)) ?? new Uint8Array();
-  const [context, images] = await Promise.all([
-    digestContext(inputs, builder, files),
-    observeImages(dockerfile, { inputs, builder, ports }),
-  ]);
-  const { bases, syntax } = images;
-  const hash = sourceHash(inputs, {
-    dockerfile,
-    contextSha256: context.sha256,
-    bases,
-    syntax,
-    nativePlatform: builder.platform,
-  });
-  return { hash, dockerfile: new TextDecoder().decode(dockerfile), context, ...images };
-}
-
-async function digestContext(inputs: Inputs, builder: Builder, files: ContextFiles): Promise<TreeDigest> {
-  // Only BuildKit knows an ignore file of the Dockerfile's own.
-  const own = builder.kind === 'buildx' ? await files.read(`${inputs.file}.dockerignore`) : undefined;
-  const rules = own ?? (await files.read(`${inputs.context}/.dockerignore`));
-  return files.digestTree(inputs.context, ignoreRules(new TextDecoder().decode(rules)));
-}
-
-interface ImagesQuestion {
-  readonly inputs: Inputs;
-  readonly builder: Builder;
-  readonly ports: LocalPorts;
-}
-
-async function observeImages(
-  dockerfile: Uint8Array,
-  { inputs, builder, ports }: ImagesQuestion,
-): Promise<Pick<Source, 'bases' | 'syntax' | 'unknown'>> {
-  const external = externalImages(new TextDecoder().decode(dockerfile), inputs.buildArgs);
-  const identify = async (name: string): Promise<BaseImage> => {
-    const digest = await ports.manifests.digest(name);
-    if (digest !== undefined) return { name, identity: digest, from: 'registry' };
-    const local = isOutsideDaemon(builder) ? undefined : await inspectImage(ports.docker, name);
-    if (local !== undefined) return { name, identity: localIdentity(name, local), from: 'daemon' };
-    return { name, identity: undefined, from: undefined };
-  };
-  const frontend = builder.kind === 'buildx' ? external.syntax : undefined;
-  const [bases, syntax] = await Promise.all([
-    Promise.all(external.images.map(identify)),
-    frontend === undefined ? undefined : identify(frontend),
-  ]);
-  const nameless = [...bases, ...(syntax === undefined ? [] : [syntax])].filter(
-    ({ identity }) => identity === undefined,
-  );
-  return { bases, syntax, unknown: [...external.unknown, ...nameless.map(({ name }) => name)] };
-}
-
-/** The digest it was pulled by, which is what the registry would have answered; else the id of an image made here. */
-function localIdentity(name: string, { id, repoDigests }: LocalImage): string {
-  const wanted = parseImageRef(name);
-  if (wanted === undefined) return id;
-  const { host, repository } = location(wanted);
-  for (const entry of repoDigests) {
-    const ref = parseImageRef(entry);
-    if (ref?.digest === undefined) continue;
-    const from = location(ref);
-    if (from.host === host && from.repository === repository) return ref.digest;
-  }
-  return id;
 }

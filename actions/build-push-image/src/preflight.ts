@@ -2,7 +2,7 @@ import { PreconditionError } from '../../../shared/core/errors.ts';
 import { requireAble } from './builder.ts';
 import { platformWarnings } from './foreign-platforms.ts';
 import type { Inputs } from './inputs.ts';
-import { stageNames } from './instructions.ts';
+import { stageNames } from './dockerfile-text.ts';
 import type { LocallyObserved } from './observe.ts';
 
 /** Refuses before anything is built what the builder would find out only after a while. */

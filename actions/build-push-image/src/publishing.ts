@@ -117,6 +117,7 @@ async function buildAndPush(step: BuildStep, run: Run, { config, again }: Attemp
     tag: step.tag,
     bases: observed.source.bases,
     syntax: observed.source.syntax,
+    contexts: observed.source.contexts,
     // The newest result of a step is what BuildKit takes from its cache: the one that was just built.
     fresh: step.fresh && !again,
     cache: step.cache,

@@ -9,7 +9,8 @@ import { describeSize } from './image-size.ts';
 import { repositoryUri } from './inputs.ts';
 import type { LocallyObserved } from './observe.ts';
 import type { Plan, Step } from './plan.ts';
-import { severities } from './scan.ts';
+import { findingsParts, scanCell } from './scan-report.ts';
+import type { BaseImage } from './source-hash.ts';
 import type { ArchiveResult, ArchiveWork } from './write-archive.ts';
 
 /** Without a `result` the run was a dry run: what would be done. */
@@ -26,7 +27,7 @@ export function report(work: Work, result: Result | undefined): ActionReport {
       'source-hash': observed.source.unknown.length === 0 ? observed.source.hash : '',
       outcome: result === undefined ? 'planned' : result.failure !== undefined && digest === '' ? '' : result.outcome,
       reusable: String((result ?? plan).outcome === 'reused'),
-      'scan-findings': result?.findings === undefined ? '' : JSON.stringify(result.findings),
+      'scan-findings': result?.findings === undefined ? '' : JSON.stringify(result.findings.counts),
       changed: String(changed),
     },
     summary: summary(work, result, digest),
@@ -94,8 +95,9 @@ function summary(work: Work, result: Result | undefined, digest: string): string
     const name = timed[step];
     if (name !== undefined) rows.push([name, humanDuration(ms)]);
   }
+  if (result?.findings !== undefined) rows.push(['Scan', scanCell(result.findings)]);
   const parts = [`### ${headline(work, result)} ${code(inputs.repository)}`, rowTable(rows)];
-  if (result?.findings !== undefined) parts.push(findingsTable(result.findings));
+  if (result?.findings !== undefined) parts.push(...findingsParts(result.findings));
   const remarks = [...plan.warnings, ...(result?.remarks ?? [])];
   if (remarks.length > 0) parts.push(remarks.map((remark) => `- ⚠️ ${escapeMarkdown(remark)}`).join('\n'));
   parts.push(...failureParts(result?.failure));
@@ -113,11 +115,18 @@ const timed: Readonly<Partial<Record<Step['kind'], string>>> = {
 type Row = readonly [string, string];
 
 function sourceRows({ source, builder }: LocallyObserved): readonly Row[] {
-  const { hash, context, bases } = source;
-  const images = bases.map(({ name, identity }) => `${code(name)} ${code(identity?.slice(0, 19) ?? 'not identified')}`);
+  const { hash, context, bases, contexts } = source;
+  const image = ({ name, identity }: BaseImage): string =>
+    `${code(name)} ${code(identity?.slice(0, 19) ?? 'not identified')}`;
+  const images = bases.map(image);
+  const named = contexts.map(
+    ({ name, is }) =>
+      `${code(name)} ${is.kind === 'image' ? image(is.image) : `${code(is.path)} · ${is.digest.files} files, ${humanBytes(is.digest.bytes)}`}`,
+  );
   return [
     ['Source', `${code(hash.slice(0, 12))} · ${context.files} files, ${humanBytes(context.bytes)}`],
     ...(images.length > 0 ? [['Base images', images.join('<br>')] as const] : []),
+    ...(named.length > 0 ? [['Named contexts', named.join('<br>')] as const] : []),
     ['Builder', escapeMarkdown(describeBuilder(builder))],
   ];
 }
@@ -191,11 +200,4 @@ function tagCells({ inputs, plan }: Work, result: Result | undefined): string {
       return `${code(tag)} ${result.failure === undefined ? 'there already' : 'not given'}`;
     })
     .join('<br>');
-}
-
-function findingsTable(findings: Readonly<Record<string, number>>): string {
-  return table(
-    severities.map((severity) => severity.toLowerCase()),
-    [severities.map((severity) => String(findings[severity] ?? 0))],
-  );
 }

@@ -1,5 +1,6 @@
 import { fingerprint, sha256 } from '../../../shared/core/hash.ts';
 import { sourceTagPrefix, type Inputs } from './inputs.ts';
+import type { TreeDigest } from './tree-digest.ts';
 
 /** An image the build starts from, and what exactly it is: a registry's digest, or an image id of the local daemon. */
 export interface BaseImage {
@@ -7,12 +8,23 @@ export interface BaseImage {
   /** `sha256:…`; undefined where neither the registry nor the daemon could tell. */
   readonly identity: string | undefined;
   readonly from: 'registry' | 'daemon' | undefined;
+  /** A stage bears the same name: a named context that pins the image would take the stage's place. */
+  readonly isStageToo?: boolean;
+}
+
+/** What a named context is now. */
+export interface NamedContext {
+  readonly name: string;
+  readonly is:
+    | { readonly kind: 'directory'; readonly path: string; readonly digest: TreeDigest }
+    | { readonly kind: 'image'; readonly image: BaseImage };
 }
 
 export interface BuildSource {
   readonly dockerfile: Uint8Array;
   readonly contextSha256: string;
   readonly bases: readonly BaseImage[];
+  readonly contexts: readonly NamedContext[];
   readonly syntax: BaseImage | undefined;
   /** What the builder builds for when `platforms` is empty. */
   readonly nativePlatform: string;
@@ -38,11 +50,35 @@ export function sourceHash(inputs: Inputs, source: BuildSource): string {
     syntax: source.syntax === undefined ? {} : identities([source.syntax]),
     target: inputs.target,
     platforms: inputs.platforms.length > 0 ? inputs.platforms : [source.nativePlatform],
-    buildArgs: Object.fromEntries(inputs.buildArgs),
+    buildArgs: Object.fromEntries(decisiveArguments(inputs.buildArgs, source.dockerfile)),
+    contexts: source.contexts.length === 0 ? undefined : contextIdentities(source.contexts),
     labels: Object.fromEntries([...inputs.labels].filter(([key]) => !volatileLabels.has(key))),
     secrets: [...inputs.secrets.keys(), ...inputs.secretFiles.keys()].sort(),
     provenance: inputs.provenance,
     sbom: inputs.sbom,
+  });
+}
+
+function contextIdentities(contexts: readonly NamedContext[]): Record<string, string> {
+  return Object.fromEntries(
+    contexts.map(({ name, is }) => [
+      name,
+      is.kind === 'directory' ? `directory ${is.digest.sha256}` : `image ${is.image.identity ?? 'unknown'}`,
+    ]),
+  );
+}
+
+/**
+ * Docker knows these without an ARG, and leaves them out of the image and its cache: two runners with different proxies build the same.
+ * A Dockerfile that speaks of one may well put it in.
+ */
+const proxyArguments = new Set(['http_proxy', 'https_proxy', 'ftp_proxy', 'no_proxy', 'all_proxy']);
+
+function decisiveArguments(buildArgs: Inputs['buildArgs'], dockerfile: Uint8Array): readonly [string, string][] {
+  const text = new TextDecoder().decode(dockerfile).toLowerCase();
+  return [...buildArgs].filter(([name]) => {
+    const lower = name.toLowerCase();
+    return !proxyArguments.has(lower) || text.includes(lower);
   });
 }
 

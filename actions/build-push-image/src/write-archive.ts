@@ -63,7 +63,7 @@ async function build(work: ArchiveWork, { files, signal }: ArchivePorts, shell: 
   await files.makeDirectory(dirname(archive));
   await pinBases(observed, shell);
   signal.throwIfAborted();
-  const { bases, syntax } = source;
+  const { bases, syntax, contexts } = source;
   const command = buildCommand({
     inputs,
     builder,
@@ -71,6 +71,7 @@ async function build(work: ArchiveWork, { files, signal }: ArchivePorts, shell: 
     tag,
     bases,
     syntax,
+    contexts,
     fresh: inputs.force,
     cache: false,
     output,

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { buildCommand, type BuildRequest } from '../../../actions/build-push-image/src/build-command.ts';
 import { isTagTaken, metadataDigest, pushedDigest } from '../../../actions/build-push-image/src/build-log.ts';
 import { loadedImages } from '../../../actions/build-push-image/src/load-archive.ts';
-import type { BaseImage } from '../../../actions/build-push-image/src/source-hash.ts';
+import type { BaseImage, NamedContext } from '../../../actions/build-push-image/src/source-hash.ts';
 import { buildx, classic, inputs } from './kit.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
@@ -16,6 +16,7 @@ function command(values: Readonly<Record<string, string>>, over: Partial<BuildRe
     tag: 'src-1',
     bases: [],
     syntax: undefined,
+    contexts: [],
     fresh: false,
     cache: false,
     output: { kind: 'push', metadataFile: '/tmp/m.json' },
@@ -33,7 +34,8 @@ describe('the command line', () => {
       ...['build', '--file', 'my app/Dockerfile', '--tag', 'localhost:5000/app:src-1', '--target', 'run'],
       ...['--build-arg', 'A=b c', '--build-arg', 'B=$(id)', '--label', 'k=v=w', '--no-cache', '--', 'my app'],
     ]);
-    expect(env).toEqual({ DOCKER_BUILDKIT: '0' });
+    // The hash is of the builder's own platform when none is asked for; docker's default must not be another one.
+    expect(env).toEqual({ DOCKER_BUILDKIT: '0', DOCKER_DEFAULT_PLATFORM: '' });
   });
 
   test('of buildx', () => {
@@ -63,7 +65,7 @@ describe('the command line', () => {
       ]),
     );
     expect(env).toMatchObject({ SLIPWAY_SECRET_0: 'hunter2', SLIPWAY_SECRET_1: 'hunter3' });
-    expect(env['BUILDX_METADATA_PROVENANCE']).toBe('disabled');
+    expect(env).toMatchObject({ BUILDX_METADATA_PROVENANCE: 'disabled', DOCKER_DEFAULT_PLATFORM: '' });
   });
 
   test('the cache in the registry, where it is used', () => {
@@ -94,9 +96,49 @@ describe('the command line', () => {
       `localhost:5000/base=docker-image://localhost:5000/base@${digest}`,
       `BUILDKIT_SYNTAX=docker/dockerfile@${digest}`,
     ]);
+    // A stage of the same name would be replaced as a whole.
+    const node: BaseImage = { ...base, name: 'node:latest', isStageToo: true };
+    expect(command({ cache: 'none' }, { bases: [node] }).args.join(' ')).not.toContain(digest);
     // The daemon's own builder is pinned by what lies under the name there.
     const inside = command({}, { ...request, builder: { ...buildx, driver: 'docker' } }).args;
     expect(inside.filter((arg) => arg.includes('docker-image://'))).toEqual([]);
+  });
+});
+
+describe('named contexts on the command line', () => {
+  const tree = { sha256: 'c', files: 1, bytes: 1 };
+  const directory = (path: string): NamedContext => ({ name: 'assets', is: { kind: 'directory', path, digest: tree } });
+  const flag = (context: NamedContext, builder = buildx): string | undefined => {
+    const { args } = command({ cache: 'none' }, { contexts: [context], builder });
+    return args[args.indexOf('--build-context') + 1];
+  };
+
+  test.each([
+    ['dist', './dist'],
+    ['./dist', './dist'],
+    ['../shared', '../shared'],
+    ['/srv/dist', '/srv/dist'],
+    ['.', './.'],
+    ['a,b="c"', './a,b="c"'],
+    // To docker these are repositories, even where such a directory is.
+    ['github.com/your-org/x', './github.com/your-org/x'],
+    ['.github/x', './.github/x'],
+  ])('the directory %s', (path, value) => {
+    expect(flag(directory(path))).toBe(`assets=${value}`);
+  });
+
+  test('an image is what was hashed, with every buildx; one that only the daemon knows keeps its name', () => {
+    const image: BaseImage = { ...base, name: 'localhost:5000/python:3' };
+    const context: NamedContext = { name: 'python:3.11-slim', is: { kind: 'image', image } };
+    const pinned = `python:3.11-slim=docker-image://localhost:5000/python@${digest}`;
+    expect(flag(context)).toBe(pinned);
+    expect(flag(context, { ...buildx, driver: 'docker' })).toBe(pinned);
+    const local: BaseImage = { ...image, from: 'daemon' };
+    expect(flag({ ...context, is: { kind: 'image', image: local } })).toBe(
+      'python:3.11-slim=docker-image://localhost:5000/python:3',
+    );
+    const empty: BaseImage = { name: 'scratch', identity: 'scratch', from: undefined };
+    expect(flag({ name: 'x', is: { kind: 'image', image: empty } })).toBe('x=docker-image://scratch');
   });
 });
 

@@ -1,8 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
-import { externalImages } from '../../../actions/build-push-image/src/dockerfile.ts';
+import { externalImages, type Reading } from '../../../actions/build-push-image/src/dockerfile.ts';
 
-const parse = (text: string, args: Readonly<Record<string, string>> = {}) =>
-  externalImages(text, new Map(Object.entries(args)));
+const parse = (text: string, args: Readonly<Record<string, string>> = {}, over: Partial<Reading> = {}) =>
+  externalImages(text, {
+    buildArgs: new Map(Object.entries(args)),
+    contexts: new Set(),
+    target: undefined,
+    platforms: [],
+    nativePlatform: 'linux/amd64',
+    ...over,
+  });
 
 describe('images a Dockerfile takes from outside', () => {
   test('FROM, COPY --from and RUN --mount, but neither stages, stage numbers nor scratch', () => {
@@ -19,6 +26,8 @@ FROM scratch`;
       images: ['node:24', 'busybox:1', 'python:3.11-slim', 'ghcr.io/astral-sh/uv:0.9'],
       syntax: undefined,
       unknown: [],
+      stages: new Set(['build', 'test']),
+      fetched: [],
     });
   });
 
@@ -40,10 +49,76 @@ FROM scratch`;
   });
 
   test('what cannot be told is said', () => {
-    expect(parse('FROM base-$TARGETARCH\nFROM python:${V}')).toMatchObject({
+    expect(parse('ARG BASE\nFROM $BASE-slim\nFROM python:${V}')).toMatchObject({
       images: [],
-      unknown: ['base-$TARGETARCH', 'python:${V}'],
+      unknown: ['$BASE-slim', 'python:${V}'],
     });
+  });
+
+  test('what BuildKit itself knows of platforms, for each that is built for', () => {
+    const text = [
+      'ARG TARGETARCH',
+      'FROM --platform=$BUILDPLATFORM golang AS base-amd64',
+      'FROM golang AS base-arm64',
+      'FROM base-$TARGETARCH$TARGETVARIANT',
+      'COPY --from=tools/${TARGETOS}_${TARGETARCH}:${BUILDARCH} /a /a',
+      'FROM run-$TARGETSTAGE',
+    ].join('\n');
+    const platforms = ['linux/amd64', 'linux/arm64/v8', 'linux/arm/v6'];
+    const images = (over: Partial<Reading>, args = {}) => parse(text, args, over).images;
+    expect(images({})).toEqual(['golang', 'tools/linux_amd64:amd64', 'run-default']);
+    expect(images({ nativePlatform: 'linux/arm64' })).toEqual(['golang', 'tools/linux_arm64:arm64', 'run-default']);
+    expect(images({ platforms, target: 'x' })).toEqual([
+      'golang',
+      'tools/linux_amd64:amd64',
+      'run-x',
+      'tools/linux_arm64:amd64',
+      'base-armv6',
+      'tools/linux_arm:amd64',
+    ]);
+    expect(images({}, { TARGETARCH: 'mine' })).toContain('base-mine');
+    expect(parse('FROM base-$TARGETARCH', { TARGETARCH: 'mine' }).images).toEqual(['base-mine']);
+  });
+
+  test('a stage is known from where it begins, on every platform anew', () => {
+    const text = 'FROM a-$TARGETARCH\nFROM ubuntu AS a-arm64\nFROM a-arm64';
+    const platforms = ['linux/amd64', 'linux/arm64'];
+    expect(parse(text, {}, { platforms }).images).toEqual(['a-amd64', 'ubuntu', 'a-arm64']);
+  });
+
+  test('what ONBUILD puts off for a later stage', () => {
+    expect(parse('FROM a AS b\nONBUILD COPY --from=c:1 / /\nONBUILD RUN <<E\nFROM x\nE\nFROM b').images).toEqual([
+      'a',
+      'c:1',
+    ]);
+  });
+
+  test('a named context takes the place of an image or of a whole stage', () => {
+    const contexts = new Set(['python:3.11-slim', 'assets', 'alpine', 'localhost:5000/x']);
+    const text = `
+FROM node:24 AS Assets
+COPY --from=builder:1 /a /a
+FROM docker.io/library/python:3.11-slim AS run
+COPY --from=assets /dist /dist
+RUN --mount=type=bind,from=alpine:latest,target=/x true
+COPY --from=busybox / /
+FROM localhost:5000/x:latest
+FROM localhost:5000/x:1`;
+    expect(parse(text, {}, { contexts }).images).toEqual(['busybox', 'localhost:5000/x:1']);
+    expect(parse('FROM python:$V', { V: '3.11-slim' }, { contexts })).toMatchObject({ unknown: ['python:$V'] });
+    expect(parse('ARG V\nFROM python:$V', { V: '3.11-slim' }, { contexts })).toMatchObject({ images: [], unknown: [] });
+  });
+
+  test.each([
+    ['ADD https://example.com/a.tar.gz /', ['https://example.com/a.tar.gz']],
+    ['ADD ["https://example.com/a b", "http://example.com/b", "/"]', ['https://example.com/a', 'http://example.com/b']],
+    ['ADD --chown=1 git@github.com:your-org/x.git#main /', ['git@github.com:your-org/x.git#main']],
+    ['ADD https://github.com/your-org/x.git#deadbeef /', ['https://github.com/your-org/x.git#deadbeef']],
+    ['ADD --checksum=sha256:24454f830cdb571e2c4ad15481119c43b3cafd48dd869a9b2945d1036d1dc68d https://e.com/a /', []],
+    [`ADD https://github.com/your-org/x.git#${'0a'.repeat(20)} /`, []],
+    ['ADD a.tar.gz me@example.com /\nCOPY https://example.com/x /\nRUN curl https://example.com/x', []],
+  ])('what ADD fetches is no part of the source: %s', (line, fetched) => {
+    expect(parse(`FROM a\n${line}`).fetched).toEqual(fetched);
   });
 
   test('continued lines, comments in between, another escape character, CRLF', () => {
@@ -65,5 +140,30 @@ FROM scratch`;
     expect(parse('FROM a\n# syntax=docker/dockerfile:1').syntax).toBeUndefined();
     expect(parse('# a comment\n# syntax=docker/dockerfile:1\nFROM a').syntax).toBeUndefined();
     expect(parse('# syntax=a\nFROM a', { BUILDKIT_SYNTAX: 'b' }).syntax).toBe('b');
+    expect(parse('#!/usr/bin/env dockerfile\n# check=error=true\n# syntax=a/dockerfile:1 --x\nFROM a').syntax).toBe(
+      'a/dockerfile:1',
+    );
+    // As docker reads it: only what it knows, from the first column.
+    for (const top of ['# maintainer=me', ' # escape=`', '## escape=`']) {
+      expect(parse(`${top}\n# syntax=docker/dockerfile:1\nFROM a`).syntax).toBeUndefined();
+    }
+  });
+
+  test('a language of which nobody here knows what it takes from where', () => {
+    const known = [
+      'docker/dockerfile:1',
+      'docker/dockerfile-upstream:master',
+      `x.example/hub/docker/dockerfile@sha256:${'a'.repeat(64)}`,
+    ];
+    for (const syntax of known) expect(parse(`# syntax=${syntax}\nFROM a`)).toMatchObject({ syntax, unknown: [] });
+    const foreign = ['# syntax=x/dockerfile-x\nFROM a', '// syntax=x/dockerfile-x', '{"syntax":"x/dockerfile-x"}'];
+    for (const text of foreign) {
+      expect(parse(text)).toMatchObject({
+        syntax: 'x/dockerfile-x',
+        unknown: ['an image named in the language of x/dockerfile-x'],
+      });
+    }
+    expect(parse('{"syntax":1}').syntax).toBeUndefined();
+    expect(parse('{FROM a').syntax).toBeUndefined();
   });
 });

@@ -3,7 +3,8 @@ import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InputError } from '../../../shared/core/errors.ts';
-import { lookAt as realLookAt } from '../../../actions/build-push-image/src/context-files.ts';
+import { lookAt as realLookAt } from '../../../actions/build-push-image/src/look-at.ts';
+import { contextName } from '../../../actions/build-push-image/src/build-contexts.ts';
 import type { LookAt } from '../../../actions/build-push-image/src/inputs.ts';
 import { cases } from '../../bundle/build-push-image.bad-inputs.ts';
 import { anyFile, commit, inputs, read, type Reading } from './kit.ts';
@@ -77,6 +78,12 @@ describe('files that are asked for', () => {
       { '.': 'directory', Dockerfile: 1, good: 1, empty: 0, directory: 'directory' },
       ['secret-files is "b=missing"', 'secret-files is "c=empty"', 'secret-files is "d=directory"'],
     ],
+    [
+      'named contexts: one good, one missing, one a file',
+      { 'build-contexts': 'a=good\nb=missing\nc=file\nd=docker-image://missing' },
+      { '.': 'directory', Dockerfile: 1, good: 'directory', file: 1 },
+      ['build-contexts is "b=missing"', 'build-contexts is "c=file"'],
+    ],
   ])('%s', (...[, values, files, expected]) => expect(fields(values, only(files))).toEqual(expected));
 
   test('the disk: what is missing is nothing', () => {
@@ -127,6 +134,9 @@ describe('an archive', () => {
     ['app', 'app/..image.tar', false],
     ['.', join(process.cwd(), 'image.tar'), false],
   ])('context %s, archive %s: %s', (context, archive, accepted) => {
+    const named = refusal({ repository: 'app', context: 'other', 'build-contexts': `x=${context}`, archive });
+    expect(named === 'accepted').toBe(accepted);
+    if (!accepted) expect(named).toContain('a path outside "build-contexts"');
     const said = refusal({ repository: 'app', context, archive });
     expect(said === 'accepted').toBe(accepted);
     if (!accepted) expect(said).toContain('a path outside "context"');
@@ -151,6 +161,7 @@ describe('good inputs', () => {
       registry: undefined,
       registryId: undefined,
       context: '.',
+      buildContexts: new Map(),
       file: 'Dockerfile',
       target: undefined,
       buildArgs: new Map(),
@@ -195,4 +206,48 @@ describe('good inputs', () => {
       'linux/arm64',
     ]);
   });
+
+  test.each([
+    ['linux/arm64/v8', 'linux/arm64'],
+    ['linux/aarch64', 'linux/arm64'],
+    ['linux/amd64/v1', 'linux/amd64'],
+    ['linux/amd64/v3', 'linux/amd64/v3'],
+    ['linux/arm', 'linux/arm/v7'],
+    ['linux/arm/v6', 'linux/arm/v6'],
+    ['linux/armhf', 'linux/arm/v7'],
+    ['windows/i386', 'windows/386'],
+    ['linux/riscv64', 'linux/riscv64'],
+  ])('the platform %s is %s', (written, platform) => {
+    expect(inputs({ platforms: `${written}\n${platform}` }).platforms).toEqual([platform]);
+  });
+
+  test('named contexts, by the names that docker compares', () => {
+    const values = [
+      'assets=../web/dist, "old"',
+      'docker.io/library/python:3.11-slim=docker-image://localhost:5000/python:3',
+      'node:latest=docker-image://scratch',
+      'ghcr.io/your-org/base=./a=b',
+    ];
+    expect(inputs({ 'build-contexts': values.join('\n') }).buildContexts).toEqual(
+      new Map([
+        ['assets', { kind: 'directory', path: '../web/dist, "old"' }],
+        ['python:3.11-slim', { kind: 'image', reference: 'localhost:5000/python:3' }],
+        ['node', { kind: 'image', reference: 'scratch' }],
+        ['ghcr.io/your-org/base', { kind: 'directory', path: './a=b' }],
+      ]),
+    );
+  });
+
+  test.each([
+    ['python', 'python'],
+    ['docker.io/python:latest', 'python'],
+    ['index.docker.io/library/python', 'python'],
+    ['library/a/b', 'library/a/b'],
+    ['library/python:3@sha256:' + 'a'.repeat(64), 'python:3@sha256:' + 'a'.repeat(64)],
+    ['localhost/library/python', 'localhost/library/python'],
+    ['localhost:5000/x:latest', 'localhost:5000/x'],
+    ['a'.repeat(64), undefined],
+    ['Assets', undefined],
+    ['', undefined],
+  ])('to docker, %s is called %s', (text, name) => expect(contextName(text)).toBe(name));
 });

@@ -81,6 +81,8 @@ export function observed(over: Partial<Observed> = {}): Observed {
       context: { sha256: 'c', files: 3, bytes: 1234 },
       bases: [],
       syntax: undefined,
+      contexts: [],
+      fetched: [],
       unknown: [],
     },
     repository: mutable,

@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { platformWarnings } from '../../../actions/build-push-image/src/foreign-platforms.ts';
-import { readInstructions, stageNames } from '../../../actions/build-push-image/src/instructions.ts';
+import { readDockerfile, stageNames } from '../../../actions/build-push-image/src/dockerfile-text.ts';
 import { requireBuildable } from '../../../actions/build-push-image/src/preflight.ts';
 import { buildx, inputs, observed } from './kit.ts';
 
 const lines = (text: string) =>
-  readInstructions(text).map(({ name, startLine, endLine }) => `${name} ${startLine}-${endLine}`);
+  readDockerfile(text).instructions.map(({ name, startLine, endLine }) => `${name} ${startLine}-${endLine}`);
 
 describe('where the instructions of a Dockerfile are', () => {
   test('comments, blank lines, continued lines, here-documents', () => {
