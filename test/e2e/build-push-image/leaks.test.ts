@@ -87,6 +87,9 @@ function leaks(kind: BuilderKind, found?: BuildTools): void {
       ...told,
       metadata: [...seen.files].filter(([file]) => file.endsWith('metadata.json')).join('\n'),
     });
+    // The runner is told to hide them, should anything ever print them.
+    expect(run.output).toContain(`::add-mask::${rig.registry.tokens.at(-1)}`);
+    if (hasSecrets) expect(run.output).toContain(`::add-mask::${secret}`);
     // Whatever is watched has been seen at all.
     expect([...seen.commandLines].some((line) => line.includes('login --username AWS'))).toBe(true);
     expect([...seen.files.keys()].some((file) => file.endsWith('metadata.json'))).toBe(hasSecrets);
