@@ -19,7 +19,7 @@ const outside = {
   message: 'plan, report and shared/core are pure: types only',
 };
 const effectfulSiblings = {
-  regex: String.raw`^\./(?:apply|observe|ports|run|sync|watch|follow|run-before|rollback|context-files|context-tree|docker-config|heap|source-tree|templates)\.ts$`,
+  regex: String.raw`^\./(?:apply|observe|ports|run|sync|watch|follow|run-before|rollback|context-files|context-tree|docker-config|heap|look-at|source-tree|templates)\.ts$`,
   allowTypeImports: true,
   message: 'plan and report decide and describe; they do nothing',
 };
@@ -49,7 +49,7 @@ const pure = {
   ],
 };
 /** Where a port is made of Node's own modules: the disk's side of an action. */
-const disk = 'actions/*/src/{context-files,context-tree,docker-config,heap,source-tree,templates}.ts';
+const disk = 'actions/*/src/{context-files,context-tree,docker-config,heap,look-at,source-tree,templates}.ts';
 
 export default tseslint.config(
   { ignores: ['**/dist/', '.local/', 'examples/', 'node_modules/', 'test/local/stand-ins/'] },

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import {
   BatchGetImageCommand,
   CreateRepositoryCommand,
-  DescribeImageScanFindingsCommand,
   DescribeImagesCommand,
   DescribePullThroughCacheRulesCommand,
   DescribeRepositoriesCommand,
@@ -11,13 +10,15 @@ import {
   GetLifecyclePolicyCommand,
   PutImageCommand,
   PutLifecyclePolicyCommand,
-  StartImageScanCommand,
   type Image,
   type ImageDetail,
   type Repository as SdkRepository,
 } from '@aws-sdk/client-ecr';
 import { AwsError, isAwsError } from '../core/errors.ts';
+import { readScan, startScan, type AskedImage, type ImageScan, type ScanStart } from './ecr-scans.ts';
 import { connect, type SdkConfig } from './sdk-config.ts';
+
+export type { ImageScan, ScanFinding, ScanStart } from './ecr-scans.ts';
 
 /** May a tag that names an image be moved to another one? `exclusions` are the wildcards that turn `mutable` around. */
 export interface TagMutability {
@@ -60,13 +61,6 @@ export interface RegistryLogin {
   readonly basic: string;
 }
 
-/** One look at a scan; `undefined` where none was ever started. */
-export interface ImageScan {
-  readonly status: string;
-  readonly description: string;
-  readonly counts: Readonly<Record<string, number>>;
-}
-
 export interface ImageId {
   readonly repository: string;
   readonly digest: string;
@@ -89,8 +83,9 @@ export interface ImageRegistry {
   images(repository: string, tags: readonly string[]): Promise<ReadonlyMap<string, RegistryImage> | undefined>;
   /** Lets a tag name a manifest the registry has. False when it did already. */
   tag(repository: string, tag: string, image: RegistryImage): Promise<boolean>;
+  /** Undefined where no scan was ever begun. */
   scan(image: ImageId): Promise<ImageScan | undefined>;
-  startScan(image: ImageId): Promise<void>;
+  startScan(image: ImageId): Promise<ScanStart>;
 }
 
 /** Where an image is to be found; the registry may be of another account or region. */
@@ -133,6 +128,12 @@ const manifestTypes = [
 export function imageRegistry(config: SdkConfig, registryId?: string): ImageRegistry {
   const client = connect(ECRClient, config);
   const registry = registryId === undefined ? {} : { registryId };
+
+  const askedImage = ({ repository, digest }: ImageId): AskedImage => ({
+    ...registry,
+    repositoryName: repository,
+    imageId: { imageDigest: digest },
+  });
 
   const describe = async (name: string): Promise<Repository | undefined> => {
     try {
@@ -277,32 +278,10 @@ export function imageRegistry(config: SdkConfig, registryId?: string): ImageRegi
       }
     },
 
-    async scan({ repository, digest }) {
-      try {
-        const { imageScanStatus, imageScanFindings } = await client.send(
-          new DescribeImageScanFindingsCommand({
-            ...registry,
-            repositoryName: repository,
-            imageId: { imageDigest: digest },
-            maxResults: 1,
-          }),
-        );
-        return {
-          status: imageScanStatus?.status ?? 'UNKNOWN',
-          description: imageScanStatus?.description ?? '',
-          counts: { ...imageScanFindings?.findingSeverityCounts },
-        };
-      } catch (error) {
-        if (isAwsError(error, 'ScanNotFoundException')) return undefined;
-        throw error;
-      }
-    },
+    scan: (image) => readScan(client, askedImage(image)),
 
-    async startScan({ repository, digest }) {
-      await client.send(
-        new StartImageScanCommand({ ...registry, repositoryName: repository, imageId: { imageDigest: digest } }),
-      );
-    },
+    // The SDK takes "once in 24 hours" for throttling, and would ask for most of a minute; whoever waits for the scan asks again as it is.
+    startScan: (image) => startScan(connect(ECRClient, { ...config, maxAttempts: 1 }), askedImage(image)),
   };
 }
 

@@ -26,6 +26,17 @@ function entities(text: string): string {
   return text.replace(/[^\p{L}\p{N} /,;=+-]/gu, (character) => `&#${character.codePointAt(0) ?? 0};`);
 }
 
+/** A link, where the address is one of https; else the text alone. Neither can break out of a table. */
+export function link(text: string, address: string | undefined): string {
+  const url = URL.parse(address ?? '');
+  if (url?.protocol !== 'https:') return code(text);
+  const target = url.href.replace(
+    /[^\w\-.~:/?#&=%+,;@$]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).padStart(2, '0').toUpperCase()}`,
+  );
+  return `[${escapeMarkdown(text)}](${target})`;
+}
+
 /** A fenced block that its own content cannot close. */
 export function codeBlock(text: string, language = ''): string {
   const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map((match) => match[0].length));

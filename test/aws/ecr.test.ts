@@ -262,22 +262,4 @@ describe('against answers that the emulator does not give', () => {
     const { ecr } = await script({ GetAuthorizationToken: [{ authorizationData: [{ authorizationToken: 'eA==' }] }] });
     await expect(ecr.login()).rejects.toMatchObject({ code: 'UnreadableToken' });
   });
-
-  test('scans: none yet, and one with its counts', async () => {
-    const { ecr, seen } = await script({
-      DescribeImageScanFindings: [
-        'ScanNotFoundException',
-        {
-          imageScanStatus: { status: 'COMPLETE', description: 'done' },
-          imageScanFindings: { findingSeverityCounts: { HIGH: 2 } },
-        },
-      ],
-      StartImageScan: [{}],
-    });
-    const id = { repository: 'app', digest: image('one').digest };
-    expect(await ecr.scan(id)).toBeUndefined();
-    await ecr.startScan(id);
-    expect(await ecr.scan(id)).toEqual({ status: 'COMPLETE', description: 'done', counts: { HIGH: 2 } });
-    expect(seen[1]).toMatchObject({ operation: 'StartImageScan', body: { imageId: { imageDigest: id.digest } } });
-  });
 });

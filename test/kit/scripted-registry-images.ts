@@ -182,7 +182,7 @@ export class ImagesApi {
 
   #scan(operation: ScanAsk['operation'], repository: Repository, input: EcrInput): Answer {
     const imageId = input.imageId ?? {};
-    const { digest } = this.#find(repository, imageId) ?? this.#missing(repository, imageId);
+    const { digest, pushedAt } = this.#find(repository, imageId) ?? this.#missing(repository, imageId);
     const key = `${repository.name}@${digest}`;
     if (operation === 'StartImageScan') this.#scanned.add(key);
     const started = this.#scanned.has(key) || repository.settings.scanOnPush;
@@ -202,7 +202,8 @@ export class ImagesApi {
     return {
       ...told,
       imageScanStatus: { status: 'COMPLETE', description: 'The scan was completed successfully.' },
-      imageScanFindings: { findings: [], findingSeverityCounts: {} },
+      // Without a time the findings might be missing yet.
+      imageScanFindings: { findings: [], findingSeverityCounts: {}, imageScanCompletedAt: pushedAt / 1_000 },
     };
   }
 

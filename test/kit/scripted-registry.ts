@@ -70,8 +70,9 @@ export class ScriptedRegistry {
   }
 
   async stop(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
+    await closed;
     await this.#blobs.close();
   }
 
@@ -92,6 +93,11 @@ export class ScriptedRegistry {
   /** Every password that was handed out, for tests that look where it must not be. */
   get tokens(): readonly string[] {
     return this.#tokens.issued;
+  }
+
+  /** A password of the user `AWS`, as GetAuthorizationToken hands them out. */
+  issueToken(): string {
+    return this.#tokens.issue();
   }
 
   /** Asked once a request, when it is known what it asks; undefined: it is served. */

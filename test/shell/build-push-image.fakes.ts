@@ -1,7 +1,15 @@
 import { join, relative } from 'node:path';
 import type { CommandOptions, CommandResult, CommandRunner } from '../../shared/action/command.ts';
 import type { Progress } from '../../shared/action/progress.ts';
-import type { ImageRegistry, ImageScan, ListedImage, RegistryImage, Repository } from '../../shared/aws/ecr.ts';
+import type {
+  ImageId,
+  ImageRegistry,
+  ImageScan,
+  ListedImage,
+  RegistryImage,
+  Repository,
+  ScanStart,
+} from '../../shared/aws/ecr.ts';
 import type { Clock } from '../../shared/core/clock.ts';
 import { ActionError, AwsError } from '../../shared/core/errors.ts';
 import { sha256 } from '../../shared/core/hash.ts';
@@ -26,6 +34,8 @@ export class FakeRegistry implements ImageRegistry {
   readonly tags = new Map<string, string>();
   readonly calls: string[] = [];
   scans: (ImageScan | undefined)[] = [];
+  /** What comes of asking for a scan. */
+  starts: ScanStart = { kind: 'started' };
   /** Throws instead of the call of this name. */
   failing: { readonly call: string; readonly error: Error } | undefined;
 
@@ -77,10 +87,13 @@ export class FakeRegistry implements ImageRegistry {
       tags.flatMap((tag) => {
         const digest = this.tags.get(tag);
         if (digest === undefined) return [];
+        const manifest = this.manifests.get(digest) ?? '';
         const image: RegistryImage = {
           ...this.#listed(digest),
-          manifest: this.manifests.get(digest) ?? '',
-          mediaType: 'application/vnd.docker.distribution.manifest.v2+json',
+          manifest,
+          mediaType: manifest.includes('"manifests"')
+            ? 'application/vnd.oci.image.index.v1+json'
+            : 'application/vnd.docker.distribution.manifest.v2+json',
           registryId: '123456789012',
         };
         return [[tag, image] as const];
@@ -94,12 +107,15 @@ export class FakeRegistry implements ImageRegistry {
     this.tags.set(tag, image.digest);
     return true;
   }
-  async scan() {
+  // eslint-disable-next-line @typescript-eslint/no-unused-vars -- stories answer by the image
+  async scan(_image: ImageId): Promise<ImageScan | undefined> {
     this.#call('scan');
     return this.scans.length > 1 ? this.scans.shift() : this.scans[0];
   }
-  async startScan() {
+  // eslint-disable-next-line @typescript-eslint/no-unused-vars -- as above
+  async startScan(_image: ImageId): Promise<ScanStart> {
     this.#call('startScan');
+    return this.starts;
   }
 }
 

@@ -1,7 +1,6 @@
 import { planLines } from '../../actions/build-push-image/src/report.ts';
 import { describe, expect, test } from '@jest/globals';
-import type { ImageScan } from '../../shared/aws/ecr.ts';
-import { commit, immutable, mutable } from '../unit/build-push-image/kit.ts';
+import { commit, immutable } from '../unit/build-push-image/kit.ts';
 import { digestOf, mine, refused, world, writes, type FakeDocker } from './build-push-image.fakes.ts';
 
 describe('building, and not building again', () => {
@@ -609,53 +608,5 @@ describe('two runs at once', () => {
     const { outputs, failure: none } = await run(mine);
     expect(none).toBeUndefined();
     expect(outputs).toMatchObject({ tags: commit, outcome: 'built' });
-  });
-});
-
-describe('the scan', () => {
-  const look = (status: string, counts: Record<string, number> = {}): ImageScan => ({
-    status,
-    description: '',
-    counts,
-  });
-
-  test('waits, counts, and gives the tags only then', async () => {
-    const { registry, run, log } = world();
-    registry.scans = [undefined, look('PENDING'), look('IN_PROGRESS'), look('COMPLETE', { LOW: 3 })];
-    const { outputs, failure } = await run({ ...mine, scan: 'high' });
-    expect(failure).toBeUndefined();
-    expect(outputs).toMatchObject({ 'scan-findings': '{"LOW":3}', tags: commit });
-    expect(registry.calls.slice(-5)).toEqual(['scan', 'scan', 'scan', 'scan', `tag ${commit}`]);
-    expect(log.filter((line) => line.startsWith('Scan of'))).toHaveLength(3);
-  });
-
-  test('findings above the gate: red, and no wanted tag', async () => {
-    const { registry, run } = world();
-    registry.scans = [look('COMPLETE', { CRITICAL: 1 })];
-    const { failure, outputs } = await run({ ...mine, scan: 'high' });
-    expect(failure).toMatchObject({ code: 'ScanFindings' });
-    expect(outputs).toMatchObject({ tags: '', 'scan-findings': '{"CRITICAL":1}' });
-    expect(registry.tags.has(commit)).toBe(false);
-  });
-
-  test.each([
-    ['that never ends', [look('IN_PROGRESS')], 'WaitTimeout'],
-    ['that cannot be', [look('UNSUPPORTED_IMAGE')], 'ScanFailed'],
-    ['that never begins', [undefined], 'WaitTimeout'],
-  ])('one %s is red, also for a report', async (_, scans, code) => {
-    const { registry, run } = world();
-    registry.scans = scans;
-    const { failure } = await run({ ...mine, scan: 'report' });
-    expect(failure).toMatchObject({ code });
-    expect(registry.tags.has(commit)).toBe(false);
-  });
-
-  test('where nothing scans on push, the scan is started; once a day is not an error', async () => {
-    const { registry, run } = world();
-    registry.known = { ...mutable, scanOnPush: false };
-    registry.scans = [undefined, look('COMPLETE')];
-    registry.failing = { call: 'startScan', error: refused('LimitExceededException') };
-    expect((await run({ ...mine, scan: 'critical' })).failure).toBeUndefined();
-    expect(registry.calls).toContain('startScan');
   });
 });

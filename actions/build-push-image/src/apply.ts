@@ -5,13 +5,13 @@ import { ActionError, AwsError, isAwsError } from '../../../shared/core/errors.t
 import type { ContextFiles } from './context-files.ts';
 import type { RunDocker } from './docker.ts';
 import type { OpenDockerConfig } from './docker-config.ts';
+import type { Findings } from './findings.ts';
 import { recordTag } from './build-record.ts';
 import { repositoryUri, sourceTagPrefix, type Inputs } from './inputs.ts';
 import { loadArchive } from './load-archive.ts';
 import type { Observed } from './observe.ts';
 import type { Plan, Step } from './plan.ts';
 import { publish } from './publishing.ts';
-import type { SeverityCounts } from './scan.ts';
 import { scan } from './scanning.ts';
 
 export interface ApplyPorts {
@@ -39,7 +39,7 @@ export interface Result {
   readonly pushed: boolean;
   /** Tags that this run gave to the image. */
   readonly putTags: readonly string[];
-  readonly findings: SeverityCounts | undefined;
+  readonly findings: Findings | undefined;
   readonly durations: readonly { readonly step: Step['kind']; readonly ms: number }[];
   /** What went wrong and costs nothing: the image is released all the same. */
   readonly remarks: readonly string[];

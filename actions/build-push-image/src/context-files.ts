@@ -1,11 +1,11 @@
-import { accessSync, constants, lstatSync, readlinkSync, statSync } from 'node:fs';
+import { lstatSync, readlinkSync, statSync } from 'node:fs';
 import { mkdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { digestAll } from '../../../shared/action/digests.ts';
 import { messageOf, PreconditionError } from '../../../shared/core/errors.ts';
 import { codeOf, listTree } from './context-tree.ts';
 import type { IgnoreRules } from './dockerignore.ts';
-import type { LookAt } from './inputs.ts';
+import { lookAt } from './look-at.ts';
 import { piecesOf, treeDigest, type Entry, type TreeDigest } from './tree-digest.ts';
 
 /** The file system, as far as a build is concerned. */
@@ -24,18 +24,6 @@ export interface ContextFiles {
   digestTree(root: string, rules: IgnoreRules): Promise<TreeDigest>;
   makeDirectory(path: string): Promise<void>;
 }
-
-/** For the handful of paths that are asked for before anything else. */
-export const lookAt: LookAt = (path) => {
-  try {
-    const found = statSync(path);
-    const isDirectory = found.isDirectory();
-    accessSync(path, isDirectory ? constants.R_OK | constants.X_OK : constants.R_OK);
-    return { kind: isDirectory ? 'directory' : 'file', bytes: found.size };
-  } catch {
-    return undefined;
-  }
-};
 
 export const contextFiles: ContextFiles = {
   isReadableFile(path) {

@@ -1,5 +1,5 @@
 import { runAction, runPost } from '../../../shared/action/run.ts';
-import { lookAt } from './context-files.ts';
+import { lookAt } from './look-at.ts';
 import { parseInputs } from './inputs.ts';
 
 /** The runner starts this file twice: for the step, and with the step's saved state for `post`. */

@@ -9,7 +9,7 @@ import { describeSize } from './image-size.ts';
 import { repositoryUri } from './inputs.ts';
 import type { LocallyObserved } from './observe.ts';
 import type { Plan, Step } from './plan.ts';
-import { severities } from './scan.ts';
+import { findingsParts, scanCell } from './scan-report.ts';
 import type { BaseImage } from './source-hash.ts';
 import type { ArchiveResult, ArchiveWork } from './write-archive.ts';
 
@@ -27,7 +27,7 @@ export function report(work: Work, result: Result | undefined): ActionReport {
       'source-hash': observed.source.unknown.length === 0 ? observed.source.hash : '',
       outcome: result === undefined ? 'planned' : result.failure !== undefined && digest === '' ? '' : result.outcome,
       reusable: String((result ?? plan).outcome === 'reused'),
-      'scan-findings': result?.findings === undefined ? '' : JSON.stringify(result.findings),
+      'scan-findings': result?.findings === undefined ? '' : JSON.stringify(result.findings.counts),
       changed: String(changed),
     },
     summary: summary(work, result, digest),
@@ -95,8 +95,9 @@ function summary(work: Work, result: Result | undefined, digest: string): string
     const name = timed[step];
     if (name !== undefined) rows.push([name, humanDuration(ms)]);
   }
+  if (result?.findings !== undefined) rows.push(['Scan', scanCell(result.findings)]);
   const parts = [`### ${headline(work, result)} ${code(inputs.repository)}`, rowTable(rows)];
-  if (result?.findings !== undefined) parts.push(findingsTable(result.findings));
+  if (result?.findings !== undefined) parts.push(...findingsParts(result.findings));
   const remarks = [...plan.warnings, ...(result?.remarks ?? [])];
   if (remarks.length > 0) parts.push(remarks.map((remark) => `- ⚠️ ${escapeMarkdown(remark)}`).join('\n'));
   parts.push(...failureParts(result?.failure));
@@ -199,11 +200,4 @@ function tagCells({ inputs, plan }: Work, result: Result | undefined): string {
       return `${code(tag)} ${result.failure === undefined ? 'there already' : 'not given'}`;
     })
     .join('<br>');
-}
-
-function findingsTable(findings: Readonly<Record<string, number>>): string {
-  return table(
-    severities.map((severity) => severity.toLowerCase()),
-    [severities.map((severity) => String(findings[severity] ?? 0))],
-  );
 }

@@ -1,85 +1,146 @@
-import type { ImageScan, RegistryImage } from '../../../shared/aws/ecr.ts';
+import type { ImageScan, RegistryImage, ScanStart } from '../../../shared/aws/ecr.ts';
 import type { Judgement } from '../../../shared/aws/wait.ts';
 import { ActionError } from '../../../shared/core/errors.ts';
-import type { Inputs } from './inputs.ts';
+import { field } from '../../../shared/core/field.ts';
 
-export type SeverityCounts = Readonly<Record<string, number>>;
+/** An image that is scanned by itself: the only one, or that of one platform. */
+export interface ScanTarget {
+  readonly digest: string;
+  /** `linux/arm64`, as an index tells it. */
+  readonly platform: string | undefined;
+}
 
-/** AWS's severities, worst first. */
-export const severities: readonly string[] = ['CRITICAL', 'HIGH', 'MEDIUM', 'LOW', 'INFORMATIONAL', 'UNDEFINED'];
+export function nameOf({ platform, digest }: ScanTarget): string {
+  return platform ?? digest.slice(0, 19);
+}
 
 export interface ScanLook {
+  /** Of the image, for people. */
+  readonly name: string;
   readonly seen: ImageScan | undefined;
-  /** What the poll before saw: enhanced scanning is ACTIVE before its findings are all there. */
-  readonly before: ImageScan | undefined;
+  readonly now: number;
+  /** Since when just this is seen. */
+  readonly since: number;
+  /** What came of asking for a scan. */
+  readonly start: ScanStart | undefined;
+  /** When the scan was completed that a new one is to replace. */
+  readonly replaces: number | undefined;
+}
+
+/** ECR's own scan is made once; it allows another one after this time. */
+const renewedAfter = 24 * 60 * 60 * 1000;
+
+/** How long findings must have been what they are, in milliseconds. */
+const settled = {
+  /** Amazon Inspector's findings come one after the other, while the scan is ACTIVE already. */
+  enhanced: 10_000,
+  /** A scan can be said to be complete while its findings are missing: https://github.com/aws/aws-sdk/issues/289 */
+  withoutTime: 60_000,
+  /** What was completed this long ago is settled. */
+  old: 10 * 60_000,
+};
+
+/** Must a scan be asked for? The last one may be too old, or none may begin by itself. */
+export function needsStart(
+  { seen, now }: Pick<ScanLook, 'seen' | 'now'>,
+  { looks, scanOnPush }: { readonly looks: number; readonly scanOnPush: boolean },
+): boolean {
+  // Scan on push begins by itself, if a moment later.
+  if (seen === undefined) return looks >= (scanOnPush ? 3 : 0);
+  const { engine, status, completedAt } = seen;
+  return engine === 'basic' && status === 'COMPLETE' && completedAt !== undefined && now - completedAt > renewedAfter;
 }
 
 /** Only a finished scan is done; whatever cannot finish is a failure, never an empty list of findings. */
-export function judgeScan({ seen, before }: ScanLook): Judgement<SeverityCounts> {
-  if (seen === undefined) return { kind: 'pending', state: 'no scan yet' };
-  const { status, counts, description } = seen;
-  const state = description === '' ? status : `${status}: ${description}`;
-  switch (status) {
-    case 'COMPLETE':
-      return { kind: 'done', value: counts };
-    case 'ACTIVE':
-      return before?.status === 'ACTIVE' && sameCounts(before.counts, counts)
-        ? { kind: 'done', value: counts }
-        : { kind: 'pending', state };
-    case 'PENDING':
-    case 'IN_PROGRESS':
-    case 'UNKNOWN':
-      return { kind: 'pending', state };
-    default:
-      return {
-        kind: 'failed',
-        error: new ActionError('ScanFailed', `ECR cannot scan the image: ${state}`, {
-          fault: 'cloud',
-          hint: 'Set "scan: off" for images that ECR cannot scan.',
-        }),
-      };
+export function judgeScan({ name, seen, now, since, start, replaces }: ScanLook): Judgement<ImageScan> {
+  if (start?.kind === 'unscannable') return hopeless(name, describe(start.status, start.reason), hints[start.status]);
+  if (seen === undefined) return pending(describeNone(start));
+  const { status, description, engine, completedAt } = seen;
+  const state = describe(status, description);
+  if (status === 'PENDING' || status === 'IN_PROGRESS' || status === 'UNKNOWN') return pending(state);
+  if (status !== 'COMPLETE' && status !== 'ACTIVE') return hopeless(name, state, hints[status]);
+  if (completedAt === undefined) {
+    return now - since >= settled.withoutTime
+      ? { kind: 'done', value: seen }
+      : pending(`${state} (without the time of a scan: its findings may not be there yet)`);
   }
+  if (completedAt === replaces) return pending('a new scan was started');
+  return engine === 'basic' || now - since >= settled.enhanced || now - completedAt >= settled.old
+    ? { kind: 'done', value: seen }
+    : pending(`${state} (until its findings change no more)`);
 }
 
-function sameCounts(a: SeverityCounts, b: SeverityCounts): boolean {
-  return severities.every((severity) => (a[severity] ?? 0) === (b[severity] ?? 0));
+function pending(state: string): Judgement<never> {
+  return { kind: 'pending', state };
 }
+
+function describe(status: string, description: string): string {
+  return description === '' ? status : `${status}: ${description}`;
+}
+
+/** What a wait shows where ECR has no scan of the image. */
+export const noScan = 'no scan yet';
+
+function describeNone(start: ScanStart | undefined): string {
+  return start === undefined || start.kind === 'unscannable' ? noScan : `${noScan}, ${afterAsking[start.kind]}`;
+}
+
+const afterAsking = {
+  started: 'it was started',
+  limited: 'and ECR starts none now',
+  refused: 'Amazon Inspector begins it',
+};
+
+function hopeless(name: string, state: string, hint: string | undefined): Judgement<never> {
+  return {
+    kind: 'failed',
+    error: new ActionError('ScanFailed', `ECR has no findings of ${name}: ${state}. No tag was given to the image.`, {
+      fault: 'cloud',
+      hint: hint ?? 'The action does not know this status, so it proves nothing: see the image in the ECR console.',
+    }),
+  };
+}
+
+const hints: Readonly<Record<string, string>> = {
+  FAILED:
+    'ECR scans images of the usual Linux distributions only, none FROM scratch: "scan: off" for others. Else start it again (aws ecr start-image-scan, once in 24 hours) and run again.',
+  UNSUPPORTED_IMAGE:
+    'Build on a distribution that ECR (or Amazon Inspector) scans and that its maker still supports, or set "scan: off" for this image.',
+  SCAN_ELIGIBILITY_EXPIRED:
+    'Amazon Inspector has stopped looking at this image for its age. Build it anew ("force: true", or "max-age-days" below Inspector’s ECR re-scan duration), or prolong that duration.',
+  FINDINGS_UNAVAILABLE:
+    'Findings are gone when the registry changes its kind of scanning, or Amazon Inspector is turned off. Turn it on again, or build anew ("force: true"), so that a new image is scanned.',
+  LIMIT_EXCEEDED: 'A limit of ECR’s scans is reached (see Service Quotas): run again later, or have it raised.',
+  IMAGE_ARCHIVED: 'Restore the image from ECR’s archive (its storage class), or build it anew ("force: true").',
+};
 
 /** ECR scans images of one platform, not the index over them; attestations hold nothing to scan. */
-export function scanTargets({ digest, manifest, mediaType }: RegistryImage): readonly string[] {
-  if (!/index|manifest\.list/.test(mediaType)) return [digest];
-  const index: unknown = JSON.parse(manifest);
-  const children: unknown = typeof index === 'object' && index !== null && 'manifests' in index ? index.manifests : [];
-  return (Array.isArray(children) ? children : []).flatMap((child: unknown) => {
-    if (typeof child !== 'object' || child === null || !('digest' in child) || typeof child.digest !== 'string')
-      return [];
-    const platform: unknown = 'platform' in child ? child.platform : undefined;
-    const isAttestation =
-      typeof platform === 'object' && platform !== null && 'os' in platform && platform.os === 'unknown';
-    return isAttestation ? [] : [child.digest];
-  });
+export function scanTargets({ digest, manifest, mediaType }: RegistryImage): readonly ScanTarget[] {
+  if (!/index|manifest\.list/.test(mediaType)) return [{ digest, platform: undefined }];
+  const targets = childrenOf(manifest).flatMap((child) => (isAttestation(child) ? [] : [toTarget(child)]));
+  // Nothing to scan is no proof that there is nothing to find.
+  if (targets.length === 0)
+    throw new ActionError('ScanFailed', `The index ${digest} names no image that could be scanned.`);
+  return targets;
 }
 
-export function addCounts(all: readonly SeverityCounts[]): SeverityCounts {
-  const sum: Record<string, number> = {};
-  for (const counts of all) {
-    for (const [severity, count] of Object.entries(counts)) sum[severity] = (sum[severity] ?? 0) + count;
-  }
-  return sum;
+function childrenOf(manifest: string): readonly unknown[] {
+  const children = field(JSON.parse(manifest), 'manifests');
+  return Array.isArray(children) ? children : [];
 }
 
-/** Undefined when the findings may pass. */
-export function gate(counts: SeverityCounts, level: Inputs['scan']): ActionError | undefined {
-  if (level === 'off' || level === 'report') return undefined;
-  const failing = severities
-    .slice(0, severities.indexOf(level.toUpperCase()) + 1)
-    .flatMap((severity) => ((counts[severity] ?? 0) > 0 ? [`${counts[severity] ?? 0} ${severity}`] : []));
-  if (failing.length === 0) return undefined;
-  return new ActionError(
-    'ScanFindings',
-    `ECR found ${failing.join(', ')}; scan is "${level}". No tag was given to the image.`,
-    {
-      hint: 'See the findings in the ECR console; a newer base image often mends them ("force: true" builds anew).',
-    },
-  );
+function toTarget(child: unknown): ScanTarget {
+  const digest = field(child, 'digest');
+  if (typeof digest !== 'string') throw new ActionError('ScanFailed', 'The index names an image without its digest.');
+  const platform = field(child, 'platform');
+  const parts = ['os', 'architecture', 'variant']
+    .map((part) => field(platform, part))
+    .filter((part) => typeof part === 'string');
+  return { digest, platform: parts.length === 0 ? undefined : parts.join('/') };
+}
+
+/** https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md */
+function isAttestation(child: unknown): boolean {
+  const platform = field(child, 'platform');
+  return field(platform, 'os') === 'unknown' && field(platform, 'architecture') === 'unknown';
 }

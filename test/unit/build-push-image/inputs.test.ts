@@ -3,7 +3,7 @@ import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InputError } from '../../../shared/core/errors.ts';
-import { lookAt as realLookAt } from '../../../actions/build-push-image/src/context-files.ts';
+import { lookAt as realLookAt } from '../../../actions/build-push-image/src/look-at.ts';
 import { contextName } from '../../../actions/build-push-image/src/build-contexts.ts';
 import type { LookAt } from '../../../actions/build-push-image/src/inputs.ts';
 import { cases } from '../../bundle/build-push-image.bad-inputs.ts';

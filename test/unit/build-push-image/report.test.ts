@@ -4,6 +4,7 @@ import type { Result } from '../../../actions/build-push-image/src/apply.ts';
 import { planBuild } from '../../../actions/build-push-image/src/plan.ts';
 import { planLines, report, reportArchive } from '../../../actions/build-push-image/src/report.ts';
 import { commit, hash, image, inputs, mutable, observed, tagged } from './kit.ts';
+import { counted } from './scan-kit.ts';
 
 const pushed = image('new', [`src-${hash}`]);
 
@@ -109,7 +110,7 @@ describe('outputs', () => {
     const result: Result = {
       ...success,
       putTags: [],
-      findings: { HIGH: 2 },
+      findings: counted({ HIGH: 2 }),
       failure: new ActionError('ScanFindings', 'x'),
     };
     expect(report(work({ scan: 'high' }), result).outputs).toMatchObject({
@@ -162,9 +163,10 @@ describe('the summary', () => {
   });
 
   test('of findings', () => {
-    const { summary } = report(work({ scan: 'report' }), { ...success, findings: { CRITICAL: 1, LOW: 4 } });
+    const { summary } = report(work({ scan: 'report' }), { ...success, findings: counted({ CRITICAL: 1, LOW: 4 }) });
     expect(summary).toContain('| critical | high | medium | low | informational | undefined |');
     expect(summary).toContain('| 1 | 0 | 0 | 4 | 0 | 0 |');
+    expect(summary).toContain('| **Scan** | basic, made 2026-01-11 11:59 UTC |');
   });
 
   test('of an image that came from an archive', () => {

@@ -9,9 +9,28 @@ import { AwsError, InputError } from '../../../shared/core/errors.ts';
 import { globMatcher } from '../../../shared/core/glob.ts';
 import { canonicalJson } from '../../../shared/core/hash.ts';
 import { parseEcrHost, parseImageRef } from '../../../shared/core/image-ref.ts';
-import { code, codeBlock, cutMarkdown, details, escapeMarkdown, table } from '../../../shared/core/markdown.ts';
+import { code, codeBlock, cutMarkdown, details, escapeMarkdown, link, table } from '../../../shared/core/markdown.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
+
+describe('links', () => {
+  test.each([
+    ['https://nvd.nist.gov/vuln/detail/CVE-1?a=b&c#d', '[CVE-1](https://nvd.nist.gov/vuln/detail/CVE-1?a=b&c#d)'],
+    [
+      'https://a.example/x) [y](https://b.example|z',
+      '[CVE-1](https://a.example/x%29%20%5By%5D%28https://b.example%7Cz)',
+    ],
+    ['https://ä.example/<img>"`\\\n', '[CVE-1](https://xn--4ca.example/%3Cimg%3E%22%60/)'],
+    ['http://a.example', '`CVE-1`'],
+    ['javascript:alert(1)', '`CVE-1`'],
+    ['nonsense', '`CVE-1`'],
+    [undefined, '`CVE-1`'],
+  ])('%j', (address, markdown) => expect(link('CVE-1', address)).toBe(markdown));
+
+  test('their text is text', () => {
+    expect(link('](x) |<b>', 'https://a.example')).toBe('[\\](x) \\|&lt;b&gt;](https://a.example/)');
+  });
+});
 
 describe('image references', () => {
   test.each([
