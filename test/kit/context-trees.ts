@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { bytesOf, isPlain, textOf } from '../../actions/build-push-image/src/path-bytes.ts';
 import { must } from '../local/command.ts';
 import { refused } from './ignore-cases.ts';
 
@@ -30,9 +31,22 @@ const names = [
   ...['a', 'b', 'ab', 'a.b', 'src', '.git', 'x y', ' a', 'a ', '-a', '--', 'é', 'e\u0301', '日本', '😀', '\uFEFFa'],
   ...['[', '[a]', ']', '*', 'a*', '?', '!a', '#a', 'a\\b', '\\', 'a+b', '(a)', '{a}', '$a', '^a', 'a|b', '~', ':', '_'],
   ...['a\nb', 'a\tb', '\u0001', '\u0085', 'Dockerfile', 'Dockerfile.dockerignore', 'A', '1'],
+  // Bytes that are no UTF-8: the second ends where a character would go on.
+  ...[textOf(Buffer.from([0x61, 0xff])), textOf(Buffer.from([0xe2, 0x82])), '\uFFFD'],
 ];
 const modes = [0o644, 0o755, 0o600, 0o000, 0o4755, 0o2775, 0o1777, 0o7777];
-const targets = ['a', 'a/b', 'nowhere', '..', '.', '/etc/passwd', '../../../..', 'a b', '\\'];
+const targets = [
+  textOf(Buffer.from([0x61, 0xe9])),
+  'a',
+  'a/b',
+  'nowhere',
+  '..',
+  '.',
+  '/etc/passwd',
+  '../../../..',
+  'a b',
+  '\\',
+];
 
 /** Common names come often, so that patterns meet paths. */
 const name = fc.oneof({ weight: 3, arbitrary: fc.constantFrom(...names.slice(0, 6)) }, fc.constantFrom(...names));
@@ -74,7 +88,7 @@ function patterns(paths: readonly string[]): fc.Arbitrary<string> {
   const suffix = fc.constantFrom('', '', '', '', '', '/', '/**', '/*', ' ', '**', '/.', ' /');
   return fc
     .tuple(prefix, fc.oneof({ weight: 2, arbitrary: generalized }, anything), suffix)
-    .map(([before, pattern, after]) => before + pattern.replace(/[\0-\x1f]/g, '?') + after);
+    .map(([before, pattern, after]) => before + pattern.replace(/[\0-\x1f]|\p{Cs}/gu, '?') + after);
 }
 
 function ignoreFiles(paths: readonly string[]): fc.Arbitrary<string> {
@@ -107,22 +121,25 @@ export async function writeTree(root: string, { children, ignore }: ContextTree)
 }
 
 async function writeNode(path: string, node: Node): Promise<void> {
+  const place = bytesOf(path);
+  // BuildKit's output to a directory knows no such directories, and arguments are text.
+  if (!isPlain(path) && (node.kind === 'directory' || node.kind === 'pipe')) return;
   switch (node.kind) {
     case 'file':
-      writeFileSync(path, node.content);
+      writeFileSync(place, node.content);
       break;
     case 'directory':
-      mkdirSync(path);
+      mkdirSync(place);
       for (const [name, child] of Object.entries(node.children)) await writeNode(join(path, name), child);
       break;
     case 'link':
-      symlinkSync(node.target, path);
+      symlinkSync(bytesOf(node.target), place);
       return;
     case 'pipe':
       await must('mkfifo', ['--', path]);
       break;
   }
-  chmodSync(path, node.mode);
+  chmodSync(place, node.mode);
 }
 
 /** All that is in a directory, a line for each; nothing where there is none. */
@@ -130,7 +147,8 @@ export function listing(root: string): readonly string[] {
   if (!existsSync(root)) return [];
   return readdirSync(root, { recursive: true, encoding: 'utf8' })
     .map((path) => {
-      const found = lstatSync(join(root, path));
+      const found = lstatSync(join(root, path), { throwIfNoEntry: false });
+      if (found === undefined) return `${JSON.stringify(path)} and what it is in: not UTF-8`;
       const is = found.isSymbolicLink()
         ? `-> ${readlinkSync(join(root, path))}`
         : `${found.mode.toString(8)} ${found.isFile() ? readFileSync(join(root, path), 'utf8') : ''}`;
