@@ -6,7 +6,6 @@ import {
   mkdtempSync,
   readdirSync,
   rmSync,
-  statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -17,7 +16,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/
 import fc from 'fast-check';
 import { contextFiles } from '../../actions/build-push-image/src/context-files.ts';
 import { contextRules, directoryRules } from '../../actions/build-push-image/src/context-rules.ts';
+import { listTree } from '../../actions/build-push-image/src/context-tree.ts';
 import { ignoreRules } from '../../actions/build-push-image/src/dockerignore.ts';
+import { bytesOf } from '../../actions/build-push-image/src/path-bytes.ts';
 import { PreconditionError } from '../../shared/core/errors.ts';
 import { buildTools, buildxConfig, startBuildkitd, type Buildkitd, type BuildxConfig } from '../kit/buildkit.ts';
 import { contextTrees, listing, writeTree, type ContextTree } from '../kit/context-trees.ts';
@@ -43,15 +44,10 @@ const buildxBuilder = {
 const hasPatternAfterException = /![^]*\n\s*[^!#\s]/;
 
 function emptiedIn(kept: string, directory: string): readonly string[] {
-  const size = (place: string) => statSync(place, { throwIfNoEntry: false })?.size ?? 0;
-  return readdirSync(kept, { recursive: true, encoding: 'utf8' }).filter((path) => {
-    const file = join(kept, path);
-    return (
-      lstatSync(file, { throwIfNoEntry: false })?.isFile() === true &&
-      size(file) === 0 &&
-      size(join(directory, path)) > 0
-    );
-  });
+  const before = new Map(listTree(directory, ignoreRules()).map(({ path, size }) => [path, size]));
+  return listTree(kept, ignoreRules())
+    .filter(({ path, type, size }) => type === 'file' && size === 0 && before.get(path) !== 0)
+    .map(({ path }) => path);
 }
 
 /** The oracle: what `COPY . /` finds is what was kept. */
@@ -122,7 +118,7 @@ describeWith(tools, 'the kept files, by BuildKit', (tools) => {
       if (sha256 === digest) continue;
       const told = { ignore: tree.ignore, all: listing(directory), kept: listing(kept) };
       const emptied = hasPatternAfterException.test(tree.ignore) ? emptiedIn(kept, directory) : [];
-      for (const path of emptied) truncateSync(join(directory, path));
+      for (const path of emptied) truncateSync(bytesOf(join(directory, path)));
       if (emptied.length > 0 && (await digestOf(directory)) === sha256) continue;
       throw new Error(`not what BuildKit keeps: ${JSON.stringify(told, undefined, 2)}`);
     }

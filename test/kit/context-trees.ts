@@ -1,16 +1,8 @@
-import {
-  chmodSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { listTree } from '../../actions/build-push-image/src/context-tree.ts';
+import { ignoreRules } from '../../actions/build-push-image/src/dockerignore.ts';
 import { bytesOf, isPlain, textOf } from '../../actions/build-push-image/src/path-bytes.ts';
 import { must } from '../local/command.ts';
 import { refused } from './ignore-cases.ts';
@@ -145,14 +137,11 @@ async function writeNode(path: string, node: Node): Promise<void> {
 /** All that is in a directory, a line for each; nothing where there is none. */
 export function listing(root: string): readonly string[] {
   if (!existsSync(root)) return [];
-  return readdirSync(root, { recursive: true, encoding: 'utf8' })
-    .map((path) => {
-      const found = lstatSync(join(root, path), { throwIfNoEntry: false });
-      if (found === undefined) return `${JSON.stringify(path)} and what it is in: not UTF-8`;
-      const is = found.isSymbolicLink()
-        ? `-> ${readlinkSync(join(root, path))}`
-        : `${found.mode.toString(8)} ${found.isFile() ? readFileSync(join(root, path), 'utf8') : ''}`;
-      return `${JSON.stringify(path)} ${is.trimEnd()}`;
+  return listTree(root, ignoreRules())
+    .map(({ path, type, mode }) => {
+      const place = bytesOf(join(root, path));
+      const is = type === 'link' ? `-> ${textOf(readlinkSync(place, 'buffer'))}` : mode.toString(8);
+      return `${JSON.stringify(path)} ${type} ${is} ${type === 'file' ? readFileSync(place, 'utf8') : ''}`.trimEnd();
     })
     .sort();
 }
