@@ -169,7 +169,11 @@ async function putTag(tag: string, { inputs, ports, draft, progress }: Run): Pro
     if (isAwsError(error, 'LimitExceededException')) throw tooManyTags(tag, image, error);
     if (!isAwsError(error, 'ImageTagAlreadyExistsException')) throw error;
     const named = (await ports.registry.images(inputs.repository, [tag]))?.get(tag)?.digest;
-    if (named === image.digest) return;
+    if (named === image.digest) {
+      // An immutable tag refuses the very image that it names, as well where the answer to our own put was lost.
+      if (error.attempts > 1) draft.putTags.push(tag);
+      return;
+    }
     throw new ActionError(
       'TagTaken',
       `The tag "${tag}" is immutable and names ${named ?? 'another image'}; asked for is ${image.digest}.`,

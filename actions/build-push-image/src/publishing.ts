@@ -22,8 +22,9 @@ type Pushed = Exclude<Sent, { readonly kind: 'failed' }>;
 /** `again`: what was built is there, and only has to be pushed. */
 type Send = (again: boolean) => Promise<Sent>;
 
-/** How long a registry that was asked too often is left alone, in milliseconds. */
-const throttlePause = 20_000;
+/** How long a registry that was asked too often, or that broke, is left alone, in milliseconds. */
+const pauses = { throttled: 20_000, broken: 3_000 } as const;
+const loginPauses: readonly number[] = [1_000, 3_000];
 
 /** Logs in, builds and pushes, or pushes what was loaded, and reads the image back from the registry. */
 export async function publish(step: PublishStep, run: Run): Promise<void> {
@@ -36,7 +37,7 @@ export async function publish(step: PublishStep, run: Run): Promise<void> {
   let tookMs: number;
   try {
     const logIn = async (fresh: RegistryLogin): Promise<void> => {
-      await login(ports.docker, { host, ...fresh }, config.env);
+      await patiently(run, () => login(ports.docker, { host, ...fresh }, config.env));
       progress.info(`Logged in to ${host}`);
     };
     await logIn(token);
@@ -78,22 +79,39 @@ async function newToken({ ports }: Run): Promise<RegistryLogin> {
   return token;
 }
 
-/** A token may expire while an image is built, and a registry may be asked too often: one more go, and never another. */
-async function sendTwice(send: Send, { ports, progress }: Run, logIn: () => Promise<void>): Promise<Pushed> {
-  let sent = await send(false);
-  if (sent.kind === 'failed' && sent.retry !== undefined) {
-    progress.info(sent.error.message);
-    if (sent.retry === 'token') {
-      progress.info('Logging in with a new token and pushing once more; what was built is not built again');
+/** A token that ECR just issued is good: a login that fails met a registry or a connection that does not work at the moment. */
+async function patiently({ ports, progress }: Run, logIn: () => Promise<void>): Promise<void> {
+  for (const pause of loginPauses) {
+    try {
       await logIn();
-    } else {
-      progress.info(`Pushing once more in ${humanDuration(throttlePause)}; what was built is not built again`);
-      await ports.clock.sleep(throttlePause, ports.signal);
+      return;
+    } catch (error) {
+      if (!(error instanceof ActionError) || error.code !== 'LoginFailed') throw error;
+      progress.info(`${error.message}; once more in ${humanDuration(pause)}`);
+      await ports.clock.sleep(pause, ports.signal);
     }
-    sent = await send(true);
   }
-  if (sent.kind === 'failed') throw sent.error;
-  return sent;
+  await logIn();
+}
+
+/** A token may expire while an image is built, a registry may be asked too often, or break: one more go, and never another. */
+async function sendTwice(send: Send, { ports, progress }: Run, logIn: () => Promise<void>): Promise<Pushed> {
+  const sent = await send(false);
+  if (sent.kind !== 'failed') return sent;
+  const { retry, error } = sent;
+  if (retry === undefined) throw error;
+  progress.info(error.message);
+  if (retry === 'token') {
+    progress.info('Logging in with a new token and pushing once more; what was built is not built again');
+    await logIn();
+  } else {
+    progress.info(`Pushing once more in ${humanDuration(pauses[retry])}; what was built is not built again`);
+    await ports.clock.sleep(pauses[retry], ports.signal);
+  }
+  const again = await send(true);
+  if (again.kind === 'failed') throw again.error;
+  // Whose answer was lost, that arrived: what the tag names is what was built here.
+  return again.kind === 'lost-race' && retry === 'broken' ? { kind: 'pushed', digest: undefined } : again;
 }
 
 interface Attempt {
