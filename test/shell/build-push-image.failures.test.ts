@@ -244,6 +244,12 @@ describe('a build that fails', () => {
   });
 });
 
+test('a disk that fills up while an archive is written is called that', async () => {
+  const w = world();
+  w.docker.answers.push({ start: 'save', result: { exitCode: 1 }, lines: ['write /out/x: no space left on device'] });
+  expect((await w.runArchive()).failure).toMatchObject({ code: 'DiskFull', hint: expect.stringContaining('larger') });
+});
+
 describe('told before anything is built', () => {
   test.each(['run', 'runArchive'] as const)('a target that is not there: %s', async (mode) => {
     const w = world();

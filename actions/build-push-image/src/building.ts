@@ -83,6 +83,8 @@ export async function buildError(
 /** Any other command that failed. */
 export function failed(code: string, what: string, { lines }: Said): ActionError {
   const last = lines.map(plain).filter((line) => line !== '');
-  const hint = last.some((line) => /no space left on device/i.test(line)) ? diskHint : undefined;
-  return new ActionError(code, [`${what}. It last said:`, ...last.slice(-20)].join('\n'), { hint });
+  const message = [`${what}. It last said:`, ...last.slice(-20)].join('\n');
+  return last.some((line) => /no space left on device/i.test(line))
+    ? new ActionError('DiskFull', message, { hint: diskHint })
+    : new ActionError(code, message);
 }

@@ -34,7 +34,7 @@ export function whyNoImage(said: string): Diagnosis | undefined {
   }
   if (/no match(?:ing manifest)? for (?:platform|\w+\/)/i.test(said)) {
     return {
-      code: 'BaseImageMissing',
+      code: 'BaseImageWithoutPlatform',
       hint: 'The image exists, but not for the platform that is built for: take another one, or leave that platform out.',
     };
   }
