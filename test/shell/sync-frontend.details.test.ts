@@ -460,6 +460,7 @@ test('what could not be deleted is not counted as deleted, what could is', async
     read: (key) => bucket.read(key),
     write: (write) => bucket.write(write),
     upload: (upload) => bucket.upload(upload),
+    put: (put) => bucket.put(put),
     copy: (copy) => bucket.copy(copy),
     remove,
   };
@@ -498,6 +499,7 @@ test('cancelled in the middle of a stage: nothing more of it is sent; as many at
     read: (key) => other.read(key),
     write: (write) => other.write(write),
     upload,
+    put: (put) => other.put(put),
     copy: (copy) => other.copy(copy),
     remove: (keys) => other.remove(keys),
   };

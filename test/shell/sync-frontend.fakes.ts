@@ -91,6 +91,13 @@ export class FakeBucket implements ObjectStore {
     });
   }
 
+  async put({ key, content, sha256: hash, headers }: Parameters<ObjectStore['put']>[0]): Promise<string> {
+    return this.#write(`put ${key}`, () => {
+      if (sha256(content) !== hash) throw refused('BadDigest', 400);
+      return this.#put(key, Buffer.from(content).toString(), headers);
+    });
+  }
+
   async copy({ from, to, etag, headers }: Parameters<ObjectStore['copy']>[0]): Promise<string> {
     return this.#write(`copy ${from} ${to}`, () => {
       const source = this.objects.get(from);

@@ -49,6 +49,7 @@ function turnsOf(
     read: around((key: string) => bucket.read(key)),
     write: around((write: Parameters<ObjectStore['write']>[0]) => bucket.write(write)),
     upload: around((upload: Parameters<ObjectStore['upload']>[0]) => bucket.upload(upload)),
+    put: around((put: Parameters<ObjectStore['put']>[0]) => bucket.put(put)),
     copy: around((copy: Parameters<ObjectStore['copy']>[0]) => bucket.copy(copy)),
     remove: around((keys: readonly string[]) => bucket.remove(keys)),
   };
