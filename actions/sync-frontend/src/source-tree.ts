@@ -1,4 +1,13 @@
-import { lstatSync, readdirSync, readlinkSync, realpathSync, statSync, type Dirent, type Stats } from 'node:fs';
+import {
+  lstatSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
+  statSync,
+  type Dirent,
+  type Stats,
+} from 'node:fs';
 import { relative, sep } from 'node:path';
 import { messageOf } from '../../../shared/core/errors.ts';
 import { digestAll, type Digests } from './digests.ts';
@@ -41,11 +50,14 @@ export interface ScanOptions {
 export interface SourceTree {
   scan(root: string, options: ScanOptions): Promise<Scan>;
   readonly digests: Digests;
+  /** A small file, if it still has this size. */
+  read(file: string, size: number): Promise<Uint8Array | undefined>;
 }
 
 export const sourceTree: SourceTree = {
   scan: (root, options) => Promise.resolve(scanTree(root, options)),
   digests: digestAll,
+  read: (file, size) => Promise.resolve(readWhole(file, size)),
 };
 
 function scanTree(given: string, options: ScanOptions): Scan {
@@ -134,6 +146,15 @@ function namesOf(directory: string): readonly string[] {
     const name = bytes.toString('utf8');
     return Buffer.from(name, 'utf8').equals(bytes) ? [name] : [];
   });
+}
+
+function readWhole(file: string, size: number): Uint8Array | undefined {
+  try {
+    const content = readFileSync(file);
+    return content.length === size ? content : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function real(path: string): string | undefined {

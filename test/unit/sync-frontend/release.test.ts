@@ -31,7 +31,17 @@ const state = fc.record({
   releases: fc.array(release, { minLength: 1, maxLength: 4 }),
   paths: fc.array(fc.string()),
   uncertain: fc.array(fc.string()).map((paths) => new Set(paths)),
+  goingBackTo: fc.option(fc.nat(), { nil: undefined }),
+  bodies: fc.array(fc.tuple(fc.string(), fc.base64String())).map((bodies) => new Map(bodies)),
+  packs: fc.array(
+    fc.record({
+      path: fc.string().map((name) => `.releases/packs/${name}`),
+      etag: fc.string(),
+      contents: fc.array(fc.string()).map((hashes) => new Set(hashes)),
+    }),
+  ),
 });
+const nothing = { bodies: new Map(), packs: [] };
 
 describe('the state in the bucket', () => {
   test('reads back as it was written', () => {
@@ -49,7 +59,7 @@ describe('the state in the bucket', () => {
       rolledBackBy: undefined,
       files,
     };
-    const text = serializeState({ releases: [one, one, one], paths: [], uncertain: new Set() });
+    const text = serializeState({ ...nothing, releases: [one, one, one], paths: [], uncertain: new Set() });
     expect(text.split('s'.repeat(64))).toHaveLength(2);
   });
 
@@ -66,7 +76,7 @@ describe('the state in the bucket', () => {
     ];
     const head = { id: 'x', sequence: 1, origin: 1, content: 'c', sourceHash: undefined, rolledBackBy: undefined };
     const releases = versions.map((file): Release => ({ ...head, files: new Map([['a', file]]) }));
-    const given: SiteState = { releases, paths: [], uncertain: new Set(['a']) };
+    const given: SiteState = { ...nothing, releases, paths: [], uncertain: new Set(['a']) };
     expect(parseState(serializeState(given))).toEqual(given);
   });
 
@@ -101,6 +111,7 @@ describe('publications', () => {
   test('are invalidated when the marker is of these paths or of everything, or none is needed', () => {
     const one = { sequence: 7, content: 'c'.repeat(64) };
     const site = (paths: readonly string[]): SiteState => ({
+      ...nothing,
       releases: [{ ...one, id: '', origin: 7, sourceHash: undefined, rolledBackBy: undefined, files: new Map() }],
       paths,
       uncertain: new Set(),
