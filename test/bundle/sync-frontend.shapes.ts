@@ -105,7 +105,6 @@ const retainTwo = { 'retain-releases': '2', 'max-delete-percent': '100' };
 export const shapes: readonly Shape[] = [
   {
     name: 'a single-page app with hashed names',
-    rollsBack: true,
     history: [{ site: first }],
     deploy: { site: second },
   },

@@ -2,7 +2,14 @@ import { describe, expect, test } from '@jest/globals';
 import type { PublishInputs, RollbackInputs } from '../../actions/sync-frontend/src/inputs.ts';
 import { syncFrontend } from '../../actions/sync-frontend/src/sync.ts';
 import { sha256 } from '../../shared/core/hash.ts';
-import { parsePack, parseState, statePath, type SiteState } from '../../shared/core/release.ts';
+import {
+  markerPath,
+  parsePack,
+  parseState,
+  publicationOf,
+  statePath,
+  type SiteState,
+} from '../../shared/core/release.ts';
 import { FakeBucket, md5, portsOn, publishInputs, rollbackInputs, type Site } from './sync-frontend.fakes.ts';
 
 /** Contents of small files that are overwritten: on record since they were published, so that nothing has to be put aside for a rollback. */
@@ -163,10 +170,13 @@ describe('many of them', () => {
 
   test('a pack goes, with other deletions, when no release needs anything of it', async () => {
     const bucket = await published(many(1));
-    const site = (n: number): Site => ({ 'index.html': `page ${n}`, 'old.html': 'old' });
+    const site = (n: number): Site => ({ 'index.html': `page ${n}`, [`news-${n}.html`]: 'news' });
     for (const n of [2, 3]) await publish(bucket, site(n), { releaseId: `r${n}` });
-    expect(packsIn(bucket)).toHaveLength(1);
-    await publish(bucket, { 'index.html': 'page 4' }, { releaseId: 'r4' });
+    expect(bucket.writes.at(-1)).toBe('remove news-2.html');
+    const kept = bucket.copyOf();
+    await back(kept, 'r1');
+    expect(served(kept)).toEqual(many(1));
+    await publish(bucket, site(4), { releaseId: 'r4' });
     expect([packsIn(bucket), stateOf(bucket).packs]).toEqual([[], []]);
   });
 
@@ -351,25 +361,44 @@ describe('killed before or after any request', () => {
   });
 });
 
-test('what a run notes before its first step keeps the contents, and that a rollback is under way', async () => {
-  const bucket = await published(v1, v2);
-  bucket.after = (request) => {
-    if (request === 'put sw.js') throw new Error('killed');
+describe('what a run notes before its first step', () => {
+  /** The second of two releases is served and invalidated; somebody changed a file by hand, which a run then has to note. */
+  async function touched(bucket: FakeBucket): Promise<void> {
+    const { releases, paths } = stateOf(bucket);
+    const publication = publicationOf(releases[0]!);
+    bucket.place(markerPath({ publication, paths, distributionId: 'E1' }), 'I1');
+    bucket.place('robots.txt', 'by hand');
+  }
+  const killedAt = async (bucket: FakeBucket, index: number, run: () => Promise<unknown>): Promise<void> => {
+    bucket.log.length = 0;
+    bucket.after = () => {
+      if (bucket.writes.length === index) throw new Error('killed');
+    };
+    await expect(run()).rejects.toThrow('killed');
+    bucket.after = () => undefined;
   };
-  await expect(back(bucket, 'r1')).rejects.toThrow('killed');
-  bucket.after = () => undefined;
-  const { goingBackTo } = stateOf(bucket);
-  expect([goingBackTo, inState(bucket)]).toEqual([1, expect.arrayContaining(['sw 1', '{"v":1}', ''])]);
-  // Somebody's hands make it note something once more.
-  bucket.place('robots.txt', 'by hand');
-  bucket.before = (request) => {
-    if (request === 'upload robots.txt' || request === 'put robots.txt') throw new Error('killed');
-  };
-  await expect(back(bucket, 'r1')).rejects.toThrow('killed');
-  bucket.before = () => undefined;
-  expect(stateOf(bucket).goingBackTo).toBe(goingBackTo);
-  await back(bucket, 'previous', { runId: 'again' });
-  expect(served(bucket)).toEqual(v1);
+
+  test('keeps the contents', async () => {
+    const bucket = await published({ ...v1, ...many(1) }, { ...v2, ...many(1) });
+    await publish(bucket, { ...v2, ...many(2) }, { releaseId: 'r3' });
+    await touched(bucket);
+    await killedAt(bucket, 1, () => publish(bucket, { ...v2, ...many(2) }, { releaseId: 'r3' }));
+    expect(bucket.writes).toEqual(['write .releases/state.json']);
+    await back(bucket, 'r1');
+    expect(served(bucket)).toEqual({ ...v1, ...many(1) });
+  });
+
+  test('keeps that a rollback is under way', async () => {
+    const bucket = await published(v1, v2);
+    // The note, a page that is put aside, three files and the page: all but the record.
+    await killedAt(bucket, 6, () => back(bucket, 'r1'));
+    expect([bucket.content('index.html'), stateOf(bucket).goingBackTo]).toEqual(['page 1', 1]);
+    await touched(bucket);
+    await killedAt(bucket, 1, () => back(bucket, 'r1'));
+    expect([bucket.writes, stateOf(bucket).paths]).toEqual([['write .releases/state.json'], ['/robots.txt']]);
+    await back(bucket, 'previous', { runId: 'again' });
+    expect(served(bucket)).toEqual(v1);
+  });
 });
 
 test('the fake bucket gives a rewritten file the ETag it had', async () => {

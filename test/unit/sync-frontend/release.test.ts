@@ -41,6 +41,17 @@ const state = fc.record({
     }),
   ),
 });
+/** As a version before wrote it, and more. */
+const written = (more: object): string =>
+  JSON.stringify({
+    format: 'slipway-site/1',
+    paths: [],
+    uncertain: [],
+    headers: [],
+    releases: [{ id: 'r', content: 'c', sequence: 1, origin: 1 }],
+    files: [],
+    ...more,
+  });
 const nothing = { bodies: new Map(), packs: [] };
 
 describe('the state in the bucket', () => {
@@ -80,6 +91,10 @@ describe('the state in the bucket', () => {
     expect(parseState(serializeState(given))).toEqual(given);
   });
 
+  test('of a version before holds no contents', () => {
+    expect(parseState(written({}))).toMatchObject(nothing);
+  });
+
   test.each([
     ['', 'empty'],
     ['null', 'null'],
@@ -88,6 +103,11 @@ describe('the state in the bucket', () => {
     ['{"format":"slipway-site/1","paths":[],"uncertain":[],"headers":[],"releases":[],"files":[]}', 'no release'],
     ['{"format":"slipway-site/1","paths":[1],"uncertain":[],"headers":[],"releases":[{}],"files":[]}', 'wrong types'],
     ['<?xml version="1.0"?>', 'another format'],
+    [written({ bodies: [['a']] }), 'contents without content'],
+    [written({ bodies: [[1, 'a']] }), 'contents without hash'],
+    [written({ packs: [['.releases/packs/a', 'e', 'x']] }), 'a pack without contents'],
+    [written({ packs: [['.releases/packs/a', 1, []]] }), 'a pack without ETag'],
+    [written({ packs: [['index.html', 'e', []]] }), 'a pack among the files of the site'],
   ])('refuses %j: %s', (text) =>
     expect(() => parseState(text)).toThrow('is not a release state this version can read'),
   );
