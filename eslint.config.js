@@ -19,7 +19,7 @@ const outside = {
   message: 'plan, report and shared/core are pure: types only',
 };
 const effectfulSiblings = {
-  regex: String.raw`^\./(?:apply|observe|ports|run|sync|watch|follow|run-before|rollback|context-files|context-tree|docker-config|heap|look-at|source-tree|templates)\.ts$`,
+  regex: String.raw`^\./(?:apply|apply-bodies|observe|ports|run|sync|watch|follow|run-before|rollback|context-files|context-tree|docker-config|heap|look-at|source-tree|templates)\.ts$`,
   allowTypeImports: true,
   message: 'plan and report decide and describe; they do nothing',
 };
