@@ -1,11 +1,13 @@
-import { lstatSync, readlinkSync, statSync } from 'node:fs';
+import { lstatSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { mkdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { digestAll } from '../../../shared/action/digests.ts';
 import { messageOf, PreconditionError } from '../../../shared/core/errors.ts';
+import { sha256 } from '../../../shared/core/hash.ts';
 import { codeOf, listTree } from './context-tree.ts';
 import type { IgnoreRules } from './dockerignore.ts';
 import { lookAt } from './look-at.ts';
+import { bytesOf, isPlain, textOf } from './path-bytes.ts';
 import { piecesOf, treeDigest, type Entry, type TreeDigest } from './tree-digest.ts';
 
 /** The file system, as far as a build is concerned. */
@@ -80,7 +82,7 @@ export const contextFiles: ContextFiles = {
 async function contentsOf(root: string, entries: readonly Entry[]): Promise<Map<string, string[] | string>> {
   const contents = new Map<string, string[] | string>();
   const pieces = entries.flatMap(({ path, type, size }) =>
-    type === 'file' ? piecesOf(size).map((piece) => ({ ...piece, path, file: join(root, path) })) : [],
+    type === 'file' && isPlain(path) ? piecesOf(size).map((piece) => ({ ...piece, path, file: join(root, path) })) : [],
   );
   const digests = await digestAll(pieces, {
     kind: 'sha256',
@@ -93,9 +95,13 @@ async function contentsOf(root: string, entries: readonly Entry[]): Promise<Map<
     else contents.set(path, [digest]);
   }
   for (const { path, type } of entries) {
-    if (type === 'link') contents.set(path, readlinkSync(join(root, path)));
+    const place = bytesOf(join(root, path));
+    // Where a link leads is bytes, too.
+    if (type === 'link') contents.set(path, textOf(readlinkSync(place, 'buffer')));
     // A device is its number.
-    if (type === 'other') contents.set(path, String(lstatSync(join(root, path)).rdev));
+    if (type === 'other') contents.set(path, String(lstatSync(place).rdev));
+    // The threads take text only.
+    if (type === 'file' && !isPlain(path)) contents.set(path, [sha256(readFileSync(place))]);
   }
   return contents;
 }

@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync, type Dirent } from 'node:fs';
 import { join } from 'node:path';
 import type { IgnoreRules, Judgement } from './dockerignore.ts';
+import { bytesOf, textOf } from './path-bytes.ts';
 import type { Entry } from './tree-digest.ts';
 
 /**
@@ -30,10 +31,19 @@ export function listTree(root: string, rules: IgnoreRules): Entry[] {
   return entries;
 }
 
+type Child = Pick<Dirent, 'name' | 'isDirectory' | 'isSocket'>;
+
 /** What is ignored may be closed to this user. */
-function childrenOf(directory: string, ignored: boolean): readonly Dirent[] {
+function childrenOf(directory: string, ignored: boolean): readonly Child[] {
+  const path = bytesOf(directory);
   try {
-    return readdirSync(directory, { withFileTypes: true });
+    const children = readdirSync(path, { withFileTypes: true });
+    if (!children.some(({ name }) => name.includes('\uFFFD'))) return children;
+    return readdirSync(path, { withFileTypes: true, encoding: 'buffer' }).map((child) => ({
+      name: textOf(child.name),
+      isDirectory: () => child.isDirectory(),
+      isSocket: () => child.isSocket(),
+    }));
   } catch (error) {
     if (ignored && ['EACCES', 'EPERM'].includes(codeOf(error) ?? '')) return [];
     throw error;
@@ -51,7 +61,7 @@ function isMadeAnew({ ignored }: Judgement, { builder }: IgnoreRules): boolean {
 }
 
 function entryOf(root: string, path: string, isMadeAnew: boolean): Entry {
-  const found = lstatSync(join(root, path));
+  const found = lstatSync(bytesOf(join(root, path)));
   const mode = isMadeAnew ? 0o755 : found.mode & 0o7777;
   if (found.isDirectory()) return { path, type: 'directory', mode, size: 0 };
   // A link's own mode means nothing.

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { classicRules, ignoreRules, type IgnoreRules } from '../../../actions/build-push-image/src/dockerignore.ts';
 import { goRegExp } from '../../../actions/build-push-image/src/go-regexp.ts';
-import { ignoreCases, pathsOf, refused } from '../../kit/ignore-cases.ts';
+import { ignoreCases, pathsOf, refusedCases } from '../../kit/ignore-cases.ts';
 
 const file = (text: string) => ({ name: 'api/.dockerignore', content: Buffer.from(text) });
 
@@ -39,7 +39,7 @@ describe('.dockerignore', () => {
     expect(keep(ignoreRules(file('')), paths).kept).toEqual(paths.toSorted());
   });
 
-  test.each(refused)('%j is refused by its line', (ignore, line) => {
+  test.each(refusedCases)('$title is refused by its line', ({ ignore, line }) => {
     const asked = () => keep(ignoreRules(file(ignore)), ['a', 'b']);
     expect(asked).toThrow(
       expect.objectContaining({
