@@ -34,7 +34,7 @@ function faults(kind: BuilderKind, found?: BuildTools): void {
     const run = green(await story.build(inputs));
     const { outputs, left } = run;
     expect({ digest: outputs['digest'], left }).toEqual({ digest: story.tags['v1'], left: [] });
-    expect(outputs).toMatchObject({ outcome: 'built', changed: 'true' });
+    expect(outputs['changed']).toBe('true');
     expect([...story.sources]).toEqual([story.tags['v1']]);
     return run;
   }
@@ -61,7 +61,9 @@ function faults(kind: BuilderKind, found?: BuildTools): void {
     ['immutable', { mutability: 'IMMUTABLE' }],
   ] as const)('the answer to the push of the manifest lost, tags %s', async (name, settings) => {
     rig.registry.breakNext(/^PUT manifest src-/, lost);
-    await holds(rig.story(`manifest-lost-${name}`, settings));
+    const { outputs } = await holds(rig.story(`manifest-lost-${name}`, settings));
+    // BuildKit itself pushes again; what an immutable tag says to that could be said of another run's image as well.
+    if (kind !== 'buildx-remote') expect(outputs['outcome']).toBe('built');
   });
 
   test('the push of the manifest refused once', async () => {
