@@ -29,9 +29,9 @@ function faults(kind: BuilderKind, found?: BuildTools): void {
   afterEach(() => rig.registry.forget());
 
   /** Green, with the whole image under its tag, and built once. */
-  async function holds(story: Story): Promise<BuildRun> {
+  async function holds(story: Story, inputs: Readonly<Record<string, string>> = {}): Promise<BuildRun> {
     await story.write({ Dockerfile: 'FROM scratch\nCOPY . /\n', hello: `${kind} ${story.name}` });
-    const run = green(await story.build());
+    const run = green(await story.build(inputs));
     const { outputs, left } = run;
     expect({ digest: outputs['digest'], left }).toEqual({ digest: story.tags['v1'], left: [] });
     expect(outputs['changed']).toBe('true');
@@ -61,7 +61,9 @@ function faults(kind: BuilderKind, found?: BuildTools): void {
     ['immutable', { mutability: 'IMMUTABLE' }],
   ] as const)('the answer to the push of the manifest lost, tags %s', async (name, settings) => {
     rig.registry.breakNext(/^PUT manifest src-/, lost);
-    await holds(rig.story(`manifest-lost-${name}`, settings));
+    const { outputs } = await holds(rig.story(`manifest-lost-${name}`, settings));
+    // BuildKit itself pushes again; what an immutable tag says to that could be said of another run's image as well.
+    if (kind !== 'buildx-remote') expect(outputs['outcome']).toBe('built');
   });
 
   test('the push of the manifest refused once', async () => {
@@ -79,7 +81,8 @@ function faults(kind: BuilderKind, found?: BuildTools): void {
 
   test('a layer whose upload loses its answer', async () => {
     rig.registry.breakNext(/^PUT upload/, lost);
-    await holds(rig.story('layer-lost', {}));
+    // Of the image: what a cache loses costs nothing anyway.
+    await holds(rig.story('layer-lost', {}), { cache: 'none' });
   });
 
   test('a tag alone, whose answer is lost: what was changed is told', async () => {
