@@ -56,6 +56,7 @@ export function sourceHash(inputs: Inputs, source: BuildSource): string {
     secrets: [...inputs.secrets.keys(), ...inputs.secretFiles.keys()].sort(),
     provenance: inputs.provenance,
     sbom: inputs.sbom,
+    sbomGenerator: inputs.sbomGenerator,
   });
 }
 

@@ -178,6 +178,7 @@ describe('good inputs', () => {
       createRepository: true,
       provenance: 'false',
       sbom: false,
+      sbomGenerator: undefined,
       scan: 'off',
       scanTimeoutMinutes: 10,
     });

@@ -37,6 +37,7 @@ test.each([
   ['a platform', { platforms: 'linux/arm64' }, {}],
   ['provenance', { provenance: 'min' }, {}],
   ['an SBOM', { sbom: 'true' }, {}],
+  ['what makes the SBOM', { sbom: 'true', 'sbom-generator': 'host/scanner:1' }, {}],
   ['the Dockerfile', {}, { dockerfile: new TextEncoder().encode('FROM python:3.11-slim') }],
   ['a Dockerfile of other bytes that read the same', {}, { dockerfile: new Uint8Array([0xff]) }],
   ['the context', {}, { contextSha256: 'd' }],
@@ -62,6 +63,11 @@ test.each([
   ['who told the identity', {}, { bases: [{ ...base, from: 'daemon' as const }] }],
 ])('%s do not', (_, values, changes) => {
   expect(sourceHash(inputs({ ...given, ...values }), { ...source, ...changes })).toBe(hash);
+});
+
+test('one generator is not as good as another', () => {
+  const of = (generator: string): string => sourceHash(inputs({ sbom: 'true', 'sbom-generator': generator }), source);
+  expect(new Set([of('a:1'), of('a:2'), sourceHash(inputs({ sbom: 'true' }), source)]).size).toBe(3);
 });
 
 test('bytes that decode alike are not alike', () => {
