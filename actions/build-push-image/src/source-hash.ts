@@ -92,3 +92,8 @@ export function sourceTags(hash: string): readonly string[] {
     index === 0 ? `${sourceTagPrefix}${hash}` : `${sourceTagPrefix}${hash}-${index + 1}`,
   );
 }
+
+/** Is it one that an image is pushed under, before anything else is known of it? */
+export function isPushTag(tag: string): boolean {
+  return new RegExp(`^${sourceTagPrefix}[0-9a-f]{64}(?:-t?\\d+)?$`).test(tag);
+}

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
+  isPushTag,
   sourceHash,
   sourceTags,
   type BuildSource,
@@ -237,3 +238,12 @@ test('tags of a source', () => {
   expect(new Set(tags).size).toBe(20);
   expect(tags.every((tag) => /^\w[\w.-]{0,127}$/.test(tag))).toBe(true);
 });
+
+test.each([
+  [`src-${hash}`, true],
+  [`src-${hash}-2`, true],
+  [`src-${hash}-t1767225600`, true],
+  [`src-${hash.slice(0, 16)}.${'a'.repeat(40)}.12s`, false],
+  [`src-${hash}-latest`, false],
+  ['latest', false],
+])('%s is what an image is pushed under: %s', (tag, expected) => expect(isPushTag(tag)).toBe(expected));
