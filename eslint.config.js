@@ -75,7 +75,7 @@ export default tseslint.config(
   },
   {
     files: [
-      'actions/*/src/{plan,report,preflight,verdict,diagnose,facts,masking,compare,headers,fold,scope,parameters,stacks}.ts',
+      'actions/*/src/{plan,report,judge-image,elf,platforms,preflight,verdict,diagnose,facts,masking,compare,headers,fold,scope,parameters,stacks}.ts',
       'actions/*/src/{plan-*,*-rules}.ts',
     ],
     rules: restrict(sdk, toolkit, otherActions, outside, effects, effectfulSiblings),

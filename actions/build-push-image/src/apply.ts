@@ -12,12 +12,17 @@ import { loadArchive } from './load-archive.ts';
 import type { Observed } from './observe.ts';
 import type { Plan, Step } from './plan.ts';
 import { publish } from './publishing.ts';
+import type { PipeDocker } from './program-files.ts';
+import type { OpenRegistryContent } from './registry-content.ts';
 import { scan } from './scanning.ts';
+import type { Verification } from './verify-image.ts';
 
 export interface ApplyPorts {
   readonly registry: ImageRegistry;
   readonly docker: RunDocker;
   readonly openDockerConfig: OpenDockerConfig;
+  readonly openContent: OpenRegistryContent;
+  readonly pipe: PipeDocker;
   readonly files: Pick<ContextFiles, 'sizeOf'>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -37,6 +42,8 @@ export interface Result {
   readonly image: RegistryImage | undefined;
   readonly createdRepository: boolean;
   readonly pushed: boolean;
+  /** Of what was pushed; an image that is reused was checked when it was built. */
+  readonly verification?: Verification | undefined;
   /** Tags that this run gave to the image. */
   readonly putTags: readonly string[];
   readonly findings: Findings | undefined;
