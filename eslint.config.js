@@ -19,7 +19,7 @@ const outside = {
   message: 'plan, report and shared/core are pure: types only',
 };
 const effectfulSiblings = {
-  regex: String.raw`^\./(?:apply|observe|ports|run|sync|watch|follow|run-before|rollback|context-files|context-tree|docker-config|heap|look-at|source-tree|templates)\.ts$`,
+  regex: String.raw`^\./(?:apply|apply-bodies|observe|ports|run|sync|watch|follow|run-before|rollback|context-files|context-tree|docker-config|heap|look-at|source-tree|templates)\.ts$`,
   allowTypeImports: true,
   message: 'plan and report decide and describe; they do nothing',
 };
@@ -75,7 +75,7 @@ export default tseslint.config(
   },
   {
     files: [
-      'actions/*/src/{plan,report,preflight,verdict,diagnose,facts,masking,compare,headers,fold,scope,parameters,stacks}.ts',
+      'actions/*/src/{plan,report,judge-image,elf,platforms,preflight,verdict,diagnose,facts,masking,compare,headers,fold,scope,parameters,stacks}.ts',
       'actions/*/src/{plan-*,*-rules}.ts',
     ],
     rules: restrict(sdk, toolkit, otherActions, outside, effects, effectfulSiblings),

@@ -183,9 +183,14 @@ export class InputReader {
       });
   }
 
-  /** The runner masks whole lines, so a multi-line secret is masked line by line as well. */
+  /**
+   * Logs have lines: a secret of several is masked line by line. Not its shortest: the `{` of a JSON document is no secret, and the runner
+   * would drop every output in which it occurs.
+   */
   #mask(secret: string): void {
-    for (const part of new Set([secret, ...secret.split(/\r?\n/)])) if (part.trim() !== '') this.#source.mask(part);
+    const lines = secret.split(/\r?\n/).filter((line) => line.trim() !== '');
+    const telling = lines.filter((line) => line.trim().length > 3);
+    for (const line of new Set(telling.length > 0 ? telling : lines)) this.#source.mask(line);
   }
 }
 

@@ -24,9 +24,9 @@ export function toAwsError(error: unknown, call: Call): Error {
   if (!(error instanceof Error))
     return new AwsError('Unknown', `${service} ${operation}: ${String(error)}`, { service, operation, cause: error });
   const code = error.name === 'Error' ? 'Unknown' : error.name;
-  const { requestId, httpStatusCode } = metadata(error);
+  const { requestId, httpStatusCode, attempts } = metadata(error);
   const suffix = requestId === undefined ? '' : ` (request ${requestId})`;
-  const details = { service, operation, requestId, httpStatus: httpStatusCode, cause: error };
+  const details = { service, operation, requestId, httpStatus: httpStatusCode, attempts, cause: error };
   if (isAccessDenied(code, error.message)) {
     const asked = identity === undefined ? '' : ` for ${identity.role}${claims(identity)}`;
     return new AwsError(code, `${service} ${operation} was denied${asked}: ${readable(error.message)}${suffix}`, {
@@ -45,16 +45,20 @@ export function toAwsError(error: unknown, call: Call): Error {
   return new AwsError(code, `${service} ${operation}: ${code}: ${error.message}${suffix}`, details);
 }
 
-function metadata(error: Error): {
-  readonly requestId: string | undefined;
-  readonly httpStatusCode: number | undefined;
-} {
+interface Metadata {
+  readonly requestId?: string;
+  readonly httpStatusCode?: number;
+  readonly attempts?: number;
+}
+
+function metadata(error: Error): Metadata {
   const found: unknown = '$metadata' in error ? error.$metadata : undefined;
-  if (typeof found !== 'object' || found === null) return { requestId: undefined, httpStatusCode: undefined };
+  if (typeof found !== 'object' || found === null) return {};
   return {
-    requestId: 'requestId' in found && typeof found.requestId === 'string' ? found.requestId : undefined,
-    httpStatusCode:
-      'httpStatusCode' in found && typeof found.httpStatusCode === 'number' ? found.httpStatusCode : undefined,
+    ...('requestId' in found && typeof found.requestId === 'string' && { requestId: found.requestId }),
+    ...('httpStatusCode' in found &&
+      typeof found.httpStatusCode === 'number' && { httpStatusCode: found.httpStatusCode }),
+    ...('attempts' in found && typeof found.attempts === 'number' && { attempts: found.attempts }),
   };
 }
 

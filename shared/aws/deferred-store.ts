@@ -9,6 +9,7 @@ export function deferredStore(connected: Promise<ObjectStore>): ObjectStore {
     read: async (key) => (await connected).read(key),
     write: async (write) => (await connected).write(write),
     upload: async (upload) => (await connected).upload(upload),
+    put: async (put) => (await connected).put(put),
     copy: async (copy) => (await connected).copy(copy),
     remove: async (keys) => (await connected).remove(keys),
   };

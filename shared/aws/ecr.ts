@@ -272,8 +272,8 @@ export function imageRegistry(config: SdkConfig, registryId?: string): ImageRegi
         );
         return true;
       } catch (error) {
-        // Says: this tag names this very manifest already. A retry of a put whose answer was lost ends here too.
-        if (isAwsError(error, 'ImageAlreadyExistsException')) return false;
+        // Says: this tag names this very manifest already. A retry of a put whose answer was lost ends here too: that one gave it.
+        if (isAwsError(error, 'ImageAlreadyExistsException')) return error.attempts > 1;
         throw error;
       }
     },

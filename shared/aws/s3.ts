@@ -4,7 +4,7 @@ import { multipartThreshold } from '../core/multipart.ts';
 import { forEachConcurrently } from '../core/pool.ts';
 import type { FileHeaders } from '../core/release.ts';
 import { plainIdentity, plainPlace } from './s3-place.ts';
-import { bare, elementOf, s3Requests, unescapeXml, type S3Answer } from './s3-requests.ts';
+import { bare, elementOf, s3Requests, unescapeXml, type Body, type S3Answer } from './s3-requests.ts';
 import type { SdkBucket } from './s3-sdk.ts';
 import type { SdkConfig } from './sdk-config.ts';
 import { encodeUri, type Identity } from './sigv4.ts';
@@ -31,6 +31,15 @@ export interface Upload {
   readonly headers: FileHeaders;
   /** Called after each part of a file that goes in parts, with the part's bytes. */
   readonly onPart?: (bytes: number) => void;
+}
+
+/** Content that is at hand, not in a file. */
+export interface Put {
+  readonly key: string;
+  readonly content: Uint8Array;
+  /** S3 refuses the content when it is not this one. */
+  readonly sha256: string;
+  readonly headers: FileHeaders;
 }
 
 export interface Copy {
@@ -61,6 +70,7 @@ export interface ObjectStore {
   read(key: string): Promise<{ readonly text: string; readonly etag: string } | undefined>;
   write(write: GuardedWrite): Promise<string>;
   upload(upload: Upload): Promise<string>;
+  put(put: Put): Promise<string>;
   copy(copy: Copy): Promise<string>;
   /** Returns what could not be deleted, and why. */
   remove(keys: readonly string[]): Promise<readonly { readonly key: string; readonly reason: string }[]>;
@@ -111,8 +121,7 @@ export function objectStore({
     identity: async (): Promise<Identity> => identity ?? (await sdk()).identity(),
   });
 
-  async function uploadWhole({ key, file, size, sha256, headers }: Upload): Promise<string> {
-    const body = { content: { file }, size, sha256 };
+  async function putWhole(key: string, { headers, ...body }: Body & Pick<Put, 'headers'>): Promise<string> {
     const { etag } = await request({ operation: 'PutObject', method: 'PUT', key, headers: headersOf(headers), body });
     return etag;
   }
@@ -189,7 +198,14 @@ export function objectStore({
       }
     },
 
-    upload: (upload) => (upload.size > multipartThreshold ? uploadParts(upload) : uploadWhole(upload)),
+    upload(upload) {
+      const { key, file, size, sha256, headers } = upload;
+      return size > multipartThreshold
+        ? uploadParts(upload)
+        : putWhole(key, { content: { file }, size, sha256, headers });
+    },
+
+    put: ({ key, content, ...rest }) => putWhole(key, { content, size: content.length, ...rest }),
 
     async copy({ from, to, etag, headers }) {
       let isRepeated = false;

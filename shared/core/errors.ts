@@ -86,6 +86,8 @@ export interface AwsErrorDetails extends ActionErrorOptions {
   readonly operation: string;
   readonly requestId?: string | undefined;
   readonly httpStatus?: number | undefined;
+  /** How often it was sent; more than once, an earlier one may have been carried out without an answer. */
+  readonly attempts?: number | undefined;
 }
 
 /** A refused or failed AWS call. `code` is AWS's own error name, e.g. `RepositoryNotFoundException`. */
@@ -94,6 +96,7 @@ export class AwsError extends ActionError {
   readonly operation: string;
   readonly requestId: string | undefined;
   readonly httpStatus: number | undefined;
+  readonly attempts: number;
 
   constructor(code: string, message: string, details: AwsErrorDetails) {
     super(code, message, { fault: 'cloud', ...details });
@@ -101,6 +104,7 @@ export class AwsError extends ActionError {
     this.operation = details.operation;
     this.requestId = details.requestId;
     this.httpStatus = details.httpStatus;
+    this.attempts = details.attempts ?? 1;
   }
 }
 

@@ -4,9 +4,11 @@ import { sha256 } from './hash.ts';
 /**
  * What sync-frontend keeps in the bucket beside a site, under `<prefix>.releases/` (dotted, and denied to CloudFront):
  *
- * - `state.json`: the release that is served, the ones before it, and what a CDN has to forget. One object, read and written whole,
- *   because a publish of one changed file should cost a handful of requests, not one per release.
- * - `bodies/<sha256>`: content that was overwritten and that a retained release still names, so that a rollback needs no rebuild.
+ * - `state.json`: the release that is served, the ones before it, what a CDN has to forget, and contents of small files that may be
+ *   overwritten. One object, read and written whole, because a publish of one changed file should cost a handful of requests, not one per
+ *   release.
+ * - `packs/<hash>`: many such contents in one object: every run would have to read them in the state.
+ * - `bodies/<sha256>`: other content that was overwritten and that a retained release still names, so that a rollback needs no rebuild.
  * - `invalidated/<publication>.<paths>.<distribution>`: that a publication's invalidation was done there. A name in the listing costs sync no request, and
  *   nobody has to rewrite `state.json` while somebody else may publish.
  */
@@ -15,6 +17,7 @@ const format = 'slipway-site/1';
 
 export const statePath = `${folder}state.json`;
 export const bodiesFolder = `${folder}bodies/`;
+export const packsFolder = `${folder}packs/`;
 export const markersFolder = `${folder}invalidated/`;
 
 export function isReleasePath(path: string): boolean {
@@ -89,6 +92,32 @@ export interface SiteState {
   readonly uncertain: ReadonlySet<string>;
   /** The `origin` of the release that a rollback under way serves again: cut off, the next one goes on with it. */
   readonly goingBackTo?: number | undefined;
+  /**
+   * What a rollback writes again, without its having been put aside when it was overwritten: it is on record since it was published, as it
+   * was at hand then.
+   */
+  readonly bodies: Bodies;
+  readonly packs: readonly Pack[];
+}
+
+/** SHA-256 → content in base64. */
+export type Bodies = ReadonlyMap<string, string>;
+
+export interface Pack {
+  readonly path: string;
+  readonly etag: string;
+  /** The SHA-256 of those of its contents that are still of use. */
+  readonly contents: ReadonlySet<string>;
+}
+
+/** One line for each content. */
+export function serializePack(bodies: Bodies): string {
+  return [...bodies].map(([hash, content]) => `${hash} ${content}\n`).join('');
+}
+
+export function parsePack(text: string): Bodies {
+  const lines = text.split('\n').map((line) => line.split(' '));
+  return new Map(lines.flatMap(([hash, content]) => (hash && content !== undefined ? [[hash, content]] : [])));
 }
 
 export interface ContentFile {
@@ -122,7 +151,7 @@ export function isInvalidated({ releases, paths }: SiteState, internal: Readonly
 type FileRow = readonly [string, string | null, number, string, number, readonly number[]];
 
 /** A file that several releases share is written once, with the numbers of the releases that hold it. */
-export function serializeState({ releases, paths, uncertain, goingBackTo }: SiteState): string {
+export function serializeState({ releases, paths, uncertain, goingBackTo, bodies, packs }: SiteState): string {
   const shared = new Map<string, { readonly file: ReleaseFile; readonly holders: number[] }[]>();
   for (const [holder, { files }] of releases.entries()) {
     for (const file of files.values()) {
@@ -153,6 +182,8 @@ export function serializeState({ releases, paths, uncertain, goingBackTo }: Site
     releases: releases.map((release) => ({ ...release, files: undefined })),
     headers: [...headers.values()].map(({ value }) => value),
     files: rows,
+    bodies: [...bodies],
+    packs: packs.map(({ path, etag, contents }) => [path, etag, [...contents]]),
   });
 }
 
@@ -187,8 +218,12 @@ function readState(text: string): SiteState | undefined {
   const rows = listOf(root?.['files'], fileRow);
   const paths = listOf(root?.['paths'], string);
   const uncertain = listOf(root?.['uncertain'], string);
+  // Written by a version that put all contents aside, there are none.
+  const bodies = listOf(root?.['bodies'] ?? [], body);
+  const packs = listOf(root?.['packs'] ?? [], pack);
   if (root?.['format'] !== format || !headers || !heads || !rows || !paths || !uncertain || heads.length === 0)
     return undefined;
+  if (!bodies || !packs) return undefined;
   const files = heads.map(() => new Map<string, ReleaseFile>());
   for (const [path, hash, size, etag, header, holders] of rows) {
     const file = { path, size, etag, sha256: hash ?? undefined, headers: headers[header] };
@@ -199,6 +234,8 @@ function readState(text: string): SiteState | undefined {
     uncertain: new Set(uncertain),
     goingBackTo: count(root['goingBackTo']),
     releases: heads.map((head, index) => ({ ...head, files: files[index] ?? new Map() })),
+    bodies: new Map(bodies),
+    packs,
   };
 }
 
@@ -237,6 +274,23 @@ function fileHeaders(value: unknown): FileHeaders | undefined {
   const contentType = string(record(value)?.['contentType']);
   const cacheControl = string(record(value)?.['cacheControl']);
   return contentType === undefined || cacheControl === undefined ? undefined : { contentType, cacheControl };
+}
+
+function body(value: unknown): readonly [string, string] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const pair: readonly unknown[] = value;
+  const [hash, content] = pair;
+  return typeof hash === 'string' && typeof content === 'string' ? [hash, content] : undefined;
+}
+
+function pack(value: unknown): Pack | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const row: readonly unknown[] = value;
+  const [path, etag, hashes] = row;
+  const contents = listOf(hashes, string);
+  if (typeof path !== 'string' || typeof etag !== 'string' || contents === undefined) return undefined;
+  // A rollback reads what is named here.
+  return path.startsWith(packsFolder) ? { path, etag, contents: new Set(contents) } : undefined;
 }
 
 function releaseHead(value: unknown): Omit<Release, 'files'> | undefined {

@@ -5,6 +5,7 @@ import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { imageRegistry, type ImageRegistry, type RegistryImage } from '../../shared/aws/ecr.ts';
 import { sdkConfig, type SdkConfig } from '../../shared/aws/sdk-config.ts';
 import { sha256 } from '../../shared/core/hash.ts';
+import { ScriptedRegistry } from '../kit/scripted-registry.ts';
 
 const config = (): SdkConfig =>
   sdkConfig(
@@ -215,6 +216,29 @@ describe('against answers that the emulator does not give', () => {
     const { ecr } = await script({ PutImage: ['ImageAlreadyExistsException'] });
     expect(await ecr.tag('app', 'a', image('one'))).toBe(false);
   });
+
+  test.each(['MUTABLE', 'IMMUTABLE'] as const)(
+    'a put whose answer was lost gave the tag, and is no put of another run: %s',
+    async (mutability) => {
+      const registry = await ScriptedRegistry.start({ repositories: { app: { mutability } } });
+      try {
+        const credentials = async () => ({ accessKeyId: 'a', secretAccessKey: 'b' });
+        const ecr = imageRegistry({ ...config(), endpoint: registry.endpoint, credentials } as SdkConfig);
+        const empty = image('one');
+        const manifest = JSON.stringify({ schemaVersion: 2, mediaType: empty.mediaType, layers: [] });
+        const one = { ...empty, manifest, digest: `sha256:${sha256(manifest)}` };
+        expect(await ecr.tag('app', 'a', one)).toBe(true);
+        registry.breakNext(/^PutImage b/, { drop: 'after' });
+        const lost = ecr.tag('app', 'b', one);
+        if (mutability === 'MUTABLE') expect(await lost).toBe(true);
+        else await expect(lost).rejects.toMatchObject({ code: 'ImageTagAlreadyExistsException', attempts: 2 });
+        if (mutability === 'MUTABLE') expect(await ecr.tag('app', 'b', one)).toBe(false);
+        else await expect(ecr.tag('app', 'b', one)).rejects.toMatchObject({ attempts: 1 });
+      } finally {
+        await registry.stop();
+      }
+    },
+  );
 
   test('bytes that are not their digest’s are refused', async () => {
     const { digest } = image('one');

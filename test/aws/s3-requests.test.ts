@@ -257,6 +257,25 @@ describe('what S3 says', () => {
     expect(stub.objects('site').size).toBe(0);
   });
 
+  test('content at hand is put as it is, with its headers; another than planned is refused', async () => {
+    const stub = await startStub();
+    const store = storeAt(stub.endpoint);
+    const content = Buffer.from([0, 255, 254, 10, 0]);
+    expect(await store.put({ key: 'x', content, sha256: hex(content), headers })).toBe(
+      createHash('md5').update(content).digest('hex'),
+    );
+    const stored = stub.objects('site').get('x');
+    expect([Buffer.concat(stored?.chunks ?? []), stored?.headers]).toEqual([
+      content,
+      { 'content-type': headers.contentType, 'cache-control': headers.cacheControl },
+    ]);
+    await store.put({ key: 'empty', content: Buffer.alloc(0), sha256: hex(''), headers });
+    expect(stub.objects('site').get('empty')?.size).toBe(0);
+    await expect(store.put({ key: 'y', content, sha256: hex('other'), headers })).rejects.toMatchObject({
+      code: 'XAmzContentSHA256Mismatch',
+    });
+  });
+
   test('an error with its name, message, request and status', async () => {
     const { endpoint, seen } = await scripted(refuse(409, 'BucketBusy'));
     await expect(storeAt(endpoint).list('')).rejects.toMatchObject({

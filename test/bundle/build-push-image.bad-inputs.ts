@@ -120,6 +120,16 @@ export const cases: readonly {
     ],
   },
   {
+    name: 'an SBOM by what is no image',
+    inputs: { repository: 'app', 'sbom-generator': 'Scanner 1' },
+    expect: ['sbom-generator is "Scanner 1"; accepted: an image, e.g. "docker/buildkit-syft-scanner:stable-1"'],
+  },
+  {
+    name: 'what makes an SBOM, where none is made',
+    inputs: { repository: 'app', 'sbom-generator': 'host/scanner:1' },
+    expect: ['sbom-generator is "host/scanner:1"; accepted: nothing while sbom is "false"'],
+  },
+  {
     name: 'numbers out of range',
     inputs: { repository: 'app', 'max-age-days': '0', 'scan-timeout-minutes': '1e3', 'role-duration-seconds': '60' },
     expect: [

@@ -13,6 +13,7 @@ import {
   fingerprint,
   green,
   picture,
+  recordedContents,
   served,
   servedObjects,
   sync,
@@ -61,6 +62,7 @@ describe.each(shapes)('$name', (shape) => {
   /** The bucket that the deploy starts from, and what it leaves when nothing disturbs it. */
   let before: Snapshot;
   let beforeServed: Served;
+  let whole: Readonly<Record<string, string>>;
   let entries: readonly string[];
   let mutable: readonly string[];
   let publicationBefore: string | undefined;
@@ -70,6 +72,7 @@ describe.each(shapes)('$name', (shape) => {
   /** By the fingerprint of a bucket: what a run that starts from it does has been seen. */
   const finished = new Map<string, Promise<void>>();
   const reverted = new Map<string, Promise<void>>();
+  const rolledBack = new Map<string, Promise<void>>();
 
   beforeAll(async () => {
     for (let slot = 0; slot < slots; slot += 1) {
@@ -89,6 +92,7 @@ describe.each(shapes)('$name', (shape) => {
     before = stub.snapshot();
     beforeServed = served(stub, prefix);
     const objectsBefore = servedObjects(stub, prefix);
+    whole = picture(objectsBefore);
     source = await sourceOf(deploy);
 
     stub.forget();
@@ -210,9 +214,26 @@ describe.each(shapes)('$name', (shape) => {
     return work;
   }
 
+  /** Instead of running it again, somebody rolls back: the release before comes back byte for byte, with its headers. */
+  function rollBack(stub: S3Stub, { left, what }: { readonly left: Snapshot; readonly what: string }): Promise<void> {
+    const mark = fingerprint(left);
+    const known = rolledBack.get(mark);
+    if (known !== undefined) return known;
+    const work = (async () => {
+      stub.restore(left);
+      const { prefix: folder = '', 'base-path': basePath = '' } = history.at(-1)?.inputs ?? {};
+      const to = { 'rollback-to': `r${history.length - 1}`, 'max-delete-percent': '100' };
+      const inputs = { ...to, prefix: folder, 'base-path': basePath };
+      green(await sync(stub, { inputs }));
+      expect({ what, served: picture(servedObjects(stub, prefix)) }).toMatchObject({ what, served: whole });
+    })();
+    rolledBack.set(mark, work);
+    return work;
+  }
+
   /** What a rollback needs of the release before is still somewhere in the bucket. */
   function refuseLostContents(stub: S3Stub, what: string): void {
-    const kept = new Set([...stub.objects(bucket).values()].map(contentOf));
+    const kept = new Set([...[...stub.objects(bucket).values()].map(contentOf), ...recordedContents(stub, prefix)]);
     const wanted = new Map(
       [...(before.get(bucket)?.objects ?? [])].filter(([key]) => key.startsWith(prefix) && !key.includes('.releases/')),
     );
@@ -259,6 +280,7 @@ describe.each(shapes)('$name', (shape) => {
       const left = stub.snapshot();
       await finish(stub, named(one));
       if (shape.reverts === true) await revert(stub, { left, what: named(one) });
+      if (shape.rollsBack === true) await rollBack(stub, { left, what: named(one) });
     });
   }, 240_000);
 

@@ -13,6 +13,8 @@ export interface Shape {
   readonly opaqueEtags?: boolean;
   /** After each kill the site of before is published again, too. */
   readonly reverts?: boolean;
+  /** After each kill the release before is rolled back to, too. */
+  readonly rollsBack?: boolean;
 }
 
 export interface Deploy {
@@ -77,6 +79,21 @@ const plain = (version: number, more: Site = {}): Site => ({
   ...more,
 });
 
+/** No text, and more than the state has room for. */
+const noise = (seed: number): Uint8Array =>
+  Uint8Array.from({ length: 64 * 1024 }, (_, index) => (index * 31 + (index >> 8) * 7 + seed) % 256);
+const pictures = (version: number): Site => ({
+  'index.html': `<img src="img/0.png"><link rel="manifest" href="site.webmanifest"><!-- ${version} -->`,
+  ...Object.fromEntries(Array.from({ length: 7 }, (_, n) => [`img/${n}.png`, noise(n < 6 ? n + 50 * version : n)])),
+  'site.webmanifest': `{"v":${version}}`,
+  'sw.js': version === 1 ? '' : 'self.skipWaiting()',
+  'config.json': Uint8Array.of(0xff, 0xfe, 0, version),
+  // Too large to be on record.
+  'poster.jpg': new Uint8Array(64 * 1024 + 1).fill(version),
+  'robots.txt': 'User-agent: *',
+  ...(version === 1 ? { 'old.html': 'old', 'old.json': '{}' } : { 'new.html': 'new', 'new.json': '{}' }),
+});
+
 const page = (film: string): string => `<video src="assets/film-${film}.mp4"></video>`;
 const film = (name: string, size: number): Site => ({
   'index.html': page(name),
@@ -86,22 +103,29 @@ const film = (name: string, size: number): Site => ({
 const retainTwo = { 'retain-releases': '2', 'max-delete-percent': '100' };
 
 export const shapes: readonly Shape[] = [
-  { name: 'a single-page app with hashed names', history: [{ site: first }], deploy: { site: second } },
+  {
+    name: 'a single-page app with hashed names',
+    history: [{ site: first }],
+    deploy: { site: second },
+  },
   {
     name: 'pages that are new, changed and gone, below a prefix',
     prefix: 'app/',
+    rollsBack: true,
     history: [{ site: pagesOne, inputs: { prefix: 'app', 'base-path': '/' } }],
     deploy: { site: pagesTwo, inputs: { prefix: 'app', 'base-path': '/' } },
   },
   {
     name: 'plain names, overwritten in place',
     reverts: true,
+    rollsBack: true,
     history: [{ site: plain(1) }],
     deploy: { site: plain(2, { 'app.js': 'import "./lib/new.js";', 'lib/new.js': 'import "./util.js"' }) },
   },
   {
     name: 'other headers only',
     reverts: true,
+    rollsBack: true,
     history: [{ site: plain(1) }],
     deploy: {
       site: plain(1),
@@ -113,6 +137,12 @@ export const shapes: readonly Shape[] = [
     opaqueEtags: true,
     history: [{ site: plain(1) }],
     deploy: { site: plain(1, { 'lib/util.js': 'new' }), inputs: { 'cache-control': '*.js=max-age=60' } },
+  },
+  {
+    name: 'small files of every kind, on record in the state and in packs',
+    rollsBack: true,
+    history: [{ site: pictures(1) }],
+    deploy: { site: pictures(2) },
   },
   {
     name: 'a file in parts',

@@ -3,12 +3,14 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdir, mkdtemp, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { sha256 } from '../../shared/core/hash.ts';
+import { parsePack, parseState, statePath } from '../../shared/core/release.ts';
 import type { S3Stub, Snapshot, StubLogEntry, StubObject } from '../kit/s3-stub.ts';
 import type { Served } from '../kit/crawl.ts';
 import { spawnAction, type ActionRun } from './spawn-action.ts';
 
 /** Path → content; a number is the size of a file of zeros. */
-export type Site = Readonly<Record<string, string | number>>;
+export type Site = Readonly<Record<string, string | number | Uint8Array>>;
 export type Inputs = Readonly<Record<string, string>>;
 
 export const bucket = 'site';
@@ -24,7 +26,7 @@ export async function writeSite(site: Site, directory?: string): Promise<string>
   for (const [path, content] of Object.entries(site)) {
     const file = join(root, path);
     await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, typeof content === 'string' ? content : '');
+    await writeFile(file, typeof content === 'number' ? '' : content);
     if (typeof content === 'number') await truncate(file, content);
   }
   return root;
@@ -49,6 +51,15 @@ export function sync(stub: S3Stub, { inputs, ...options }: Sync): Promise<Action
     },
     ...options,
   });
+}
+
+/** The SHA-256 of every content that the records hold: it needs no object of its own. */
+export function recordedContents(stub: S3Stub, prefix = ''): ReadonlySet<string> {
+  const state = stub.text(bucket, prefix + statePath);
+  if (state === undefined) return new Set();
+  const { bodies, packs } = parseState(state);
+  const all = [bodies, ...packs.map(({ path }) => parsePack(stub.text(bucket, prefix + path) ?? ''))];
+  return new Set(all.flatMap((one) => [...one.values()]).map((content) => sha256(Buffer.from(content, 'base64'))));
 }
 
 /** Fails with what the action said. */

@@ -100,6 +100,37 @@ describe.each([undefined, 'docker', 'docker-container'])('a push that is refused
     expect(w.ports.clock.now() - before).toBe(20_000);
   });
 
+  test('as the registry or the connection broke: again after a moment, with the same login', async () => {
+    for (const complaint of ['unknown: Service Unavailable', 'Put "http://localhost:5000/v2/app/manifests/x": EOF']) {
+      const w = start();
+      refusePush(w, complaint);
+      const before = w.ports.clock.now();
+      const { failure, outputs } = await w.run(mine);
+      expect([failure, outputs['outcome']]).toEqual([undefined, 'built']);
+      expect([w.logins.count, pushes(w).length]).toEqual([1, 2]);
+      expect(w.ports.clock.now() - before).toBe(3_000);
+    }
+  });
+
+  test('as the answer was lost, and the immutable tag names the image by now: it is this run that pushed it', async () => {
+    const w = start();
+    w.registry.known = immutable;
+    const { plan } = await w.run({ ...mine, 'dry-run': 'true' });
+    const tag = plan.steps.flatMap((step) => (step.kind === 'build' ? [step.tag] : []))[0] ?? '';
+    refusePush(w, 'EOF');
+    refusePush(
+      w,
+      `tag invalid: The image tag '${tag}' already exists and cannot be overwritten because the tag is immutable.`,
+    );
+    const login = w.registry.login.bind(w.registry);
+    w.registry.login = async () => (w.registry.push(tag, 'arrived'), login());
+    expect((await w.run(mine)).outputs).toMatchObject({
+      outcome: 'built',
+      changed: 'true',
+      digest: digestOf('arrived'),
+    });
+  });
+
   test('a run that is cancelled in that pause pushes no more', async () => {
     const w = start();
     refusePush(w, 'toomanyrequests: Rate exceeded');
@@ -136,6 +167,19 @@ describe.each([undefined, 'docker', 'docker-container'])('a push that is refused
     expect((await w.run(mine)).failure).toMatchObject({ code: 'LoginFailed' });
     expect([pushes(w).length, w.configs]).toEqual([1, [{ host: 'localhost:5000', removed: true }]]);
   });
+});
+
+test.each([
+  [1, undefined, 1_000],
+  [2, undefined, 4_000],
+  [3, 'LoginFailed', 4_000],
+])('a login that fails %i times', async (times, code, pause) => {
+  const w = world();
+  const result = { exitCode: 1, stderr: 'Error response from daemon: Get "http://localhost:5000/v2/": EOF' };
+  for (let time = 0; time < times; time += 1) w.docker.answers.push({ start: 'login', once: true, result });
+  const before = w.ports.clock.now();
+  expect((await w.run(mine)).failure?.code).toBe(code);
+  expect([w.docker.did('login').length, w.ports.clock.now() - before]).toEqual([Math.min(times + 1, 3), pause]);
 });
 
 test('an image out of an archive is named once and pushed twice', async () => {

@@ -21,6 +21,7 @@ import { observe, observeLocally, type ObservePorts } from '../../actions/build-
 import { planBuild } from '../../actions/build-push-image/src/plan.ts';
 import { report, reportArchive } from '../../actions/build-push-image/src/report.ts';
 import { requireArchivable, writeArchive } from '../../actions/build-push-image/src/write-archive.ts';
+import { fakePipe } from '../unit/build-push-image/image-kit.ts';
 import { immutable, inputs as parse, mutable } from '../unit/build-push-image/kit.ts';
 
 export const digestOf = (manifest: string): string => `sha256:${sha256(manifest)}`;
@@ -191,8 +192,11 @@ export class FakeDocker implements CommandRunner {
     return {};
   }
 
+  /** What is pushed, of the context's text. */
+  manifestOf: (context: string) => string = (context) => `built from ${context}`;
+
   #push(name: string, onLine: CommandOptions['onLine']): void {
-    const manifest = `built from ${this.#context()}`;
+    const manifest = this.manifestOf(this.#context());
     const tag = name.slice(name.lastIndexOf(':') + 1);
     this.#registry.push(tag, manifest);
     this.metadata = JSON.stringify({ 'containerimage.digest': digestOf(manifest) });
@@ -210,6 +214,10 @@ export function world() {
   const ignored: [string, boolean][] = [];
   const docker = new FakeDocker(registry, () => tree.sha256);
   const digests = new Map<string, string>();
+  /** Configurations by digest, and the files of whatever image. */
+  const contents = new Map<string, string>();
+  const imageFiles: Record<string, Uint8Array> = {};
+  const programs = fakePipe(() => imageFiles);
   const directories: string[] = [];
   const log: string[] = [];
   const masked: string[] = [];
@@ -244,6 +252,8 @@ export function world() {
     manifests: { digest: async (name) => digests.get(name) },
     signal: cancelled.signal,
     mask: (secret) => masked.push(secret),
+    openContent: () => ({ read: async (_, digest) => contents.get(digest) ?? Promise.reject(new Error('unknown')) }),
+    pipe: programs.pipe,
     openDockerConfig: async (host): Promise<DockerConfig> => {
       const config = { host, removed: false };
       configs.push(config);
@@ -277,6 +287,9 @@ export function world() {
     trees,
     ignored,
     digests,
+    contents,
+    imageFiles,
+    programs,
     log,
     masked,
     configs,

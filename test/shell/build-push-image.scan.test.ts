@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ImageScan, ScanStart } from '../../shared/aws/ecr.ts';
 import { AwsError } from '../../shared/core/errors.ts';
+import { recordTag } from '../../actions/build-push-image/src/build-record.ts';
 import { commit, mutable } from '../unit/build-push-image/kit.ts';
 import { finding, scanOf } from '../unit/build-push-image/scan-kit.ts';
 import { mine, refused, world } from './build-push-image.fakes.ts';
@@ -383,7 +384,9 @@ describe('an image for several platforms', () => {
   async function there(story: Story) {
     const w = scanned(story);
     const { outputs } = await w.run({ ...mine, 'dry-run': 'true' });
-    w.registry.push(`src-${outputs['source-hash']}`, manifest);
+    const hash = outputs['source-hash'] ?? '';
+    w.registry.push(`src-${hash}`, manifest);
+    w.registry.push(recordTag(hash, { commit, ms: 1_000 }), manifest);
     return w;
   }
 

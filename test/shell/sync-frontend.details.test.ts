@@ -75,7 +75,7 @@ test('content that the release served now needs stays aside', async () => {
   const bucket = await published(v1, v2);
   await back(bucket);
   expect(bucket.writes.at(-1)).toMatch(/^remove /);
-  expect(bucket.keys).toContain(bodyPath({ sha256: sha256('robots 1'), etag: '' }));
+  expect(bucket.keys).toContain(bodyPath({ sha256: sha256('one'), etag: '' }));
 });
 
 test('the same content of yet other sources is recorded', async () => {
@@ -215,7 +215,8 @@ test('warns of a change under a name that was immutable, not of one that becomes
 });
 
 test('content of two files is put aside once', async () => {
-  const bucket = await published({ ...v1, 'a.txt': 'same', 'b.txt': 'same' });
+  const same = 'too large for the record'.repeat(3000);
+  const bucket = await published({ ...v1, 'a.txt': same, 'b.txt': same });
   await publish(bucket, { ...v1, 'a.txt': 'A', 'b.txt': 'B' }, { releaseId: 'r2' });
   expect(bucket.writes.filter((line) => line.startsWith('copy '))).toHaveLength(1);
 });
@@ -425,18 +426,18 @@ test('a rollback below a prefix brings the content back', async () => {
   expect(bucket.content('app/robots.txt')).toBe('robots 1');
 });
 
-test.each([
-  ['copy robots.txt .releases/bodies/', { ...v1, 'robots.txt': 'robots 2' }, {}],
-  ['copy robots.txt robots.txt', v1, { cacheControl: new Map([['robots.txt', 'max-age=5']]) }],
-])('what somebody puts in the place of a file meanwhile is not taken for it: %s', async (request, site, changes) => {
+test.each<readonly [string, string, Site, Partial<PublishInputs>?]>([
+  ['index.html', 'copy index.html .releases/bodies/', { ...v1, 'index.html': 'two' }],
+  ['robots.txt', 'copy robots.txt robots.txt', v1, { cacheControl: new Map([['robots.txt', 'max-age=5']]) }],
+])('what somebody puts in the place of %s meanwhile is not taken for it', async (path, ...[request, site, changes]) => {
   const bucket = await published(v1);
   bucket.before = (asked) => {
-    if (asked.startsWith(request)) bucket.place('robots.txt', 'by hand');
+    if (asked.startsWith(request)) bucket.place(path, 'by hand');
   };
   const { failure, outputs } = await publish(bucket, site, { ...changes, releaseId: 'r2' });
   expect(failure?.code).toBe('PreconditionFailed');
   expect(outputs['published']).toBe('false');
-  expect(bucket.content('robots.txt')).toBe('by hand');
+  expect(bucket.content(path)).toBe('by hand');
 });
 
 test('two first publishes at the same time: one is found out', async () => {
@@ -460,6 +461,7 @@ test('what could not be deleted is not counted as deleted, what could is', async
     read: (key) => bucket.read(key),
     write: (write) => bucket.write(write),
     upload: (upload) => bucket.upload(upload),
+    put: (put) => bucket.put(put),
     copy: (copy) => bucket.copy(copy),
     remove,
   };
@@ -498,6 +500,7 @@ test('cancelled in the middle of a stage: nothing more of it is sent; as many at
     read: (key) => other.read(key),
     write: (write) => other.write(write),
     upload,
+    put: (put) => other.put(put),
     copy: (copy) => other.copy(copy),
     remove: (keys) => other.remove(keys),
   };
@@ -692,7 +695,13 @@ test('what is too large to be copied is not put aside, which is said', () => {
     files: new Map([['film.mp4', { size, etag: 'e' }]]),
     internal: new Map(),
     now: 0,
-    state: { releases: [{ ...release, files: new Map([['film.mp4', old]]) }], paths: [], uncertain: new Set() },
+    state: {
+      releases: [{ ...release, files: new Map([['film.mp4', old]]) }],
+      paths: [],
+      uncertain: new Set(),
+      bodies: new Map(),
+      packs: [],
+    },
     stateEtag: 's',
     local: [
       { path: 'film.mp4', file: '/f', size, sha256: 'b'.repeat(64), etag: undefined, executable: false, modified: 0 },

@@ -91,6 +91,13 @@ export class FakeBucket implements ObjectStore {
     });
   }
 
+  async put({ key, content, sha256: hash, headers }: Parameters<ObjectStore['put']>[0]): Promise<string> {
+    return this.#write(`put ${key}`, () => {
+      if (sha256(content) !== hash) throw refused('BadDigest', 400);
+      return this.#put(key, Buffer.from(content).toString(), headers);
+    });
+  }
+
   async copy({ from, to, etag, headers }: Parameters<ObjectStore['copy']>[0]): Promise<string> {
     return this.#write(`copy ${from} ${to}`, () => {
       const source = this.objects.get(from);
@@ -145,6 +152,10 @@ export function fakeTree(site: Site, disk: Map<string, string>): SourceTree {
           return { path, file, size: Buffer.byteLength(content), executable: false, modified: 0 };
         });
       return { kind: 'found', files, links: [], problems: [] };
+    },
+    read: async (file, size) => {
+      const content = disk.get(file);
+      return content === undefined || Buffer.byteLength(content) !== size ? undefined : Buffer.from(content);
     },
     digests: async (kind, files) => files.map(({ file }) => (kind === 'sha256' ? sha256(text(file)) : md5(text(file)))),
   };

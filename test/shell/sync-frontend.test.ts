@@ -83,7 +83,6 @@ describe('publishing', () => {
     const { outputs } = await publish(bucket, v2, { releaseId: 'r2' });
     expect(bucket.writes.map((line) => line.replace(/bodies\/\w+/, 'bodies/…'))).toEqual([
       'copy index.html .releases/bodies/…',
-      'copy robots.txt .releases/bodies/…',
       'copy docs/index.html .releases/bodies/…',
       'upload assets/app-dddd4444.js',
       'upload robots.txt',
@@ -350,7 +349,7 @@ describe('rollback', () => {
     );
     const { outputs } = await syncFrontend(rollbackInputs('previous'), portsOn(bucket, {}));
     expect(served(bucket)).toEqual({ ...v1, 'assets/app-dddd4444.js': 'app 2' });
-    expect(outputs).toMatchObject({ 'release-id': 'r1', uploaded: '3', deleted: '1', bytes: '0' });
+    expect(outputs).toMatchObject({ 'release-id': 'r1', uploaded: '3', deleted: '1', bytes: '8' });
     expect(outputs['publication']).toMatch(/^3-/);
     expect(changedPaths(outputs)).toEqual([
       '/',

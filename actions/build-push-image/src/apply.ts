@@ -12,12 +12,17 @@ import { loadArchive } from './load-archive.ts';
 import type { Observed } from './observe.ts';
 import type { Plan, Step } from './plan.ts';
 import { publish } from './publishing.ts';
+import type { PipeDocker } from './program-files.ts';
+import type { OpenRegistryContent } from './registry-content.ts';
 import { scan } from './scanning.ts';
+import type { Verification } from './verify-image.ts';
 
 export interface ApplyPorts {
   readonly registry: ImageRegistry;
   readonly docker: RunDocker;
   readonly openDockerConfig: OpenDockerConfig;
+  readonly openContent: OpenRegistryContent;
+  readonly pipe: PipeDocker;
   readonly files: Pick<ContextFiles, 'sizeOf'>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -37,6 +42,8 @@ export interface Result {
   readonly image: RegistryImage | undefined;
   readonly createdRepository: boolean;
   readonly pushed: boolean;
+  /** Of what was pushed; an image that is reused was checked when it was built. */
+  readonly verification?: Verification | undefined;
   /** Tags that this run gave to the image. */
   readonly putTags: readonly string[];
   readonly findings: Findings | undefined;
@@ -169,7 +176,11 @@ async function putTag(tag: string, { inputs, ports, draft, progress }: Run): Pro
     if (isAwsError(error, 'LimitExceededException')) throw tooManyTags(tag, image, error);
     if (!isAwsError(error, 'ImageTagAlreadyExistsException')) throw error;
     const named = (await ports.registry.images(inputs.repository, [tag]))?.get(tag)?.digest;
-    if (named === image.digest) return;
+    if (named === image.digest) {
+      // An immutable tag refuses the very image that it names, as well where the answer to our own put was lost.
+      if (error.attempts > 1) draft.putTags.push(tag);
+      return;
+    }
     throw new ActionError(
       'TagTaken',
       `The tag "${tag}" is immutable and names ${named ?? 'another image'}; asked for is ${image.digest}.`,

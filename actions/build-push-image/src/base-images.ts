@@ -72,7 +72,7 @@ export function hostOf(image: string): string | undefined {
 }
 
 /** Docker, too, speaks plain HTTP to registries on loopback. */
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   return /^(?:localhost|127(?:\.\d{1,3}){3})(?::\d+)?$/.test(host);
 }
 

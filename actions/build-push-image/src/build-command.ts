@@ -60,7 +60,7 @@ export function buildCommand(request: BuildRequest): BuildCommand {
       ...outputFlags(request.output),
       '--progress=plain',
       `--provenance=${inputs.provenance === 'false' ? 'false' : `mode=${inputs.provenance}`}`,
-      `--sbom=${inputs.sbom}`,
+      `--sbom=${inputs.sbomGenerator === undefined ? inputs.sbom : `generator=${inputs.sbomGenerator}`}`,
       ...(request.output.kind === 'push' ? ['--metadata-file', request.output.metadataFile] : []),
       ...(inputs.platforms.length > 0 ? ['--platform', inputs.platforms.join(',')] : []),
       ...secrets.args,

@@ -1,7 +1,7 @@
 import { join, relative } from 'node:path';
 import type { RunContext } from '../../../shared/action/context.ts';
 import type { CommonInputs, InputReader } from '../../../shared/action/input-reader.ts';
-import { parseEcrHost } from '../../../shared/core/image-ref.ts';
+import { parseEcrHost, parseImageRef } from '../../../shared/core/image-ref.ts';
 import { imageTag, integer, matching, oneOf, type Parser } from '../../../shared/core/parsers.ts';
 import { contextName, contextNames, contextValues, toBuildContext, type BuildContext } from './build-contexts.ts';
 import { normalPlatform } from './platforms.ts';
@@ -37,6 +37,8 @@ export interface Inputs extends CommonInputs {
   readonly createRepository: boolean;
   readonly provenance: 'false' | 'min' | 'max';
   readonly sbom: boolean;
+  /** The image that makes the SBOM; undefined: BuildKit's own choice. */
+  readonly sbomGenerator: string | undefined;
   readonly scan: 'off' | 'report' | 'critical' | 'high' | 'medium';
   readonly scanTimeoutMinutes: number;
 }
@@ -77,6 +79,11 @@ const platform = matching(
   'os/architecture, e.g. "linux/amd64" or "linux/arm64"',
 );
 
+const imageName: Parser<string> = {
+  accepted: 'an image, e.g. "docker/buildkit-syft-scanner:stable-1"',
+  parse: (text) => (parseImageRef(text) === undefined ? undefined : text),
+};
+
 /** No command of docker's takes a zero byte, and none of these values needs one. */
 const value: Parser<string> = {
   accepted: 'text without zero bytes',
@@ -93,6 +100,8 @@ export function parseInputs(read: InputReader, run: Pick<RunContext, 'sha'>, loo
   const secretFiles = read.map('secret-files', secretId, path);
   const skipUnchanged = read.boolean('skip-unchanged', true);
   const maxAgeDays = read.optional('max-age-days', integer(1, 3650));
+  const sbom = read.boolean('sbom', false);
+  const sbomGenerator = read.optional('sbom-generator', imageName);
   const inputs: Inputs = {
     ...common,
     archiveTo: mode === 'archive' ? (archive ?? '') : undefined,
@@ -117,7 +126,8 @@ export function parseInputs(read: InputReader, run: Pick<RunContext, 'sha'>, loo
     maxAgeDays,
     createRepository: read.boolean('create-repository', true),
     provenance: read.withDefault('provenance', oneOf(['false', 'min', 'max']), 'false'),
-    sbom: read.boolean('sbom', false),
+    sbom,
+    sbomGenerator,
     scan: read.withDefault('scan', oneOf(['off', 'report', 'critical', 'high', 'medium']), 'off'),
     scanTimeoutMinutes: read.integer('scan-timeout-minutes', { min: 1, max: 120, fallback: 10 }),
   };
@@ -131,6 +141,9 @@ export function parseInputs(read: InputReader, run: Pick<RunContext, 'sha'>, loo
   }
   if (maxAgeDays !== undefined && !skipUnchanged) {
     read.problem('max-age-days', String(maxAgeDays), 'nothing while skip-unchanged is "false": then every run builds');
+  }
+  if (sbomGenerator !== undefined && !sbom) {
+    read.problem('sbom-generator', sbomGenerator, 'nothing while sbom is "false": then no SBOM is made');
   }
   checkFiles(read, inputs, lookAt);
   checkArchive(read, inputs, lookAt);

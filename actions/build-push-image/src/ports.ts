@@ -1,3 +1,4 @@
+import { pipeCommand } from '../../../shared/action/pipe.ts';
 import type { ActionIo } from '../../../shared/action/run.ts';
 import { systemClock } from '../../../shared/action/system-clock.ts';
 import { imageRegistry, type ImageRegistry, type RegistryLogin } from '../../../shared/aws/ecr.ts';
@@ -10,6 +11,7 @@ import { privateDockerConfig } from './docker-config.ts';
 import { dockerOf } from './docker.ts';
 import type { Inputs } from './inputs.ts';
 import type { ObservePorts } from './observe.ts';
+import { registryContent } from './registry-content.ts';
 import type { ArchivePorts } from './write-archive.ts';
 
 /** Where `post` finds what is left to remove. */
@@ -46,6 +48,8 @@ export function connectPorts(inputs: Inputs, io: ActionIo): ObservePorts & Apply
       env: process.env,
       remember: (directory) => io.state.save(configState, directory),
     }),
+    openContent: registryContent({ fetch, timeoutMs: 10_000 }),
+    pipe: (args, options) => pipeCommand('docker', args, options),
     mask: io.mask,
   };
 }

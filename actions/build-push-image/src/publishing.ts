@@ -1,4 +1,4 @@
-import type { RegistryLogin } from '../../../shared/aws/ecr.ts';
+import type { RegistryImage, RegistryLogin } from '../../../shared/aws/ecr.ts';
 import { humanDuration } from '../../../shared/core/clock.ts';
 import { ActionError } from '../../../shared/core/errors.ts';
 import type { Run } from './apply.ts';
@@ -8,8 +8,10 @@ import { buildError, builtFrom, pinBases, stream, type Shell } from './building.
 import { lastLine, login } from './docker.ts';
 import type { DockerConfig } from './docker-config.ts';
 import { failedStep } from './failed-step.ts';
+import { isFixed } from './mutability.ts';
 import type { Step } from './plan.ts';
 import { lastComplaint, pushComplaint, pushFailure, type PushFailure } from './push-failure.ts';
+import { verify } from './verifying.ts';
 
 type BuildStep = Step & { readonly kind: 'build' };
 type PushStep = Step & { readonly kind: 'push' };
@@ -22,54 +24,72 @@ type Pushed = Exclude<Sent, { readonly kind: 'failed' }>;
 /** `again`: what was built is there, and only has to be pushed. */
 type Send = (again: boolean) => Promise<Sent>;
 
-/** How long a registry that was asked too often is left alone, in milliseconds. */
-const throttlePause = 20_000;
+/** How long a registry that was asked too often, or that broke, is left alone, in milliseconds. */
+const pauses = { throttled: 20_000, broken: 3_000 } as const;
+const loginPauses: readonly number[] = [1_000, 3_000];
 
 /** Logs in, builds and pushes, or pushes what was loaded, and reads the image back from the registry. */
 export async function publish(step: PublishStep, run: Run): Promise<void> {
-  const { inputs, ports, draft, progress } = run;
+  const { ports, draft, progress } = run;
   const uri = draft.repositoryUri ?? '';
   const host = uri.slice(0, uri.indexOf('/'));
-  const token = await newToken(run);
+  let token = await newToken(run);
   const config = await ports.openDockerConfig(host);
-  let pushed: Pushed;
-  let tookMs: number;
   try {
     const logIn = async (fresh: RegistryLogin): Promise<void> => {
-      await login(ports.docker, { host, ...fresh }, config.env);
+      token = fresh;
+      await patiently(run, () => login(ports.docker, { host, ...fresh }, config.env));
       progress.info(`Logged in to ${host}`);
     };
     await logIn(token);
     const started = ports.clock.now();
     const send: Send = (again) =>
       step.kind === 'build' ? buildAndPush(step, run, { config, again }) : pushLoaded(step, run, { config, again });
-    pushed = await sendTwice(send, run, async () => logIn(await newToken(run)));
-    const done = step.kind === 'build' ? 'Built and pushed' : 'Pushed';
-    tookMs = ports.clock.now() - started;
-    progress.info(`${done} in ${humanDuration(tookMs)}`);
+    const pushed = await sendTwice(send, run, async () => logIn(await newToken(run)));
+    const tookMs = ports.clock.now() - started;
+    progress.info(`${step.kind === 'build' ? 'Built and pushed' : 'Pushed'} in ${humanDuration(tookMs)}`);
+    const image = await confirm(step.tag, pushed, run);
+    draft.publishedIn = step.kind === 'build' ? tookMs : undefined;
+    const from = step.kind === 'build' ? 'builder' : 'archive';
+    const anotherRuns = pushed.kind === 'lost-race' || (pushed.digest ?? image.digest) !== image.digest;
+    await verify({ image, tag: step.tag, from, anotherRuns }, run, { host, basic: token.basic, config });
   } finally {
     await config.remove();
   }
-  // The registry's word, not docker's, is what is handed on.
-  const image = (await ports.registry.images(inputs.repository, [step.tag]))?.get(step.tag);
+}
+
+/** The registry's word, not docker's, is what is handed on. */
+async function confirm(tag: string, pushed: Pushed, run: Run): Promise<RegistryImage> {
+  const { inputs, observed, ports, draft, progress } = run;
+  const image = (await ports.registry.images(inputs.repository, [tag]))?.get(tag);
   if (image === undefined) {
-    throw new ActionError('PushUnproven', `docker reported success, but the registry has no image "${step.tag}".`, {
+    throw new ActionError('PushUnproven', `docker reported success, but the registry has no image "${tag}".`, {
       fault: 'cloud',
     });
   }
   draft.image = image;
-  draft.publishedIn = step.kind === 'build' ? tookMs : undefined;
   if (pushed.kind === 'lost-race') {
     draft.outcome = 'reused';
     progress.info(`Another run pushed the same source meanwhile: its image is used, ${image.digest}`);
-    return;
+    return image;
   }
   draft.pushed = true;
-  if (pushed.digest !== undefined && pushed.digest !== image.digest) {
-    progress.warn(
-      `Another run pushed the same source right after: its image ${image.digest} is used, not ${pushed.digest}.`,
+  if (pushed.digest === undefined || pushed.digest === image.digest) {
+    progress.info(`The registry confirms ${image.digest}`);
+    return image;
+  }
+  const tags = observed.repository?.tags;
+  if (tags !== undefined && isFixed(tags, tag)) {
+    throw new ActionError(
+      'DigestMismatch',
+      `docker pushed ${pushed.digest} as "${tag}", which nobody can move, and there the registry has ${image.digest}.`,
+      { fault: 'cloud', hint: 'What was pushed is not what is there: nothing was tagged. Run again to build it anew.' },
     );
-  } else progress.info(`The registry confirms ${image.digest}`);
+  }
+  progress.warn(
+    `Another run pushed the same source right after: its image ${image.digest} is used, not ${pushed.digest}.`,
+  );
+  return image;
 }
 
 async function newToken({ ports }: Run): Promise<RegistryLogin> {
@@ -78,22 +98,39 @@ async function newToken({ ports }: Run): Promise<RegistryLogin> {
   return token;
 }
 
-/** A token may expire while an image is built, and a registry may be asked too often: one more go, and never another. */
-async function sendTwice(send: Send, { ports, progress }: Run, logIn: () => Promise<void>): Promise<Pushed> {
-  let sent = await send(false);
-  if (sent.kind === 'failed' && sent.retry !== undefined) {
-    progress.info(sent.error.message);
-    if (sent.retry === 'token') {
-      progress.info('Logging in with a new token and pushing once more; what was built is not built again');
+/** A token that ECR just issued is good: a login that fails met a registry or a connection that does not work at the moment. */
+async function patiently({ ports, progress }: Run, logIn: () => Promise<void>): Promise<void> {
+  for (const pause of loginPauses) {
+    try {
       await logIn();
-    } else {
-      progress.info(`Pushing once more in ${humanDuration(throttlePause)}; what was built is not built again`);
-      await ports.clock.sleep(throttlePause, ports.signal);
+      return;
+    } catch (error) {
+      if (!(error instanceof ActionError) || error.code !== 'LoginFailed') throw error;
+      progress.info(`${error.message}; once more in ${humanDuration(pause)}`);
+      await ports.clock.sleep(pause, ports.signal);
     }
-    sent = await send(true);
   }
-  if (sent.kind === 'failed') throw sent.error;
-  return sent;
+  await logIn();
+}
+
+/** A token may expire while an image is built, a registry may be asked too often, or break: one more go, and never another. */
+async function sendTwice(send: Send, { ports, progress }: Run, logIn: () => Promise<void>): Promise<Pushed> {
+  const sent = await send(false);
+  if (sent.kind !== 'failed') return sent;
+  const { retry, error } = sent;
+  if (retry === undefined) throw error;
+  progress.info(error.message);
+  if (retry === 'token') {
+    progress.info('Logging in with a new token and pushing once more; what was built is not built again');
+    await logIn();
+  } else {
+    progress.info(`Pushing once more in ${humanDuration(pauses[retry])}; what was built is not built again`);
+    await ports.clock.sleep(pauses[retry], ports.signal);
+  }
+  const again = await send(true);
+  if (again.kind === 'failed') throw again.error;
+  // Whose answer was lost, that arrived: what the tag names is what was built here.
+  return again.kind === 'lost-race' && retry === 'broken' ? { kind: 'pushed', digest: undefined } : again;
 }
 
 interface Attempt {

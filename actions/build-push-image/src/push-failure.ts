@@ -7,7 +7,10 @@ import { plain, type FailedStep, type Said } from './failed-step.ts';
 /** What kept an image from its registry. `retry`: why another go may succeed where this one failed. */
 export type PushFailure =
   | { readonly kind: 'lost-race' }
-  | { readonly kind: 'failed'; readonly retry: 'token' | 'throttled' | undefined; readonly error: ActionError };
+  | { readonly kind: 'failed'; readonly retry: RetryReason | undefined; readonly error: ActionError };
+
+/** `broken`: the connection or the registry itself, not its judgement. */
+export type RetryReason = 'token' | 'throttled' | 'broken';
 
 /** The registry’s word where `docker buildx build --push` built the image and could not push it; undefined: it did not come to that. */
 export function pushComplaint({ name = '', error }: FailedStep): string | undefined {
@@ -24,11 +27,12 @@ export function lastComplaint({ lines, stderr }: Said): string {
 
 /**
  * Docker’s and BuildKit’s own retries are over by then: both repeat what a server (5xx) or a connection broke, docker five times within 50
- * seconds, BuildKit four times within 7. Neither repeats what was throttled (429), or logs in anew.
+ * seconds, BuildKit four times within 7. But docker repeats layers only, never the manifest; BuildKit no layer whose answer was lost.
+ * Neither repeats what was throttled (429), or logs in anew.
  */
 export function pushFailure(complaint: string, name: string): PushFailure {
   if (isTagTaken([complaint])) return { kind: 'lost-race' };
-  const failed = (code: string, options: ActionErrorOptions, retry?: 'token' | 'throttled'): PushFailure => ({
+  const failed = (code: string, options: ActionErrorOptions, retry?: RetryReason): PushFailure => ({
     kind: 'failed',
     retry,
     error: new ActionError(code, `docker could not push ${name}: ${complaint}`, options),
@@ -59,12 +63,10 @@ export function pushFailure(complaint: string, name: string): PushFailure {
   if (
     /dial tcp|no such host|connection re(?:fused|set)|timeout|TLS handshake|x509|\bEOF\b|broken pipe/i.test(complaint)
   ) {
-    return failed('RegistryUnreachable', {
-      hint: 'The connection broke again and again. What was pushed so far stays there: run again.',
-      fault: 'cloud',
-    });
+    const hint = 'The connection broke again and again. What was pushed so far stays there: run again.';
+    return failed('RegistryUnreachable', { hint, fault: 'cloud' }, 'broken');
   }
-  return failed('PushFailed', { fault: 'cloud' });
+  return failed('PushFailed', { fault: 'cloud' }, 'broken');
 }
 
 const pushActions =

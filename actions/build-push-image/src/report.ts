@@ -11,6 +11,7 @@ import type { LocallyObserved } from './observe.ts';
 import type { Plan, Step } from './plan.ts';
 import { findingsParts, scanCell } from './scan-report.ts';
 import type { BaseImage } from './source-hash.ts';
+import type { Verification } from './verify-image.ts';
 import type { ArchiveResult, ArchiveWork } from './write-archive.ts';
 
 /** Without a `result` the run was a dry run: what would be done. */
@@ -89,7 +90,7 @@ function summary(work: Work, result: Result | undefined, digest: string): string
   const size = image === undefined ? undefined : describeSize(image, observed.stock?.last);
   if (size !== undefined) rows.push(['Size', escapeMarkdown(size)]);
   if (inputs.archiveFrom !== undefined && plan.outcome === 'built') rows.push(['From', code(inputs.archiveFrom)]);
-  rows.push(...sourceRows(observed));
+  rows.push(...sourceRows(observed), ...verificationRows(result?.verification));
   if (result?.createdRepository === true) rows.push(['Repository', 'created: scan on push, immutable tags']);
   for (const { step, ms } of result?.durations ?? []) {
     const name = timed[step];
@@ -128,6 +129,15 @@ function sourceRows({ source, builder }: LocallyObserved): readonly Row[] {
     ...(images.length > 0 ? [['Base images', images.join('<br>')] as const] : []),
     ...(named.length > 0 ? [['Named contexts', named.join('<br>')] as const] : []),
     ['Builder', escapeMarkdown(describeBuilder(builder))],
+  ];
+}
+
+function verificationRows(verification: Verification | undefined): readonly Row[] {
+  const cell = (lines: readonly string[]): string => lines.map(escapeMarkdown).join('<br>');
+  const { confirmed = [], unchecked = [] } = verification ?? {};
+  return [
+    ...(confirmed.length > 0 ? [['Checked', cell(confirmed)] as const] : []),
+    ...(unchecked.length > 0 ? [['Not checked', cell(unchecked)] as const] : []),
   ];
 }
 

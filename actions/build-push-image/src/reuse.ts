@@ -2,7 +2,7 @@ import type { RegistryImage } from '../../../shared/aws/ecr.ts';
 import { humanDuration } from '../../../shared/core/clock.ts';
 import { buildRecord } from './build-record.ts';
 import type { Inputs } from './inputs.ts';
-import { sourceTags } from './source-hash.ts';
+import { isPushTag, sourceTags } from './source-hash.ts';
 
 export type Verdict =
   | { readonly kind: 'reuse'; readonly image: RegistryImage; readonly reason: string }
@@ -29,7 +29,12 @@ export function judge(inputs: Inputs, { source, images, now }: Evidence): Verdic
   if (inputs.force) return { kind: 'build', fresh: true, reason: 'force is "true"' };
   if (!inputs.skipUnchanged) return { kind: 'build', fresh: false, reason: 'skip-unchanged is "false"' };
   const image = latestBuild(source.hash, images);
-  if (image === undefined) return { kind: 'build', fresh: false, reason: 'this source was not built before' };
+  if (image === undefined) {
+    const reason = sourceTags(source.hash).some((tag) => images.has(tag))
+      ? 'what was built of this source before was refused, or its run ended before it was checked'
+      : 'this source was not built before';
+    return { kind: 'build', fresh: false, reason };
+  }
   const { maxAgeDays } = inputs;
   if (maxAgeDays !== undefined && (image.pushedAt === undefined || now - image.pushedAt > maxAgeDays * day)) {
     const age =
@@ -51,8 +56,14 @@ function firstBuild(image: RegistryImage): string {
   return `${commit}${when}${took}`;
 }
 
+/** The last that was found to be what was asked for. */
 export function latestBuild(hash: string, images: ReadonlyMap<string, RegistryImage>): RegistryImage | undefined {
   return sourceTags(hash)
     .flatMap((tag) => images.get(tag) ?? [])
-    .at(-1);
+    .findLast(wasChecked);
+}
+
+/** After the check every image gets a record, and most get the wanted tags: one with no tag but that of its push has not passed it. */
+function wasChecked({ tags }: RegistryImage): boolean {
+  return tags.some((tag) => !isPushTag(tag));
 }

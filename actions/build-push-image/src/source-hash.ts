@@ -56,6 +56,7 @@ export function sourceHash(inputs: Inputs, source: BuildSource): string {
     secrets: [...inputs.secrets.keys(), ...inputs.secretFiles.keys()].sort(),
     provenance: inputs.provenance,
     sbom: inputs.sbom,
+    sbomGenerator: inputs.sbomGenerator,
   });
 }
 
@@ -90,4 +91,9 @@ export function sourceTags(hash: string): readonly string[] {
   return Array.from({ length: generations }, (_, index) =>
     index === 0 ? `${sourceTagPrefix}${hash}` : `${sourceTagPrefix}${hash}-${index + 1}`,
   );
+}
+
+/** Is it one that an image is pushed under, before anything else is known of it? */
+export function isPushTag(tag: string): boolean {
+  return new RegExp(`^${sourceTagPrefix}[0-9a-f]{64}(?:-t?\\d+)?$`).test(tag);
 }

@@ -1,15 +1,14 @@
 import type { Progress } from '../../../shared/action/progress.ts';
-import type { ObjectStore } from '../../../shared/aws/s3.ts';
 import { humanBytes, humanDuration, type Clock } from '../../../shared/core/clock.ts';
 import { ActionError } from '../../../shared/core/errors.ts';
 import { forEachConcurrently } from '../../../shared/core/pool.ts';
 import { serializeState, statePath, type SiteState } from '../../../shared/core/release.ts';
+import { RecordedBodies, type BodyPorts } from './apply-bodies.ts';
 import type { Plan } from './plan.ts';
-import { inWaves, type Stage, type Step } from './plan-steps.ts';
+import { bytesSent, inWaves, type Stage, type Step } from './plan-steps.ts';
 import { progressLine } from './progress-line.ts';
 
-export interface ApplyPorts {
-  readonly store: ObjectStore;
+export interface ApplyPorts extends BodyPorts {
   readonly clock: Clock;
   readonly progress: Progress;
   readonly signal?: AbortSignal | undefined;
@@ -68,11 +67,13 @@ class Run {
   readonly #options: ApplyOptions;
   readonly #ports: ApplyPorts;
   readonly #etags = new Map<string, string>();
+  readonly #bodies: RecordedBodies;
   #stateEtag: string | undefined;
 
   constructor(options: ApplyOptions, ports: ApplyPorts) {
     this.#options = options;
     this.#ports = ports;
+    this.#bodies = new RecordedBodies(ports, options.prefix);
     this.#stateEtag = options.stateEtag;
   }
 
@@ -85,7 +86,7 @@ class Run {
     }
     signal?.throwIfAborted();
     if (plan.state !== undefined) {
-      await this.#writeState(withEtags(plan.state, this.#etags));
+      await this.#writeState(await this.#bodies.record(withEtags(plan.state, this.#etags), plan.recording));
       progress.info(`release ${plan.releaseId} is on record as publication ${plan.publication}`);
     }
     this.isPublished = true;
@@ -98,7 +99,7 @@ class Run {
     const started = clock.now();
     const what = [...new Set(steps.map(({ stage }) => stageNames[stage]))].join(', ');
     const total = steps.length;
-    const totalBytes = bytesOf(steps);
+    const totalBytes = bytesSent(steps);
     let count = 0;
     let bytes = 0;
     const stop = progress.follow(() =>
@@ -114,7 +115,7 @@ class Run {
         if (step.kind !== 'keep') this.#etags.set(step.path, etag);
         this.done.push(step);
         count += 1;
-        bytes += bytesOf([step]) - inParts;
+        bytes += bytesSent([step]) - inParts;
         if (total <= shownPerWave) progress.info(`  ${step.path} (${step.reason})`);
       });
     } finally {
@@ -145,6 +146,13 @@ class Run {
         });
       case 'restore':
         return store.copy({ from: prefix + step.from, to: key, headers: step.headers });
+      case 'rewrite':
+        return store.put({
+          key,
+          content: await this.#bodies.content(step),
+          sha256: step.sha256,
+          headers: step.headers,
+        });
       case 'headers':
         return store.copy({ from: key, to: key, etag: step.etag, headers: step.headers });
     }
@@ -186,11 +194,6 @@ class Run {
       { fault: 'cloud', hint: 'Allow s3:DeleteObject on the objects, then run this again: it deletes the rest.' },
     );
   }
-}
-
-/** What goes over the wire. */
-function bytesOf(steps: readonly Step[]): number {
-  return steps.reduce((sum, step) => sum + (step.kind === 'put' ? step.size : 0), 0);
 }
 
 /** The state with the ETags that S3 gave what this run sent. */

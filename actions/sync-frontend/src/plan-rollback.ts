@@ -4,6 +4,7 @@ import { compare } from './compare.ts';
 import { isPage } from './headers.ts';
 import type { RollbackInputs } from './inputs.ts';
 import type { Observed } from './observe.ts';
+import { bodyOf } from './plan-bodies.ts';
 
 /** The release to serve again; throws when there is none. */
 export function rollbackTarget({ target, runId }: RollbackInputs, observed: Observed): Release {
@@ -53,7 +54,10 @@ function isLost(file: ReleaseFile, observed: Observed): boolean {
 
 export function refuseIncomplete(target: Release, observed: Observed): void {
   const lost = [...target.files.values()].filter(
-    (file) => isLost(file, observed) && observed.internal.get(bodyPath(file))?.size !== file.size,
+    (file) =>
+      isLost(file, observed) &&
+      bodyOf(file, observed) === undefined &&
+      observed.internal.get(bodyPath(file))?.size !== file.size,
   );
   if (lost.length === 0) return;
   const names = lost.slice(0, 5).map(({ path }) => path);

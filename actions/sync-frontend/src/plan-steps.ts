@@ -2,6 +2,7 @@ import { bodyPath, type FileHeaders, type ReleaseFile } from '../../../shared/co
 import { compare, newestRecord, sameHeaders, type Desired, type Difference } from './compare.ts';
 import { isImmutable, isPage } from './headers.ts';
 import type { Observed } from './observe.ts';
+import { bodyOf, type Body } from './plan-bodies.ts';
 
 /**
  * The order that keeps every page whole at every instant. First contents that a later rollback needs are put aside; then come assets
@@ -46,6 +47,8 @@ export type SendStep =
     })
   /** Bring back content that was put aside. */
   | (SendBase & { readonly kind: 'restore'; readonly from: string; readonly headers: FileHeaders | undefined })
+  /** Write content again that is on record. */
+  | (SendBase & Body & { readonly kind: 'rewrite' })
   /** Same content, other headers: no body is sent. */
   | (SendBase & { readonly kind: 'headers'; readonly etag: string; readonly headers: FileHeaders });
 
@@ -114,7 +117,14 @@ function stepFor(file: Wanted, difference: Change['difference'], observed: Obser
     const { file: local, sha256, modified } = source;
     return { ...base, kind: 'put', file: local, sha256, modified, headers, reason };
   }
+  const body = bodyOf(file, observed);
+  if (body !== undefined) return { ...base, kind: 'rewrite', ...body, reason };
   return { ...base, kind: 'restore', from: bodyPath({ sha256: file.sha256, etag: file.etag ?? '' }), headers, reason };
+}
+
+/** What goes over the wire. */
+export function bytesSent(steps: readonly Step[]): number {
+  return steps.reduce((sum, { kind, size }) => sum + (kind === 'put' || kind === 'rewrite' ? size : 0), 0);
 }
 
 function stageOf({ path, headers }: Wanted, difference: Difference): Stage {

@@ -20,6 +20,7 @@ import {
   refuseNested,
   type Deletion,
 } from './plan-deletions.ts';
+import { noRecording, planBodies, type Recording } from './plan-bodies.ts';
 import { planKeeping, planLeftovers } from './plan-keeping.ts';
 import { planPaths, wholeSite } from './plan-paths.ts';
 import { refuseIncomplete, rollbackTarget } from './plan-rollback.ts';
@@ -37,6 +38,8 @@ export interface Plan {
   readonly steps: readonly Step[];
   /** Written once viewers have everything; the ETags of what the steps send are filled in then. */
   readonly state: SiteState | undefined;
+  /** Contents that it is given then. */
+  readonly recording: Recording;
   /** After that: nobody refers to these any more. */
   readonly deletions: readonly Deletion[];
   /** Below `.releases/`: contents and notes that no retained release needs. */
@@ -129,7 +132,7 @@ function planRelease(candidate: Candidate, inputs: PublishInputs | RollbackInput
     unchanged: candidate.files.length - changes.length,
   };
   if (state !== undefined && current !== undefined && isSameContent && changes.length === 0 && deletions.length === 0) {
-    return { ...rest, ...unchanged(state, current, candidate.sourceHash) };
+    return { ...rest, ...unchanged(state, { current, candidate, retainReleases: inputs.retainReleases, observed }) };
   }
 
   const unconfirmed = state === undefined || isInvalidated(state, observed.internal) ? [] : state.paths;
@@ -151,6 +154,8 @@ function planRelease(candidate: Candidate, inputs: PublishInputs | RollbackInput
     observed,
   );
   const releases = [release, ...older];
+  const { retainReleases } = inputs;
+  const { recording, ...contents } = planBodies({ release, files: candidate.files, older, retainReleases, observed });
   return {
     ...rest,
     releaseId: release.id,
@@ -158,32 +163,47 @@ function planRelease(candidate: Candidate, inputs: PublishInputs | RollbackInput
     changedPaths,
     mark: planMark({ basePath: inputs.basePath, observed, older, changes, carried, current, candidate }),
     steps: inOrder([...keeping, ...changes.map(({ step }) => step)]),
-    state: { releases, paths: changedPaths, uncertain: stillUncertain(state, older, wanted) },
+    state: { releases, paths: changedPaths, uncertain: stillUncertain(state, older, wanted), ...contents },
+    recording,
     deletions,
-    leftovers: planLeftovers(observed, releases, deletions.length > 0),
+    leftovers: planLeftovers(observed, {
+      releases,
+      packs: [...contents.packs.map(({ path }) => path), recording.pack ?? ''],
+      hasDeletions: deletions.length > 0,
+    }),
   };
 }
 
 function unchanged(
   state: SiteState,
-  current: Release,
-  sourceHash: string | undefined,
+  {
+    current,
+    candidate: { files, sourceHash },
+    retainReleases,
+    observed,
+  }: {
+    readonly current: Release;
+    readonly candidate: Candidate;
+    readonly retainReleases: number;
+    readonly observed: Observed;
+  },
 ): Omit<Plan, 'kind' | 'warnings' | 'unchanged'> {
   const isOtherSource = sourceHash !== undefined && sourceHash !== current.sourceHash;
   const newest = isOtherSource ? { ...current, sourceHash } : current;
-  return {
+  const older = state.releases.slice(1);
+  const same = {
     releaseId: current.id,
     publication: publicationOf(current),
     changedPaths: state.paths,
     mark: undefined,
     steps: [],
-    state:
-      isOtherSource || state.goingBackTo !== undefined
-        ? { ...state, goingBackTo: undefined, releases: [newest, ...state.releases.slice(1)] }
-        : undefined,
     deletions: [],
     leftovers: [],
   };
+  if (!isOtherSource && state.goingBackTo === undefined) return { ...same, state: undefined, recording: noRecording };
+  const { recording, ...contents } = planBodies({ release: newest, files, older, retainReleases, observed });
+  const releases = [newest, ...older];
+  return { ...same, state: { ...state, goingBackTo: undefined, releases, ...contents }, recording };
 }
 
 /** What is no longer in the site and stays in the bucket, but not as it was: a run that was cut off had begun to replace it. */
@@ -237,7 +257,9 @@ function planTraces({ observed, older, changes, carried, ...rest }: Marking): Si
   if (state === undefined) {
     // Taking a bucket over: what was there is on record before any of it is overwritten. What viewers have of it nobody knows.
     const paths = wholeSite(rest.basePath);
-    return older.length === 0 ? undefined : { releases: older, paths, uncertain: new Set() };
+    return older.length === 0
+      ? undefined
+      : { releases: older, paths, uncertain: new Set(), bodies: new Map(), packs: [] };
   }
   const { headers, reverted } = untraceable(changes, observed);
   const uncertain = new Set([...state.uncertain, ...headers.map(({ file }) => file.path)]);
@@ -246,7 +268,7 @@ function planTraces({ observed, older, changes, carried, ...rest }: Marking): Si
   if (current !== undefined && paths.some((path) => !carried.includes(path))) {
     // What viewers got in between counts as a publication: a note that this one's invalidation was done says nothing of it.
     const next = { ...current, sequence: current.sequence + 1 };
-    return { releases: [next, ...before], uncertain, paths };
+    return { ...state, releases: [next, ...before], uncertain, paths };
   }
   return uncertain.size > state.uncertain.size ? { ...state, uncertain, paths } : undefined;
 }

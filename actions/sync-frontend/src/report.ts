@@ -6,7 +6,7 @@ import type { CheckInputs, PublishInputs, RollbackInputs } from './inputs.ts';
 import type { Plan } from './plan.ts';
 import type { Verdict } from './plan-check.ts';
 import type { Deletion } from './plan-deletions.ts';
-import type { Reason, SendStep, Stage } from './plan-steps.ts';
+import { bytesSent, type Reason, type SendStep, type Stage } from './plan-steps.ts';
 
 /** The whole summary is to fit on a screen. */
 const shownRows = 15;
@@ -14,6 +14,7 @@ const shownRows = 15;
 const verbs: Readonly<Record<SendStep['kind'], string>> = {
   put: 'sent',
   restore: 'restored',
+  rewrite: 'restored',
   headers: 'headers set',
 };
 
@@ -30,7 +31,7 @@ export function reportPublish(
   const bodies = steps.filter(({ kind }) => kind !== 'headers');
   const gone = new Set(result?.deleted ?? plan.deletions.map(({ path }) => path));
   const deleted = plan.deletions.filter(({ path }) => gone.has(path));
-  const bytes = steps.reduce((sum, step) => sum + (step.kind === 'put' ? step.size : 0), 0);
+  const bytes = bytesSent(steps);
   const isPublished = result?.isPublished === true;
   const done = (count: number): string => String(result === undefined ? 0 : count);
   return {

@@ -1,4 +1,13 @@
-import { lstatSync, readdirSync, readlinkSync, realpathSync, statSync, type Dirent, type Stats } from 'node:fs';
+import {
+  lstatSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
+  statSync,
+  type Dirent,
+  type Stats,
+} from 'node:fs';
 import { relative, sep } from 'node:path';
 import type { DigestKind, SizedFile } from '../../../shared/action/digest.ts';
 import { digestAll, type Hashed } from '../../../shared/action/digests.ts';
@@ -49,11 +58,14 @@ export type Digests = (
 export interface SourceTree {
   scan(root: string, options: ScanOptions): Promise<Scan>;
   readonly digests: Digests;
+  /** A small file, if it still has this size. */
+  read(file: string, size: number): Promise<Uint8Array | undefined>;
 }
 
 export const sourceTree: SourceTree = {
   scan: (root, options) => Promise.resolve(scanTree(root, options)),
   digests: (kind, files, onProgress) => digestAll(files, { kind, onProgress, unreadable }),
+  read: (file, size) => Promise.resolve(readWhole(file, size)),
 };
 
 function unreadable(file: string, why: string): PreconditionError {
@@ -148,6 +160,15 @@ function namesOf(directory: string): readonly string[] {
     const name = bytes.toString('utf8');
     return Buffer.from(name, 'utf8').equals(bytes) ? [name] : [];
   });
+}
+
+function readWhole(file: string, size: number): Uint8Array | undefined {
+  try {
+    const content = readFileSync(file);
+    return content.length === size ? content : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function real(path: string): string | undefined {

@@ -21,11 +21,6 @@ describeWith(tools, 'a registry that falters, with buildx and a BuildKit beside 
 );
 
 function faults(kind: BuilderKind, found?: BuildTools): void {
-  /** Known not to hold yet with these builders; a test that holds all the same fails here, so that nobody forgets it. */
-  const open = (...kinds: readonly BuilderKind[]): typeof test.failing | typeof test =>
-    kinds.includes(kind) ? test.failing : test;
-  const daemons = ['docker', 'buildx-docker'] as const;
-  const all = [...daemons, 'buildx-remote'] as const;
   let rig: Rig;
   beforeAll(async () => {
     rig = await Rig.open(kind, found);
@@ -34,9 +29,9 @@ function faults(kind: BuilderKind, found?: BuildTools): void {
   afterEach(() => rig.registry.forget());
 
   /** Green, with the whole image under its tag, and built once. */
-  async function holds(story: Story): Promise<BuildRun> {
+  async function holds(story: Story, inputs: Readonly<Record<string, string>> = {}): Promise<BuildRun> {
     await story.write({ Dockerfile: 'FROM scratch\nCOPY . /\n', hello: `${kind} ${story.name}` });
-    const run = green(await story.build());
+    const run = green(await story.build(inputs));
     const { outputs, left } = run;
     expect({ digest: outputs['digest'], left }).toEqual({ digest: story.tags['v1'], left: [] });
     expect(outputs['changed']).toBe('true');
@@ -61,20 +56,22 @@ function faults(kind: BuilderKind, found?: BuildTools): void {
     }
   });
 
-  open(...daemons).each([
+  test.each([
     ['mutable', {}],
     ['immutable', { mutability: 'IMMUTABLE' }],
   ] as const)('the answer to the push of the manifest lost, tags %s', async (name, settings) => {
     rig.registry.breakNext(/^PUT manifest src-/, lost);
-    await holds(rig.story(`manifest-lost-${name}`, settings));
+    const { outputs } = await holds(rig.story(`manifest-lost-${name}`, settings));
+    // BuildKit itself pushes again; what an immutable tag says to that could be said of another run's image as well.
+    if (kind !== 'buildx-remote') expect(outputs['outcome']).toBe('built');
   });
 
-  open(...daemons)('the push of the manifest refused once', async () => {
+  test('the push of the manifest refused once', async () => {
     rig.registry.breakNext(/^PUT manifest src-/, down);
     await holds(rig.story('manifest-down', {}));
   });
 
-  open(...all).each([
+  test.each([
     ['lost', lost],
     ['refused', down],
   ])('the login %s once', async (name, fault) => {
@@ -82,12 +79,13 @@ function faults(kind: BuilderKind, found?: BuildTools): void {
     await holds(rig.story(`login-${name}`, {}));
   });
 
-  open('buildx-remote')('a layer whose upload loses its answer', async () => {
+  test('a layer whose upload loses its answer', async () => {
     rig.registry.breakNext(/^PUT upload/, lost);
-    await holds(rig.story('layer-lost', {}));
+    // Of the image: what a cache loses costs nothing anyway.
+    await holds(rig.story('layer-lost', {}), { cache: 'none' });
   });
 
-  open(...all)('a tag alone, whose answer is lost: what was changed is told', async () => {
+  test('a tag alone, whose answer is lost: what was changed is told', async () => {
     const story = rig.story('tag-lost', { mutability: 'IMMUTABLE' });
     await holds(story);
     rig.registry.forget();

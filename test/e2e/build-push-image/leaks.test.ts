@@ -42,9 +42,8 @@ function leaks(kind: BuilderKind, found?: BuildTools): void {
 
   test('not on a command line, in the log, outputs, summary, image, attestations, cache, nor in a file that is left', async () => {
     const story = rig.story('leaks', {});
-    // A daemon of our own has no network that a RUN could start with.
     const mounts = '--mount=type=secret,id=one --mount=type=secret,id=two';
-    const use = attests
+    const use = hasSecrets
       ? `FROM ${await rig.pushBase('leaks')}\nARG GREETING\nRUN ${mounts} cat /run/secrets/one /run/secrets/two > /dev/null\n`
       : 'FROM scratch\nARG GREETING\n';
     await story.write({

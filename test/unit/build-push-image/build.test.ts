@@ -82,6 +82,8 @@ describe('the command line', () => {
     expect(args).toEqual(
       expect.arrayContaining(['--provenance=mode=max', '--sbom=true', '--platform', 'linux/amd64,linux/arm64']),
     );
+    const made = command({ sbom: 'true', 'sbom-generator': 'host:5000/scanner:1@sha256:' + 'a'.repeat(64) }).args;
+    expect(made).toContain(`--sbom=generator=host:5000/scanner:1@sha256:${'a'.repeat(64)}`);
   });
 
   test('base images are pinned to what was hashed', () => {

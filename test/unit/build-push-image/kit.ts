@@ -71,6 +71,8 @@ export function image(content: string, tags: readonly string[], pushedAt = Date.
 }
 
 export const hash = 'ab'.repeat(32);
+/** What an image of that source gets when it was pushed and checked. */
+export const record = `src-${hash.slice(0, 16)}.${commit}.12s`;
 
 export function observed(over: Partial<Observed> = {}): Observed {
   return {

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { PreconditionError } from '../../../shared/core/errors.ts';
 import { isFixed } from '../../../actions/build-push-image/src/mutability.ts';
 import { movingTags, planBuild, type Plan } from '../../../actions/build-push-image/src/plan.ts';
-import { buildx, classic, commit, hash, image, immutable, inputs, mutable, observed, tagged } from './kit.ts';
+import { buildx, classic, commit, hash, image, immutable, inputs, mutable, observed, record, tagged } from './kit.ts';
 
 const src = `src-${hash}`;
 const old = image('old', [src, 'v0']);
@@ -67,7 +67,7 @@ describe('what is to do', () => {
 
   test('an immutable source tag: every forced build takes the next one, and the newest is reused', () => {
     const first = image('1', [src]);
-    const second = image('2', [`${src}-2`]);
+    const second = image('2', [`${src}-2`, record]);
     const now = observed({ images: tagged(first, second), repository: immutable });
     expect(short(planBuild(inputs({ force: 'true' }), now))[0]).toBe('build src-HASH-3');
     expect(planBuild(inputs(), now).image).toEqual(second);
@@ -76,6 +76,22 @@ describe('what is to do', () => {
     );
     const plan = planBuild(inputs({ force: 'true' }), observed({ images: tagged(...full), repository: immutable }));
     expect(short(plan)[0]).toMatch(/^build src-HASH-t\d{10}$/);
+  });
+
+  test('an image that has not passed its check: built anew under a tag of its own, and never used', () => {
+    const first = image('1', [src, record]);
+    const refused = image('2', [`${src}-2`, `${src}-3`]);
+    const alone = observed({ images: tagged(image('1', [src])), repository: immutable });
+    const plan = planBuild(inputs(), alone);
+    expect(short(plan)[0]).toBe('build src-HASH-2');
+    expect(plan.reason).toBe(
+      'what was built of this source before was refused, or its run ended before it was checked',
+    );
+    expect(planBuild(inputs(), observed({ images: tagged(image('t', [src, `${src}-t1767225600`])) })).outcome).toBe(
+      'built',
+    );
+    // An older one that has passed is as good as ever.
+    expect(planBuild(inputs(), observed({ images: tagged(first, refused) })).image).toEqual(first);
   });
 
   test('an image that could not be identified: no reuse, and no tag that a later run would find', () => {
@@ -158,7 +174,7 @@ describe('what is about to expire', () => {
   });
 
   test('what is used again', () => {
-    const used = image('used', [src], start - day);
+    const used = image('used', [src, record], start - day);
     const again = { ...stock(6), images: [...list.slice(1), used] };
     const { outcome, warnings } = planBuild(inputs(), observed({ stock: again, images: tagged(used) }));
     expect(outcome).toBe('reused');
@@ -204,7 +220,7 @@ test('a repository that was not asked for its rules: the registry itself refuses
   const unasked = { uri: 'host/app', tags: undefined, scanOnPush: false };
   const plan = planBuild(
     inputs({ tags: 'v0' }),
-    observed({ images: tagged(image('old', [src]), image('other', ['v0'])), repository: unasked }),
+    observed({ images: tagged(image('old', [src, record]), image('other', ['v0'])), repository: unasked }),
   );
   expect(short(plan)).toEqual(['tag v0']);
 });
@@ -255,6 +271,9 @@ describe('what is refused before anything is done', () => {
   test('the classic builder may be asked for its own platform', () => {
     const own = inputs({ platforms: 'linux/amd64' });
     expect(planBuild(own, observed({ builder: classic })).outcome).toBe('built');
+    const arm = { ...classic, platform: 'linux/arm64' };
+    const written = inputs({ platforms: 'linux/arm64/v8' });
+    expect(planBuild(written, observed({ builder: arm })).outcome).toBe('built');
   });
 });
 

@@ -1,6 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { failedStep } from '../../../actions/build-push-image/src/failed-step.ts';
-import { lastComplaint, pushComplaint, pushFailure } from '../../../actions/build-push-image/src/push-failure.ts';
+import {
+  lastComplaint,
+  pushComplaint,
+  pushFailure,
+  type RetryReason,
+} from '../../../actions/build-push-image/src/push-failure.ts';
 
 const name = 'localhost:5000/app:src-1';
 const user = 'arn:aws:sts::123456789012:assumed-role/ci/GitHubActions';
@@ -10,7 +15,7 @@ const immutable = `The image tag 'src-1' already exists in the 'app' repository 
 const upload = `unexpected status from POST request to https://host/v2/app/blobs/uploads/:`;
 
 /** What docker 20.10 and BuildKit of 2026 said to the answers of a registry. */
-test.each<[string, string, 'token' | 'throttled' | undefined]>([
+test.each<[string, string, RetryReason | undefined]>([
   ['denied: Your authorization token has expired. Reauthenticate and try again.', 'PushUnauthorized', 'token'],
   ['no basic auth credentials', 'PushUnauthorized', 'token'],
   ['unauthorized: authentication required', 'PushUnauthorized', 'token'],
@@ -30,11 +35,11 @@ test.each<[string, string, 'token' | 'throttled' | undefined]>([
     'RepositoryMissing',
     undefined,
   ],
-  ['received unexpected HTTP status: 500 Internal Server Error', 'PushFailed', undefined],
-  ['unknown: Service Unavailable', 'PushFailed', undefined],
-  ['EOF', 'RegistryUnreachable', undefined],
-  ['failed to do request: Post "https://host/v2/app/blobs/uploads/": EOF', 'RegistryUnreachable', undefined],
-  ['dial tcp: lookup host: no such host', 'RegistryUnreachable', undefined],
+  ['received unexpected HTTP status: 500 Internal Server Error', 'PushFailed', 'broken'],
+  ['unknown: Service Unavailable', 'PushFailed', 'broken'],
+  ['EOF', 'RegistryUnreachable', 'broken'],
+  ['failed to do request: Post "https://host/v2/app/blobs/uploads/": EOF', 'RegistryUnreachable', 'broken'],
+  ['dial tcp: lookup host: no such host', 'RegistryUnreachable', 'broken'],
   ['write /var/lib/docker/x: no space left on device', 'DiskFull', undefined],
 ])('%s', (complaint, code, retry) => {
   const failure = pushFailure(complaint, name);

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
+  isPushTag,
   sourceHash,
   sourceTags,
   type BuildSource,
@@ -37,6 +38,7 @@ test.each([
   ['a platform', { platforms: 'linux/arm64' }, {}],
   ['provenance', { provenance: 'min' }, {}],
   ['an SBOM', { sbom: 'true' }, {}],
+  ['what makes the SBOM', { sbom: 'true', 'sbom-generator': 'host/scanner:1' }, {}],
   ['the Dockerfile', {}, { dockerfile: new TextEncoder().encode('FROM python:3.11-slim') }],
   ['a Dockerfile of other bytes that read the same', {}, { dockerfile: new Uint8Array([0xff]) }],
   ['the context', {}, { contextSha256: 'd' }],
@@ -62,6 +64,11 @@ test.each([
   ['who told the identity', {}, { bases: [{ ...base, from: 'daemon' as const }] }],
 ])('%s do not', (_, values, changes) => {
   expect(sourceHash(inputs({ ...given, ...values }), { ...source, ...changes })).toBe(hash);
+});
+
+test('one generator is not as good as another', () => {
+  const of = (generator: string): string => sourceHash(inputs({ sbom: 'true', 'sbom-generator': generator }), source);
+  expect(new Set([of('a:1'), of('a:2'), sourceHash(inputs({ sbom: 'true' }), source)]).size).toBe(3);
 });
 
 test('bytes that decode alike are not alike', () => {
@@ -231,3 +238,12 @@ test('tags of a source', () => {
   expect(new Set(tags).size).toBe(20);
   expect(tags.every((tag) => /^\w[\w.-]{0,127}$/.test(tag))).toBe(true);
 });
+
+test.each([
+  [`src-${hash}`, true],
+  [`src-${hash}-2`, true],
+  [`src-${hash}-t1767225600`, true],
+  [`src-${hash.slice(0, 16)}.${'a'.repeat(40)}.12s`, false],
+  [`src-${hash}-latest`, false],
+  ['latest', false],
+])('%s is what an image is pushed under: %s', (tag, expected) => expect(isPushTag(tag)).toBe(expected));

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { deferredStore } from '../../../shared/aws/deferred-store.ts';
 import type { ObjectStore } from '../../../shared/aws/s3.ts';
+import { sha256 } from '../../../shared/core/hash.ts';
 import { FakeBucket } from '../../shell/sync-frontend.fakes.ts';
 
 test('a store that is still being connected does what it is asked once it is', async () => {
@@ -17,7 +18,10 @@ test('a store that is still being connected does what it is asked once it is', a
   const headers = { contentType: 'text/html', cacheControl: 'no-cache' };
   await store.copy({ from: 'a', to: 'b', etag, headers });
   expect(bucket.content('b')).toBe('x');
-  expect(await store.remove(['a', 'b'])).toEqual([]);
+  const content = Buffer.from('y');
+  await store.put({ key: 'c', content, sha256: sha256(content), headers });
+  expect(bucket.objects.get('c')).toMatchObject({ content: 'y', headers });
+  expect(await store.remove(['a', 'b', 'c'])).toEqual([]);
   expect(bucket.keys).toEqual([]);
 });
 

@@ -73,11 +73,22 @@ describe('InputReader', () => {
   });
 
   test('secrets are masked, line by line too, and never shown in a problem', () => {
-    const { read, masked } = reader({ secrets: '{"key":"one\\ntwo"}', more: 'id=s3cret\nid=s3cret\nhunter2' });
+    const { read, masked } = reader({ secrets: '{"key":"first\\nsecond"}', more: 'id=s3cret\nid=s3cret\nhunter2' });
     read.secretMap('secrets', word);
     read.secretMap('more', word);
-    expect(masked).toEqual(['one\ntwo', 'one', 'two', 's3cret']);
+    expect(masked).toEqual(['first', 'second', 's3cret']);
     expect(problems(read).join()).not.toMatch(/s3cret|hunter2/);
+  });
+
+  test.each([
+    ['the braces of a document, which stand in outputs as well', '{\n  "key": "s3cret"\n}\n', ['  "key": "s3cret"']],
+    ['a secret that has nothing but short lines', 'ab\r\nc', ['ab', 'c']],
+    ['a short secret', '42', ['42']],
+    ['nothing', ' \n', []],
+  ])('masked of a secret: %s', (_, secret, expected) => {
+    const { read, masked } = reader({ secrets: JSON.stringify({ key: secret }) });
+    read.secretMap('secrets', word);
+    expect(masked).toEqual(expected);
   });
 
   test('lists: lines or a JSON array', () => {

@@ -31,7 +31,28 @@ const state = fc.record({
   releases: fc.array(release, { minLength: 1, maxLength: 4 }),
   paths: fc.array(fc.string()),
   uncertain: fc.array(fc.string()).map((paths) => new Set(paths)),
+  goingBackTo: fc.option(fc.nat(), { nil: undefined }),
+  bodies: fc.array(fc.tuple(fc.string(), fc.base64String())).map((bodies) => new Map(bodies)),
+  packs: fc.array(
+    fc.record({
+      path: fc.string().map((name) => `.releases/packs/${name}`),
+      etag: fc.string(),
+      contents: fc.array(fc.string()).map((hashes) => new Set(hashes)),
+    }),
+  ),
 });
+/** As a version before wrote it, and more. */
+const written = (more: object): string =>
+  JSON.stringify({
+    format: 'slipway-site/1',
+    paths: [],
+    uncertain: [],
+    headers: [],
+    releases: [{ id: 'r', content: 'c', sequence: 1, origin: 1 }],
+    files: [],
+    ...more,
+  });
+const nothing = { bodies: new Map(), packs: [] };
 
 describe('the state in the bucket', () => {
   test('reads back as it was written', () => {
@@ -49,7 +70,7 @@ describe('the state in the bucket', () => {
       rolledBackBy: undefined,
       files,
     };
-    const text = serializeState({ releases: [one, one, one], paths: [], uncertain: new Set() });
+    const text = serializeState({ ...nothing, releases: [one, one, one], paths: [], uncertain: new Set() });
     expect(text.split('s'.repeat(64))).toHaveLength(2);
   });
 
@@ -66,8 +87,12 @@ describe('the state in the bucket', () => {
     ];
     const head = { id: 'x', sequence: 1, origin: 1, content: 'c', sourceHash: undefined, rolledBackBy: undefined };
     const releases = versions.map((file): Release => ({ ...head, files: new Map([['a', file]]) }));
-    const given: SiteState = { releases, paths: [], uncertain: new Set(['a']) };
+    const given: SiteState = { ...nothing, releases, paths: [], uncertain: new Set(['a']) };
     expect(parseState(serializeState(given))).toEqual(given);
+  });
+
+  test('of a version before holds no contents', () => {
+    expect(parseState(written({}))).toMatchObject(nothing);
   });
 
   test.each([
@@ -78,6 +103,11 @@ describe('the state in the bucket', () => {
     ['{"format":"slipway-site/1","paths":[],"uncertain":[],"headers":[],"releases":[],"files":[]}', 'no release'],
     ['{"format":"slipway-site/1","paths":[1],"uncertain":[],"headers":[],"releases":[{}],"files":[]}', 'wrong types'],
     ['<?xml version="1.0"?>', 'another format'],
+    [written({ bodies: [['a']] }), 'contents without content'],
+    [written({ bodies: [[1, 'a']] }), 'contents without hash'],
+    [written({ packs: [['.releases/packs/a', 'e', 'x']] }), 'a pack without contents'],
+    [written({ packs: [['.releases/packs/a', 1, []]] }), 'a pack without ETag'],
+    [written({ packs: [['index.html', 'e', []]] }), 'a pack among the files of the site'],
   ])('refuses %j: %s', (text) =>
     expect(() => parseState(text)).toThrow('is not a release state this version can read'),
   );
@@ -101,6 +131,7 @@ describe('publications', () => {
   test('are invalidated when the marker is of these paths or of everything, or none is needed', () => {
     const one = { sequence: 7, content: 'c'.repeat(64) };
     const site = (paths: readonly string[]): SiteState => ({
+      ...nothing,
       releases: [{ ...one, id: '', origin: 7, sourceHash: undefined, rolledBackBy: undefined, files: new Map() }],
       paths,
       uncertain: new Set(),

@@ -26,6 +26,7 @@ const plan: Plan = {
   mark: undefined,
   steps: [put('small.txt', 1), put('large|</details>`.txt', 2_000_000), put('index.html', 10, 'index')],
   state: undefined,
+  recording: { local: [], pack: undefined },
   deletions: [
     { path: 'gone.html', size: 5, reason: 'page no longer in the site', isSeen: true, isRemnant: false, isPage: true },
   ],

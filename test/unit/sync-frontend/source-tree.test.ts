@@ -189,6 +189,15 @@ describe('hashes', () => {
     await expect(sourceTree.digests('sha256', [{ file, size: 4 }])).rejects.toMatchObject({ code: 'SourceUnreadable' });
   });
 
+  test('and the content itself, of what still has its size', async () => {
+    const file = join(scratch, 'data');
+    const bytes = Buffer.from([0, 255, 10]);
+    await writeFile(file, bytes);
+    expect(await sourceTree.read(file, 3)).toEqual(bytes);
+    for (const size of [2, 4]) expect(await sourceTree.read(file, size)).toBeUndefined();
+    expect(await sourceTree.read(join(scratch, 'none'), 0)).toBeUndefined();
+  });
+
   test('parts are at most 10,000, and cover every byte once', () => {
     for (const size of [multipartThreshold + 1, 5e9, 5 * 1024 ** 4]) {
       const parts = partsOf(size);

@@ -1,0 +1,86 @@
+import { ActionError } from '../../../shared/core/errors.ts';
+import { describeMachine, readElf, runsOn } from './elf.ts';
+import { platformName, serves, type Platform } from './platforms.ts';
+
+/** A manifest of one platform: what its index and what its own configuration say of it. */
+export interface FoundImage {
+  readonly digest: string;
+  /** Undefined where no index tells. */
+  readonly declared: Platform | undefined;
+  /** Undefined: not read yet. */
+  readonly configured: Platform | undefined;
+}
+
+/** Every platform that was asked for is there once, and nothing else; else the error that says so. */
+export function platformMismatch(
+  asked: readonly Platform[],
+  found: readonly FoundImage[],
+  digest: string,
+): ActionError | undefined {
+  const contradictions = found.flatMap(({ declared, configured, ...image }) =>
+    declared === undefined || configured === undefined || serves(configured, declared)
+      ? []
+      : [
+          `${image.digest} is ${platformName(declared)} in the index and ${platformName(configured)} in its configuration.`,
+        ],
+  );
+  const told = found.map(({ declared, configured }) => configured ?? declared);
+  // Nothing can be said of what nobody told.
+  if (contradictions.length === 0 && (told.includes(undefined) || fits(asked, told))) return undefined;
+  const names = told.map((platform) => (platform === undefined ? 'unknown' : platformName(platform)));
+  return new ActionError(
+    'PlatformMismatch',
+    [
+      `Asked for was ${asked.map(platformName).join(', ')}; the image in the registry, ${digest}, is for ${names.join(', ') || 'nothing'}.`,
+      ...contradictions,
+    ].join('\n'),
+    {
+      hint:
+        'A base image for one platform only is the usual cause: "FROM --platform=…", a name such as "arm64v8/…", or a digest of a ' +
+        'single platform. Or name the platform in "platforms" when it is the one you want.',
+    },
+  );
+}
+
+/** The same name first; what is left over may still do, as `arm/v6` does for `arm/v7`. */
+function fits(asked: readonly Platform[], told: readonly (Platform | undefined)[]): boolean {
+  const left = told.filter((platform) => platform !== undefined);
+  const take = (suits: (found: Platform) => boolean): boolean => {
+    const at = left.findIndex(suits);
+    if (at >= 0) left.splice(at, 1);
+    return at >= 0;
+  };
+  const open = asked.filter((wanted) => !take((found) => platformName(found) === platformName(wanted)));
+  return open.every((wanted) => take((found) => serves(found, wanted))) && left.length === 0;
+}
+
+export type ProgramVerdict =
+  /** A program of this very architecture. */
+  | { readonly kind: 'right'; readonly machine: string }
+  | { readonly kind: 'wrong'; readonly machine: string }
+  | { readonly kind: 'unclear'; readonly machine: string }
+  /** Not an ELF file: nothing is claimed. */
+  | { readonly kind: 'other' };
+
+export function judgeProgram(head: Uint8Array, { architecture }: Platform): ProgramVerdict {
+  const found = readElf(head);
+  if (found === undefined) return { kind: 'other' };
+  const machine = describeMachine(found);
+  switch (runsOn(found, architecture)) {
+    case 'yes':
+      return { kind: 'right', machine };
+    case 'no':
+      return { kind: 'wrong', machine };
+    case 'maybe':
+    case 'unknown':
+      return { kind: 'unclear', machine };
+  }
+}
+
+export function architectureMismatch(findings: readonly string[], digest: string): ActionError {
+  return new ActionError('ArchitectureMismatch', [...findings, `This is ${digest}; it was given no tag.`].join('\n'), {
+    hint:
+      'It was copied or built for another platform: from a stage or base image with "FROM --platform=…", or as a ready-made file out of ' +
+      'the context. Build it for $TARGETARCH, or ask for its platform in "platforms".',
+  });
+}

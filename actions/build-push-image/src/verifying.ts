@@ -1,0 +1,57 @@
+import { basename } from 'node:path';
+import type { RegistryImage } from '../../../shared/aws/ecr.ts';
+import type { Run } from './apply.ts';
+import { isOutsideDaemon } from './builder.ts';
+import type { DockerConfig } from './docker-config.ts';
+import { platformName } from './platforms.ts';
+import { builderFiles, daemonFiles, type ProgramFiles } from './program-files.ts';
+import { verifyImage, type PlatformImage } from './verify-image.ts';
+
+/** What the registry holds under the one tag that was pushed. */
+export interface PushedImage {
+  readonly image: RegistryImage;
+  readonly tag: string;
+  /** The builder made it, or it was in an archive that the daemon loaded. */
+  readonly from: 'builder' | 'archive';
+  /** Another run pushed it: the daemon here has an image of its own under the tag. */
+  readonly anotherRuns: boolean;
+}
+
+export interface Access {
+  readonly host: string;
+  /** What `Authorization: Basic` takes. */
+  readonly basic: string;
+  readonly config: DockerConfig;
+}
+
+/** Before any wanted tag names the image. Throws when it is not what was asked for; what cannot be looked at is told. */
+export async function verify({ image, tag, from, anotherRuns }: PushedImage, run: Run, access: Access): Promise<void> {
+  const { inputs, observed, ports, draft, progress } = run;
+  const { host, basic, config } = access;
+  const { builder } = observed;
+  const uri = draft.repositoryUri ?? '';
+  const reach = { pipe: ports.pipe, env: config.env };
+  const isOutside = from === 'builder' && isOutsideDaemon(builder);
+  let containers = 0;
+  const files = (one: PlatformImage): ProgramFiles => {
+    const platform = platformName(one.config.platform);
+    if (isOutside) return builderFiles({ name: `${uri}@${one.digest}`, platform }, reach);
+    containers += 1;
+    // Another run's image the daemon has to fetch first.
+    const located = anotherRuns
+      ? { name: `${uri}@${one.digest}`, platform: undefined }
+      : { name: `${uri}:${tag}`, platform: one.isListed ? platform : undefined };
+    return daemonFiles(located, `${basename(config.directory)}-${containers}`, reach);
+  };
+  const verification = await verifyImage({
+    image,
+    asked: inputs.platforms.length > 0 ? inputs.platforms : [builder.platform],
+    // A builder elsewhere lists platforms and does not say which of them it takes when none is named.
+    isGuess: inputs.platforms.length === 0 && isOutside,
+    content: ports.openContent({ host, repository: inputs.repository, basic }),
+    files,
+  });
+  draft.verification = verification;
+  for (const line of verification.confirmed) progress.info(`Checked: ${line}`);
+  for (const line of verification.unchecked) progress.info(`Not checked: ${line}`);
+}

@@ -1,0 +1,202 @@
+import { describe, expect, test } from '@jest/globals';
+import { arm64, script, x86 } from '../unit/build-push-image/image-kit.ts';
+import { commit, immutable } from '../unit/build-push-image/kit.ts';
+import { digestOf, mine, world } from './build-push-image.fakes.ts';
+
+/** A world whose docker builds real manifests, of images that start `/app/server`. */
+function truthful({ architecture = 'amd64', program = x86 }: { architecture?: string; program?: Uint8Array } = {}) {
+  const w = world();
+  const built = { architecture };
+  const manifestOf = (context: string): string => {
+    const config = JSON.stringify({ os: 'linux', ...built, config: { Entrypoint: ['/app/server'] }, context });
+    w.contents.set(digestOf(config), config);
+    return JSON.stringify({ config: { digest: digestOf(config) } });
+  };
+  w.docker.manifestOf = manifestOf;
+  w.imageFiles['/app/server'] = program;
+  return { ...w, built, manifestOf };
+}
+const looks = ({ programs }: ReturnType<typeof truthful>) => programs.asked.map(({ line }) => line.split(' ')[0]);
+
+describe('what was pushed is looked at', () => {
+  test('before any tag, with the private login, and told in log and summary', async () => {
+    const w = truthful();
+    const remaining: boolean[] = [];
+    const pipe = w.ports.pipe;
+    const places: unknown[] = [];
+    const open = w.ports.openContent;
+    Object.assign(w.ports, {
+      openContent: (place: Parameters<typeof open>[0]) => (places.push(place), open(place)),
+      pipe: (...given: Parameters<typeof pipe>) => {
+        remaining.push(w.configs[0]?.removed === false && !w.registry.calls.some((call) => call.startsWith('tag ')));
+        return pipe(...given);
+      },
+    });
+    const { outputs, summary, failure } = await w.run(mine);
+    expect(failure).toBeUndefined();
+    const src = `src-${outputs['source-hash']}`;
+    expect(w.programs.asked.map(({ line }) => line)).toEqual([
+      `create --name private-1 localhost:5000/app:${src}`,
+      'cp --follow-link private-1:/app/server -',
+      'rm --force --volumes private-1',
+    ]);
+    expect(remaining).toEqual([true, true, true]);
+    expect(places).toEqual([{ host: 'localhost:5000', repository: 'app', basic: 'QVdTOnBhc3M=' }]);
+    expect(w.configs[0]?.removed).toBe(true);
+    expect(w.log).toContain('Checked: /app/server in the linux/amd64 image is an x86-64 program');
+    expect(summary).toMatch(/\*\*Checked\*\* \| for linux\/amd64, as asked<br>\/app\/server in the linux\/amd64 image/);
+    expect(summary).not.toContain('Not checked');
+  });
+
+  test('a builder outside the daemon is asked by the digest', async () => {
+    const w = truthful({ architecture: 'arm64', program: arm64 });
+    w.docker.buildx = 'docker-container';
+    const { outputs, failure } = await w.run({ ...mine, platforms: 'linux/arm64' });
+    expect(failure).toBeUndefined();
+    expect(looks(w)).toEqual(['buildx']);
+    expect(w.programs.asked[0]?.stdin).toContain(`FROM localhost:5000/app@${outputs['digest']} AS image\n`);
+    expect(w.programs.asked[0]?.line).toContain('--platform linux/arm64');
+    expect(w.programs.asked[0]?.env['DOCKER_CONFIG']).toBe('/private');
+  });
+
+  test.each<[string, Parameters<typeof truthful>[0], string]>([
+    ['another platform', { architecture: 'arm64', program: arm64 }, 'PlatformMismatch'],
+    ['a program of another architecture', { program: arm64 }, 'ArchitectureMismatch'],
+  ])('%s: red before any tag, record or scan; never used by a later run, which is as red', async (_, made, code) => {
+    const w = truthful(made);
+    const first = await w.run({ ...mine, scan: 'high' });
+    expect(first.failure).toMatchObject({ code });
+    expect(first.outputs).toMatchObject({ tags: '', changed: 'true', reusable: 'false' });
+    expect(first.summary).toContain(code);
+    expect(w.registry.calls.filter((call) => /^tag|scan/i.test(call))).toEqual([]);
+    expect(w.configs.every(({ removed }) => removed)).toBe(true);
+
+    const again = await w.run(mine);
+    expect(again.failure).toMatchObject({ code });
+    expect(again.plan.reason).toMatch(/^what was built of this source before was refused/);
+    expect(w.docker.did('build ')).toHaveLength(2);
+
+    w.built.architecture = 'amd64';
+    w.imageFiles['/app/server'] = x86;
+    const mended = await w.run(mine);
+    expect([mended.failure, mended.outputs['outcome'], mended.outputs['tags']]).toEqual([undefined, 'built', commit]);
+    expect((await w.run(mine)).outputs['outcome']).toBe('reused');
+  });
+
+  test('a run that ended between push and check: the next one does not trust what it finds', async () => {
+    const w = truthful();
+    const open = w.ports.openContent;
+    Object.assign(w.ports, {
+      openContent: () => {
+        throw new Error('the process is killed');
+      },
+    });
+    await expect(w.run(mine)).rejects.toThrow('killed');
+    Object.assign(w.ports, { openContent: open });
+    expect((await w.run(mine)).outputs).toMatchObject({ outcome: 'built', tags: commit });
+  });
+
+  test('what is used again was looked at when it was built', async () => {
+    const w = truthful();
+    await w.run(mine);
+    w.programs.asked.length = w.registry.calls.length = 0;
+    expect((await w.run({ ...mine, tags: 'v1' })).outputs['outcome']).toBe('reused');
+    expect(w.programs.asked).toEqual([]);
+    expect(w.registry.calls).not.toContain('login');
+  });
+
+  test('with the token that was good last', async () => {
+    const w = truthful();
+    let tokens = 0;
+    w.registry.login = async () => ((tokens += 1), { username: 'AWS', password: `p${tokens}`, basic: `b${tokens}` });
+    const places: string[] = [];
+    const { openContent, docker } = w.ports;
+    let pushes = 0;
+    Object.assign(w.ports, {
+      openContent: (place: Parameters<typeof openContent>[0]) => (places.push(place.basic), openContent(place)),
+      docker: async (...[args, options]: Parameters<typeof docker>) => {
+        if (args[0] !== 'push' || (pushes += 1) > 1) return docker(args, options);
+        options?.onLine?.('denied: Your authorization token has expired. Reauthenticate and try again.');
+        return { exitCode: 1, stdout: '', stderr: '' };
+      },
+    });
+    expect((await w.run(mine)).failure).toBeUndefined();
+    expect([tokens, places]).toEqual([2, ['b2']]);
+  });
+
+  test('an image out of an archive: in the daemon, whatever builds here', async () => {
+    const w = truthful({ program: script('#!/bin/nothing') });
+    w.docker.buildx = 'docker-container';
+    w.texts.set('/in/image.tar', 'tar');
+    w.docker.archived.set('by-hand:v1', 'sha256:loaded');
+    expect((await w.run({ ...mine, archive: '/in/image.tar' })).failure).toBeUndefined();
+    expect(looks(w)).toEqual(['create', 'cp', 'cp', 'rm']);
+    w.imageFiles['/app/server'] = arm64;
+    w.tree.sha256 = 'tree-2';
+    const wrong = await w.run({ ...mine, archive: '/in/image.tar' });
+    expect(wrong.failure).toMatchObject({ code: 'ArchitectureMismatch' });
+  });
+
+  test('what cannot be looked at fails nothing, and is told in log and summary', async () => {
+    const w = truthful({ program: arm64 });
+    w.programs.failing.set('create', 'Error response from daemon: no space');
+    const { failure, outputs, summary } = await w.run(mine);
+    expect([failure, outputs['tags']]).toEqual([undefined, commit]);
+    const remark = 'the program of the linux/amd64 image: Error response from daemon: no space';
+    expect(w.log).toContain(`Not checked: ${remark}`);
+    expect(summary).toContain(`**Not checked** | ${remark}`);
+    w.contents.clear();
+    w.docker.manifestOf = () => 'no JSON';
+    w.tree.sha256 = 'tree-2';
+    const second = await w.run({ ...mine, tags: 'v2' });
+    expect([second.failure, second.outputs['tags']]).toEqual([undefined, 'v2']);
+    expect(second.summary).toContain('**Not checked** | platform and programs: ');
+  });
+});
+
+describe('another run was first', () => {
+  test('its image is looked at, by its digest', async () => {
+    const w = truthful();
+    const other = w.manifestOf('another run');
+    w.docker.answers.push({ start: 'push ', result: { exitCode: 1 }, lines: ['tag is immutable'] });
+    const run = w.docker.run.bind(w.docker);
+    w.docker.run = async (program, args, options) => {
+      if (args[0] === 'push') w.registry.push((args[1] ?? '').replace(/^.*:/, ''), other);
+      return run(program, args, options);
+    };
+    const { failure, outputs } = await w.run(mine);
+    expect([failure, outputs['digest']]).toEqual([undefined, digestOf(other)]);
+    expect(w.programs.asked[0]?.line).toBe(`create --name private-1 localhost:5000/app@${digestOf(other)}`);
+    w.imageFiles['/app/server'] = arm64;
+    w.registry.tags.clear();
+    expect((await w.run(mine)).failure).toMatchObject({ code: 'ArchitectureMismatch' });
+  });
+
+  test('a tag that can be moved names its image: used and told; one that cannot: red', async () => {
+    const w = truthful();
+    const other = w.manifestOf('another run');
+    w.docker.onPush = () => w.registry.push([...w.registry.tags.keys()].at(-1) ?? '', other);
+    const { failure, outputs } = await w.run(mine);
+    expect([failure, outputs['digest']]).toEqual([undefined, digestOf(other)]);
+    expect(w.log.some((line) => line.startsWith('warning: Another run pushed the same source right after'))).toBe(true);
+    expect(w.programs.asked[0]?.line).toContain(`@${digestOf(other)}`);
+
+    const fixed = truthful();
+    fixed.registry.known = immutable;
+    fixed.docker.onPush = () => fixed.registry.push([...fixed.registry.tags.keys()].at(-1) ?? '', other);
+    const refused = await fixed.run(mine);
+    expect(refused.failure).toMatchObject({ code: 'DigestMismatch' });
+    for (const digest of [digestOf(other), digestOf(fixed.manifestOf('tree-1'))]) {
+      expect(refused.failure?.message).toContain(digest);
+    }
+    expect(fixed.registry.tags.has(commit)).toBe(false);
+  });
+});
+
+test('nothing that is masked is a part of what is handed on', async () => {
+  const w = truthful();
+  const { outputs } = await w.run({ tags: 'v1\nlatest' });
+  expect(outputs['image']).toMatch(/^123456789012\.dkr\.ecr\.us-east-1\.amazonaws\.com\/app@sha256:/);
+  expect(w.masked).toEqual(['registry-password', 'QVdTOnBhc3M=']);
+  for (const value of Object.values(outputs)) for (const secret of w.masked) expect(value).not.toContain(secret);
+});
