@@ -14,16 +14,16 @@ async function complaints(tool: string, ...args: readonly string[]): Promise<str
   }
 }
 
-test('types', async () => expect(await complaints('typescript/bin/tsc', '-p', '.')).toBe(''), 180_000);
+test('types', async () => expect(await complaints('typescript/bin/tsc', '-p', '.')).toBe(''), 400_000);
 test(
   'lint, import table included',
   async () => expect(await complaints('eslint/bin/eslint.js', '.')).toBe(''),
-  180_000,
+  400_000,
 );
 test(
   'format',
   async () => expect(await complaints('prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.')).toBe(''),
-  180_000,
+  400_000,
 );
 
 /** What lint says of `code` if it stood in that file. */
@@ -74,4 +74,4 @@ test('the import table forbids what it says, file by file', async () => {
   );
   expect(core).toContain('types only');
   expect(core).toContain('shared never imports an action');
-}, 180_000);
+}, 400_000);
