@@ -115,7 +115,6 @@ function classOf(reader: Reader): string {
       reader.next();
       to = characterOf(reader);
     }
-    if (to < from) throw new SyntaxError('a range that runs backwards');
     result += `${code(from)}-${code(to)}`;
   }
   reader.next();
