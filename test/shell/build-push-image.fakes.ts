@@ -16,6 +16,7 @@ import { sha256 } from '../../shared/core/hash.ts';
 import { apply, type ApplyPorts, type Result } from '../../actions/build-push-image/src/apply.ts';
 import type { ContextFiles } from '../../actions/build-push-image/src/context-files.ts';
 import type { DockerConfig } from '../../actions/build-push-image/src/docker-config.ts';
+import { isFixed } from '../../actions/build-push-image/src/mutability.ts';
 import { dockerOf } from '../../actions/build-push-image/src/docker.ts';
 import { observe, observeLocally, type ObservePorts } from '../../actions/build-push-image/src/observe.ts';
 import { planBuild } from '../../actions/build-push-image/src/plan.ts';
@@ -104,7 +105,8 @@ export class FakeRegistry implements ImageRegistry {
   async tag(_: string, tag: string, image: RegistryImage) {
     this.#call(`tag ${tag}`);
     if (this.tags.get(tag) === image.digest) return false;
-    if (this.tags.has(tag) && this.known?.tags.mutable === false) throw refused('ImageTagAlreadyExistsException');
+    if (this.tags.has(tag) && this.known !== undefined && isFixed(this.known.tags, tag))
+      throw refused('ImageTagAlreadyExistsException');
     this.tags.set(tag, image.digest);
     return true;
   }

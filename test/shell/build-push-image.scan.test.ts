@@ -4,7 +4,7 @@ import { AwsError } from '../../shared/core/errors.ts';
 import { recordTag } from '../../actions/build-push-image/src/build-record.ts';
 import { commit, mutable } from '../unit/build-push-image/kit.ts';
 import { finding, scanOf } from '../unit/build-push-image/scan-kit.ts';
-import { mine, refused, world } from './build-push-image.fakes.ts';
+import { digestOf, mine, refused, world } from './build-push-image.fakes.ts';
 
 const start = Date.UTC(2026, 0, 1);
 const second = 1_000;
@@ -386,7 +386,7 @@ describe('an image for several platforms', () => {
     const { outputs } = await w.run({ ...mine, 'dry-run': 'true' });
     const hash = outputs['source-hash'] ?? '';
     w.registry.push(`src-${hash}`, manifest);
-    w.registry.push(recordTag(hash, { commit, ms: 1_000 }), manifest);
+    w.registry.push(recordTag({ hash, digest: digestOf(manifest) }, { commit, ms: 1_000 }), manifest);
     return w;
   }
 

@@ -1,3 +1,4 @@
+import { recordTag } from '../../actions/build-push-image/src/build-record.ts';
 import { planLines } from '../../actions/build-push-image/src/report.ts';
 import { describe, expect, test } from '@jest/globals';
 import { commit, immutable } from '../unit/build-push-image/kit.ts';
@@ -19,7 +20,8 @@ describe('building, and not building again', () => {
     });
     const src = `src-${outputs['source-hash']}`;
     // Which commit built it, and in how many seconds, is on record with the image itself.
-    const record = `src-${outputs['source-hash']?.slice(0, 16)}.${commit}.1s`;
+    const of = { hash: outputs['source-hash'] ?? '', digest };
+    const record = recordTag(of, { commit, ms: 1000 });
     expect([...registry.tags]).toEqual([
       [src, digest],
       [record, digest],
@@ -104,12 +106,39 @@ describe('building, and not building again', () => {
     await expect(run(mine)).rejects.toThrow(TypeError);
   });
 
+  test('but not where that would be a fifth call; a dry run may look', async () => {
+    const { registry, run } = world();
+    await run(mine);
+    registry.pushedAt = Date.UTC(2025, 0, 1);
+    registry.calls.length = 0;
+    await run({ ...mine, tags: 'v1', 'dry-run': 'true' });
+    expect(registry.calls).toContain('lifecyclePolicy');
+    registry.calls.length = 0;
+    await run({ ...mine, tags: 'v1' });
+    expect(registry.calls).toEqual(['images', 'tag v1']);
+  });
+
+  test('two tags that name other images, one of which cannot move: red before either is given', async () => {
+    const { registry, run } = world();
+    registry.known = immutable;
+    await run(mine);
+    for (const tag of ['latest', 'v1']) registry.push(tag, 'another');
+    await expect(run({ ...mine, tags: 'latest\nv1' })).rejects.toMatchObject({ code: 'TagTaken' });
+    expect(registry.tags.get('latest')).toBe(digestOf('another'));
+    // One alone is tried: it comes before all others.
+    registry.calls.length = 0;
+    const { failure, outputs } = await run({ ...mine, tags: 'new\nv1' });
+    expect([failure?.code, outputs['tags'], registry.tags.has('new')]).toEqual(['TagTaken', '', false]);
+    expect(registry.calls).toEqual(['images', 'tag v1', 'images']);
+  });
+
   test('a lifecycle or a record that cannot be written costs no release, and is told', async () => {
     for (const call of ['keepNewest', 'record']) {
       const { registry, run, log } = world();
       registry.known = undefined;
       const { outputs: dry } = await run({ ...mine, 'dry-run': 'true' });
-      const record = `tag src-${dry['source-hash']?.slice(0, 16)}.${commit}.1s`;
+      const of = { hash: dry['source-hash'] ?? '', digest: digestOf('built from tree-1') };
+      const record = `tag ${recordTag(of, { commit, ms: 1000 })}`;
       const error = refused('AccessDeniedException');
       registry.failing = { call: call === 'record' ? record : call, error };
       const { failure, outputs, summary } = await run(mine);

@@ -73,17 +73,19 @@ describe('what was pushed is looked at', () => {
 
     const again = await w.run(mine);
     expect(again.failure).toMatchObject({ code });
-    expect(again.plan.reason).toMatch(/^what was built of this source before was refused/);
-    expect(w.docker.did('build ')).toHaveLength(2);
+    expect(again.plan.reason).toContain('is still to be checked');
+    expect(again.failure?.hint).toContain('force: true');
+    expect(w.docker.did('build ')).toHaveLength(1);
+    expect(w.registry.calls.filter((call) => /^tag/i.test(call))).toEqual([]);
 
     w.built.architecture = 'amd64';
     w.imageFiles['/app/server'] = x86;
-    const mended = await w.run(mine);
+    const mended = await w.run({ ...mine, force: 'true' });
     expect([mended.failure, mended.outputs['outcome'], mended.outputs['tags']]).toEqual([undefined, 'built', commit]);
     expect((await w.run(mine)).outputs['outcome']).toBe('reused');
   });
 
-  test('a run that ended between push and check: the next one does not trust what it finds', async () => {
+  test('a run that ended between push and check: the next one checks what it finds, and builds nothing', async () => {
     const w = truthful();
     const open = w.ports.openContent;
     Object.assign(w.ports, {
@@ -93,7 +95,10 @@ describe('what was pushed is looked at', () => {
     });
     await expect(w.run(mine)).rejects.toThrow('killed');
     Object.assign(w.ports, { openContent: open });
-    expect((await w.run(mine)).outputs).toMatchObject({ outcome: 'built', tags: commit });
+    expect((await w.run(mine)).outputs).toMatchObject({ outcome: 'reused', tags: commit });
+    expect(w.docker.did('build ')).toHaveLength(1);
+    // Now it is on record.
+    expect((await w.run({ ...mine, 'dry-run': 'true' })).plan.steps).toEqual([]);
   });
 
   test('what is used again was looked at when it was built', async () => {

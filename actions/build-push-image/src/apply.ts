@@ -11,7 +11,7 @@ import { repositoryUri, sourceTagPrefix, type Inputs } from './inputs.ts';
 import { loadArchive } from './load-archive.ts';
 import type { Observed } from './observe.ts';
 import type { Plan, Step } from './plan.ts';
-import { publish } from './publishing.ts';
+import { check, publish } from './publishing.ts';
 import type { PipeDocker } from './program-files.ts';
 import type { OpenRegistryContent } from './registry-content.ts';
 import { scan } from './scanning.ts';
@@ -107,6 +107,8 @@ async function perform(step: Step, run: Run): Promise<void> {
     case 'build':
     case 'push':
       return publish(step, run);
+    case 'check':
+      return check(step, run);
     case 'record':
       return record(run);
     case 'scan':
@@ -148,14 +150,15 @@ async function orRemark(what: string, { draft, progress }: Run, work: () => Prom
 async function record(run: Run): Promise<void> {
   const { inputs, observed, ports, draft } = run;
   const { image, pushed, publishedIn } = draft;
-  // Another run's image has that run's record.
-  if (image === undefined || !pushed) return;
-  const tag = recordTag(observed.source.hash, { commit: inputs.commit, ms: publishedIn });
-  await orRemark('which commit built this image could not be recorded', run, async () => {
+  if (image === undefined) return;
+  // Of what another run pushed, that run knows more; but it may have been cut off before it said so.
+  const record = pushed ? { commit: inputs.commit, ms: publishedIn } : { commit: undefined, ms: undefined };
+  const tag = recordTag({ hash: observed.source.hash, digest: image.digest }, record);
+  await orRemark('that this image was checked could not be recorded, so the next run does it again', run, async () => {
     try {
       await ports.registry.tag(inputs.repository, tag, image);
     } catch (error) {
-      // The same commit built this source before, in just as many seconds: one record is enough.
+      // It holds the image's digest: whoever gave it meant the same image.
       if (!isAwsError(error, 'ImageTagAlreadyExistsException')) throw error;
     }
   });

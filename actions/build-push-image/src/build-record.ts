@@ -10,25 +10,35 @@ export interface BuildRecord {
 
 const noCommit = 'none';
 
-/** `src-<start of the source hash>.<commit>.<seconds>s`, at most 92 of a tag's 128 characters. */
-export function recordTag(hash: string, { commit, ms }: BuildRecord): string {
-  const name = commit !== undefined && /^[0-9a-f]{7,64}$/.test(commit) ? commit : noCommit;
-  const took = ms === undefined ? '' : `.${Math.max(1, Math.round(ms / 1000))}s`;
-  return `${sourceTagPrefix}${hash.slice(0, 16)}.${name}${took}`;
+/** What a record belongs to: one image, as it was built from one source. */
+export interface Recorded {
+  /** Of the source. */
+  readonly hash: string;
+  readonly digest: string;
 }
 
-/** The record among an image's tags; the first, should there be several. */
-export function buildRecord(tags: readonly string[]): BuildRecord | undefined {
-  for (const tag of tags) {
-    const match = new RegExp(`^${sourceTagPrefix}[0-9a-f]{16}\\.([0-9a-f]{7,64}|${noCommit})(?:\\.(\\d{1,6})s)?$`).exec(
-      tag,
+/** `src-<start of the source hash>.<start of the digest>.<commit>.<seconds>s`, at most 107 of a tag's 128 characters. */
+export function recordTag(of: Recorded, { commit, ms }: BuildRecord): string {
+  const name = commit !== undefined && /^[0-9a-f]{7,64}$/.test(commit) ? commit : noCommit;
+  const took = ms === undefined ? '' : `.${Math.max(1, Math.round(ms / 1000))}s`;
+  return `${prefixOf(of)}${name}${took}`;
+}
+
+/** The record among an image's tags; of several, the one that says most. Undefined: it was not found good for this source. */
+export function buildRecord(of: Recorded, tags: readonly string[]): BuildRecord | undefined {
+  const prefix = prefixOf(of);
+  const records = tags.flatMap((tag) => {
+    const match = /^([0-9a-f]{7,64}|none)(?:\.(\d{1,6})s)?$/.exec(
+      tag.startsWith(prefix) ? tag.slice(prefix.length) : '',
     );
-    if (match === null) continue;
+    if (match === null) return [];
     const [, commit = '', seconds] = match;
-    return {
-      commit: commit === noCommit ? undefined : commit,
-      ms: seconds === undefined ? undefined : Number(seconds) * 1000,
-    };
-  }
-  return undefined;
+    const ms = seconds === undefined ? undefined : Number(seconds) * 1000;
+    return [{ commit: commit === noCommit ? undefined : commit, ms }];
+  });
+  return records.find(({ ms }) => ms !== undefined) ?? records.find(({ commit }) => commit !== undefined) ?? records[0];
+}
+
+function prefixOf({ hash, digest }: Recorded): string {
+  return `${sourceTagPrefix}${hash.slice(0, 16)}.${digest.replace(/^sha256:/, '').slice(0, 12)}.`;
 }

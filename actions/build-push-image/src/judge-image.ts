@@ -11,6 +11,9 @@ export interface FoundImage {
   readonly configured: Platform | undefined;
 }
 
+/** What is there is looked at again, not built again. */
+const again = 'The same source is built anew only with "force: true".';
+
 /** Every platform that was asked for is there once, and nothing else; else the error that says so. */
 export function platformMismatch(
   asked: readonly Platform[],
@@ -37,7 +40,8 @@ export function platformMismatch(
     {
       hint:
         'A base image for one platform only is the usual cause: "FROM --platform=…", a name such as "arm64v8/…", or a digest of a ' +
-        'single platform. Or name the platform in "platforms" when it is the one you want.',
+        'single platform. Or name the platform in "platforms" when it is the one you want. ' +
+        again,
     },
   );
 }
@@ -81,6 +85,7 @@ export function architectureMismatch(findings: readonly string[], digest: string
   return new ActionError('ArchitectureMismatch', [...findings, `This is ${digest}; it was given no tag.`].join('\n'), {
     hint:
       'It was copied or built for another platform: from a stage or base image with "FROM --platform=…", or as a ready-made file out of ' +
-      'the context. Build it for $TARGETARCH, or ask for its platform in "platforms".',
+      'the context. Build it for $TARGETARCH, or ask for its platform in "platforms". ' +
+      again,
   });
 }

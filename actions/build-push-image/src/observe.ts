@@ -72,19 +72,27 @@ export async function observe(inputs: Inputs, ports: ObservePorts, progress: Pro
   const now = ports.clock.now();
   const verdict = judge(inputs, { source, images, now });
   const [repository, stock] = await Promise.all([
-    found === undefined ? undefined : observeRepository(inputs, verdict, ports),
-    found === undefined ? undefined : observeStock(inputs, { verdict, now }, { ports, progress }),
+    found === undefined ? undefined : observeRepository(inputs, { verdict, images }, ports),
+    found === undefined || !mayLookAround(inputs, { verdict, images, now })
+      ? undefined
+      : observeStock(inputs, verdict, { ports, progress }),
   ]);
   return { builder, source, repository, stock, images, hasArchive, now };
 }
 
-/** Where an image is reused, its description says all that is needed: every call less is a call that cannot fail. */
+/**
+ * Where an image is reused, its description says all that is needed: every call less is a call that cannot fail. But of two tags that name
+ * other images one might move and the other be refused: then it is known beforehand.
+ */
 async function observeRepository(
-  { repository, region, dryRun }: Inputs,
-  verdict: Verdict,
+  { repository, region, dryRun, tags }: Inputs,
+  { verdict, images }: Seen,
   { registry }: ObservePorts,
 ): Promise<SeenRepository | undefined> {
-  const host = verdict.kind === 'reuse' && !dryRun ? ecrHost(verdict.image.registryId, region) : undefined;
+  const digest = verdict.kind === 'reuse' ? verdict.image.digest : undefined;
+  const moving = tags.filter((tag) => images.has(tag) && images.get(tag)?.digest !== digest);
+  const host =
+    verdict.kind === 'reuse' && !dryRun && moving.length < 2 ? ecrHost(verdict.image.registryId, region) : undefined;
   if (host !== undefined) return { uri: `${host}/${repository}`, tags: undefined, scanOnPush: false };
   return registry.repository(repository);
 }
@@ -95,13 +103,24 @@ const youngDays = 14;
 const stockLimit = 3000;
 const day = 24 * 60 * 60 * 1000;
 
+interface Seen {
+  readonly verdict: Verdict;
+  readonly images: ReadonlyMap<string, RegistryImage>;
+}
+
+/** Where something is built, always. A reuse asks ECR four times at most: it looks around when it has no tag to give, or only shows its plan. */
+function mayLookAround({ dryRun, tags }: Inputs, { verdict, images, now }: Seen & { readonly now: number }): boolean {
+  if (verdict.kind === 'build') return true;
+  const { digest, pushedAt = now } = verdict.image;
+  return now - pushedAt >= youngDays * day && (dryRun || tags.every((tag) => images.get(tag)?.digest === digest));
+}
+
 /** Good to know, and no more: whoever may not look is told, and goes on. */
 async function observeStock(
   { repository }: Inputs,
-  { verdict, now }: { readonly verdict: Verdict; readonly now: number },
+  verdict: Verdict,
   { ports, progress }: { readonly ports: ObservePorts; readonly progress: Progress },
 ): Promise<Stock | undefined> {
-  if (verdict.kind === 'reuse' && now - (verdict.image.pushedAt ?? now) < youngDays * day) return undefined;
   const { registry } = ports;
   try {
     const [images, lifecyclePolicy] = await Promise.all([

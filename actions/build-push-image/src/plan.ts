@@ -30,6 +30,8 @@ export type Step =
   | { readonly kind: 'load'; readonly archive: string; readonly reason: string }
   /** Pushes what was loaded, under the only tag that is pushed. */
   | { readonly kind: 'push'; readonly tag: string; readonly reason: string }
+  /** Finds out whether what another run pushed is what was asked for: that run is not through, or was cut off. */
+  | { readonly kind: 'check'; readonly tag: string; readonly reason: string }
   /** Puts a tag on what was built that says by which commit, and how long it took. */
   | { readonly kind: 'record'; readonly reason: string }
   | { readonly kind: 'scan'; readonly reason: string }
@@ -41,6 +43,8 @@ export interface Plan {
   readonly reason: string;
   /** The image that is reused; undefined: the one that the build step makes. */
   readonly image: RegistryImage | undefined;
+  /** How long the build took that need not be repeated, in milliseconds; undefined where nobody knows. */
+  readonly savesMs: number | undefined;
   /** Wanted tags that name the image already. */
   readonly keptTags: readonly string[];
   readonly steps: readonly Step[];
@@ -73,19 +77,22 @@ export function planBuild(inputs: Inputs, observed: Observed): Plan {
   if (verdict.kind === 'build') requireArchive(inputs, observed);
   const keptTags = inputs.tags.filter((tag) => image !== undefined && images.get(tag)?.digest === image.digest);
   const missingTags = inputs.tags.filter((tag) => !keptTags.includes(tag));
-  // Only a tag that names another image can be refused: then before any other is given.
-  const tags = [...missingTags.filter((tag) => images.has(tag)), ...missingTags.filter((tag) => !images.has(tag))].map(
-    (tag): Step => ({ kind: 'tag', tag, reason: tagReason(images.get(tag)) }),
-  );
+  const tags = inOrder(missingTags, observed).map((tag): Step => ({
+    kind: 'tag',
+    tag,
+    reason: tagReason(images.get(tag)),
+  }));
+  const pushTag = nextSourceTag(observed);
   const cache = cacheChoice(inputs, observed);
   return {
     outcome: verdict.kind === 'reuse' ? 'reused' : 'built',
     reason: verdict.reason,
     image,
+    savesMs: verdict.kind === 'reuse' ? verdict.record?.ms : undefined,
     keptTags,
     warnings: [
       ...(verdict.kind === 'build' && isBuiltHere ? buildWarnings(inputs, observed) : []),
-      ...(verdict.kind === 'build' ? cache.warnings : []),
+      ...(verdict.kind === 'build' ? [...cache.warnings, ...pushTag.warnings] : []),
       ...expiring(observed, { verdict, image }),
     ],
     steps: [
@@ -95,9 +102,8 @@ export function planBuild(inputs: Inputs, observed: Observed): Plan {
       ...(repository === undefined
         ? [{ kind: 'create-repository', movingTags, keep: keptImages, reason: 'it does not exist yet' } as const]
         : []),
-      ...(verdict.kind === 'build'
-        ? publishing(inputs, verdict, { tag: nextSourceTag(observed), cache: cache.use })
-        : []),
+      ...(verdict.kind === 'build' ? publishing(inputs, verdict, { tag: pushTag.tag, cache: cache.use }) : []),
+      ...(verdict.kind === 'reuse' && verdict.record === undefined ? checking(verdict.image, observed) : []),
       // Before any wanted tag names it: what fails the gate is never released.
       ...(inputs.scan === 'off' ? [] : [{ kind: 'scan', reason: `scan is "${inputs.scan}"` } as const]),
       ...tags,
@@ -114,6 +120,23 @@ function publishing(
     archiveFrom === undefined ? { kind: 'build', tag, fresh, cache, reason } : { kind: 'push', tag, reason },
     { kind: 'record', reason: 'for the runs that will use it' },
   ];
+}
+
+function checking(image: RegistryImage, { source, images }: Observed): readonly Step[] {
+  const tag = sourceTags(source.hash).find((name) => images.get(name)?.digest === image.digest) ?? '';
+  return [
+    { kind: 'check', tag, reason: 'the run that pushed it is not through, or was cut off' },
+    { kind: 'record', reason: 'for the runs that will use it' },
+  ];
+}
+
+/**
+ * A tag that names another image may be refused: those come before all others, and first of them those that do not look as if they were
+ * made to move. So a refusal leaves nothing half done.
+ */
+function inOrder(tags: readonly string[], { images, repository }: Observed): readonly string[] {
+  const rank = (tag: string): number => (!images.has(tag) ? 2 : isMoving(repository?.tags, tag) ? 1 : 0);
+  return [...tags].sort((a, b) => rank(a) - rank(b));
 }
 
 /** A cache is one tag that moves with every build: where it cannot, BuildKit would fail to write it every time. */
@@ -162,13 +185,21 @@ function requireArchive({ archiveFrom }: Inputs, { hasArchive, source }: Observe
   );
 }
 
+interface PushTag {
+  readonly tag: string;
+  readonly warnings: readonly string[];
+}
+
 /** A tag of its own for every build that cannot take an older one's. */
-function nextSourceTag({ source, images, repository, now }: Observed): string {
+function nextSourceTag({ source, images, repository, now }: Observed): PushTag {
   const [first = '', ...more] = sourceTags(source.hash);
   const unique = `${first}-t${Math.floor(now / 1000)}`;
-  if (source.unknown.length > 0) return unique;
-  if (repository?.tags === undefined || !images.has(first) || !isFixed(repository.tags, first)) return first;
-  return more.find((tag) => !images.has(tag)) ?? unique;
+  if (source.unknown.length > 0) return { tag: unique, warnings: [] };
+  const isMovable = repository?.tags === undefined || !isFixed(repository.tags, first);
+  const free = isMovable ? first : [first, ...more].find((tag) => !images.has(tag));
+  if (free !== undefined) return { tag: free, warnings: [] };
+  const warning = `${more.length + 1} builds of this source are kept already, so later runs will not find this one: remove the older images that bear a tag "${first}-…".`;
+  return { tag: unique, warnings: [warning] };
 }
 
 interface Wanted {
@@ -184,11 +215,11 @@ function requireFree(inputs: Inputs, { images, source }: Observed, { mutability,
   });
   if (taken.length === 0) return;
   const last = latestBuild(source.hash, images)?.digest;
-  const ours =
-    image?.digest ??
-    (last === undefined
+  const unbuilt =
+    source.unknown.length === 0
       ? `a source that was not built yet (${source.hash})`
-      : `a new build of what last became ${last}`);
+      : `a new build, as nobody could tell what ${source.unknown.join(', ')} stands for`;
+  const ours = image?.digest ?? (last === undefined ? unbuilt : `a new build of what last became ${last}`);
   throw new PreconditionError(
     'TagTaken',
     taken.map(({ tag, named }) => `The tag "${tag}" is immutable and names ${named}; asked for is ${ours}.`).join('\n'),

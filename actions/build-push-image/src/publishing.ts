@@ -16,6 +16,7 @@ import { verify } from './verifying.ts';
 type BuildStep = Step & { readonly kind: 'build' };
 type PushStep = Step & { readonly kind: 'push' };
 type PublishStep = BuildStep | PushStep;
+type CheckStep = Step & { readonly kind: 'check' };
 
 /** What came of a build and its push: docker's word for its digest, or what kept it (perhaps only another run with the same source). */
 type Sent = { readonly kind: 'pushed'; readonly digest: string | undefined } | PushFailure;
@@ -31,28 +32,55 @@ const loginPauses: readonly number[] = [1_000, 3_000];
 /** Logs in, builds and pushes, or pushes what was loaded, and reads the image back from the registry. */
 export async function publish(step: PublishStep, run: Run): Promise<void> {
   const { ports, draft, progress } = run;
-  const uri = draft.repositoryUri ?? '';
-  const host = uri.slice(0, uri.indexOf('/'));
-  let token = await newToken(run);
-  const config = await ports.openDockerConfig(host);
-  try {
-    const logIn = async (fresh: RegistryLogin): Promise<void> => {
-      token = fresh;
-      await patiently(run, () => login(ports.docker, { host, ...fresh }, config.env));
-      progress.info(`Logged in to ${host}`);
-    };
-    await logIn(token);
+  await loggedIn(run, async ({ host, config, token, renew }) => {
     const started = ports.clock.now();
     const send: Send = (again) =>
       step.kind === 'build' ? buildAndPush(step, run, { config, again }) : pushLoaded(step, run, { config, again });
-    const pushed = await sendTwice(send, run, async () => logIn(await newToken(run)));
+    const pushed = await sendTwice(send, run, renew);
     const tookMs = ports.clock.now() - started;
     progress.info(`${step.kind === 'build' ? 'Built and pushed' : 'Pushed'} in ${humanDuration(tookMs)}`);
     const image = await confirm(step.tag, pushed, run);
     draft.publishedIn = step.kind === 'build' ? tookMs : undefined;
     const from = step.kind === 'build' ? 'builder' : 'archive';
     const anotherRuns = pushed.kind === 'lost-race' || (pushed.digest ?? image.digest) !== image.digest;
-    await verify({ image, tag: step.tag, from, anotherRuns }, run, { host, basic: token.basic, config });
+    await verify({ image, tag: step.tag, from, anotherRuns }, run, { host, basic: token().basic, config });
+  });
+}
+
+/** Is what another run pushed what was asked for? Nothing is built. */
+export async function check({ tag }: CheckStep, run: Run): Promise<void> {
+  const { image } = run.draft;
+  if (image === undefined) return;
+  await loggedIn(run, ({ host, config, token }) =>
+    verify({ image, tag, from: 'builder', anotherRuns: true }, run, { host, basic: token().basic, config }),
+  );
+}
+
+interface Session {
+  readonly host: string;
+  readonly config: DockerConfig;
+  /** The one that docker is logged in with now. */
+  readonly token: () => RegistryLogin;
+  readonly renew: () => Promise<void>;
+}
+
+async function loggedIn(run: Run, work: (session: Session) => Promise<void>): Promise<void> {
+  const { ports, draft, progress } = run;
+  const uri = draft.repositoryUri ?? '';
+  const host = uri.slice(0, uri.indexOf('/'));
+  let token = await newToken(run);
+  const config = await ports.openDockerConfig(host);
+  const logIn = async (): Promise<void> => {
+    await patiently(run, () => login(ports.docker, { host, ...token }, config.env));
+    progress.info(`Logged in to ${host}`);
+  };
+  const renew = async (): Promise<void> => {
+    token = await newToken(run);
+    await logIn();
+  };
+  try {
+    await logIn();
+    await work({ host, config, token: () => token, renew });
   } finally {
     await config.remove();
   }

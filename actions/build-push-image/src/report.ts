@@ -3,7 +3,6 @@ import { humanBytes, humanDuration } from '../../../shared/core/clock.ts';
 import type { ActionError } from '../../../shared/core/errors.ts';
 import { code, codeBlock, details, escapeMarkdown, table } from '../../../shared/core/markdown.ts';
 import type { Result, Work } from './apply.ts';
-import { buildRecord } from './build-record.ts';
 import { describeBuilder } from './builder.ts';
 import { describeSize } from './image-size.ts';
 import { repositoryUri } from './inputs.ts';
@@ -45,7 +44,7 @@ function namedTags({ inputs, plan }: Work, { putTags, failure }: Result): readon
 }
 
 /** The plan in plain lines, for the log. */
-export function planLines({ outcome, reason, steps, keptTags, image }: Plan): readonly string[] {
+export function planLines({ outcome, reason, steps, keptTags, savesMs }: Plan): readonly string[] {
   const headline =
     outcome === 'reused'
       ? `Nothing to build: ${reason}`
@@ -54,8 +53,12 @@ export function planLines({ outcome, reason, steps, keptTags, image }: Plan): re
     .filter(({ kind }) => kind !== 'build' && kind !== 'push' && kind !== 'record')
     .map((step) => `- ${describeStep(step)} (${step.reason})`);
   const kept = keptTags.map((tag) => `- tag ${tag}: there already`);
-  const saved = image === undefined ? undefined : buildRecord(image.tags)?.ms;
-  return [headline, ...(saved === undefined ? [] : [`Time saved: about ${humanDuration(saved)}`]), ...rest, ...kept];
+  return [
+    headline,
+    ...(savesMs === undefined ? [] : [`Time saved: about ${humanDuration(savesMs)}`]),
+    ...rest,
+    ...kept,
+  ];
 }
 
 function describeStep(step: Step): string {
@@ -68,6 +71,8 @@ function describeStep(step: Step): string {
       return `load ${JSON.stringify(step.archive)}`;
     case 'push':
       return `push as ${step.tag}`;
+    case 'check':
+      return `check ${step.tag}`;
     case 'record':
       return 'record the build';
     case 'scan':
@@ -85,8 +90,9 @@ function summary(work: Work, result: Result | undefined, digest: string): string
   if (tags !== '') rows.push(['Tags', tags]);
   rows.push(['Why', escapeMarkdown(plan.reason)]);
   const image = result === undefined ? plan.image : result.image;
-  const saved = plan.image === undefined ? undefined : buildRecord(plan.image.tags)?.ms;
-  if (saved !== undefined) rows.push(['Time saved', `about ${humanDuration(saved)}, as long as its build took`]);
+  if (plan.savesMs !== undefined) {
+    rows.push(['Time saved', `about ${humanDuration(plan.savesMs)}, as long as its build took`]);
+  }
   const size = image === undefined ? undefined : describeSize(image, observed.stock?.last);
   if (size !== undefined) rows.push(['Size', escapeMarkdown(size)]);
   if (inputs.archiveFrom !== undefined && plan.outcome === 'built') rows.push(['From', code(inputs.archiveFrom)]);

@@ -1,11 +1,17 @@
 import type { RegistryImage } from '../../../shared/aws/ecr.ts';
 import { humanDuration } from '../../../shared/core/clock.ts';
-import { buildRecord } from './build-record.ts';
+import { buildRecord, type BuildRecord } from './build-record.ts';
 import type { Inputs } from './inputs.ts';
-import { isPushTag, sourceTags } from './source-hash.ts';
+import { sourceTags } from './source-hash.ts';
 
 export type Verdict =
-  | { readonly kind: 'reuse'; readonly image: RegistryImage; readonly reason: string }
+  | {
+      readonly kind: 'reuse';
+      readonly image: RegistryImage;
+      /** Undefined: nobody found it to be what was asked for yet. */
+      readonly record: BuildRecord | undefined;
+      readonly reason: string;
+    }
   | { readonly kind: 'build'; readonly fresh: boolean; readonly reason: string };
 
 /** What the verdict rests on. */
@@ -16,6 +22,8 @@ export interface Evidence {
 }
 
 const day = 24 * 60 * 60 * 1000;
+/** https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html: tags an image. */
+const tagLimit = 1000;
 
 /** Is there an image of this source that may be used? */
 export function judge(inputs: Inputs, { source, images, now }: Evidence): Verdict {
@@ -29,11 +37,11 @@ export function judge(inputs: Inputs, { source, images, now }: Evidence): Verdic
   if (inputs.force) return { kind: 'build', fresh: true, reason: 'force is "true"' };
   if (!inputs.skipUnchanged) return { kind: 'build', fresh: false, reason: 'skip-unchanged is "false"' };
   const image = latestBuild(source.hash, images);
-  if (image === undefined) {
-    const reason = sourceTags(source.hash).some((tag) => images.has(tag))
-      ? 'what was built of this source before was refused, or its run ended before it was checked'
-      : 'this source was not built before';
-    return { kind: 'build', fresh: false, reason };
+  if (image === undefined) return { kind: 'build', fresh: false, reason: 'this source was not built before' };
+  const missing = inputs.tags.filter((tag) => !image.tags.includes(tag)).length;
+  if (image.tags.length + missing > tagLimit) {
+    const reason = `the image of this source bears ${image.tags.length} tags, and ECR gives no image more than ${tagLimit}`;
+    return { kind: 'build', fresh: true, reason };
   }
   const { maxAgeDays } = inputs;
   if (maxAgeDays !== undefined && (image.pushedAt === undefined || now - image.pushedAt > maxAgeDays * day)) {
@@ -41,29 +49,31 @@ export function judge(inputs: Inputs, { source, images, now }: Evidence): Verdic
       image.pushedAt === undefined ? 'at an unknown time' : `${Math.floor((now - image.pushedAt) / day)} days ago`;
     return { kind: 'build', fresh: true, reason: `the same source was built ${age}; max-age-days is ${maxAgeDays}` };
   }
-  return { kind: 'reuse', image, reason: `the same source was built${firstBuild(image)}` };
+  const record = buildRecord({ hash: source.hash, digest: image.digest }, image.tags);
+  const reason =
+    record === undefined
+      ? `the same source was pushed${pushTime(image)}, and is still to be checked`
+      : `the same source was built${firstBuild(image, record)}`;
+  return { kind: 'reuse', image, record, reason };
 }
 
 /** Which commit first built it, when, and what that took. */
-function firstBuild(image: RegistryImage): string {
-  const record = buildRecord(image.tags);
-  const commit = record?.commit === undefined ? '' : ` from commit ${record.commit}`;
-  const when =
-    image.pushedAt === undefined
-      ? ''
-      : ` and pushed on ${new Date(image.pushedAt).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
-  const took = record?.ms === undefined ? '' : `, in ${humanDuration(record.ms)}`;
-  return `${commit}${when}${took}`;
+function firstBuild(image: RegistryImage, { commit, ms }: BuildRecord): string {
+  const from = commit === undefined ? '' : ` from commit ${commit}`;
+  const took = ms === undefined ? '' : `, in ${humanDuration(ms)}`;
+  return `${from} and pushed${pushTime(image)}${took}`;
 }
 
-/** The last that was found to be what was asked for. */
+function pushTime({ pushedAt }: RegistryImage): string {
+  return pushedAt === undefined ? '' : ` on ${new Date(pushedAt).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+/** What was pushed last of this source: tags of expired images are given again, so their numbers say nothing. */
 export function latestBuild(hash: string, images: ReadonlyMap<string, RegistryImage>): RegistryImage | undefined {
   return sourceTags(hash)
     .flatMap((tag) => images.get(tag) ?? [])
-    .findLast(wasChecked);
-}
-
-/** After the check every image gets a record, and most get the wanted tags: one with no tag but that of its push has not passed it. */
-function wasChecked({ tags }: RegistryImage): boolean {
-  return tags.some((tag) => !isPushTag(tag));
+    .reduce<RegistryImage | undefined>(
+      (newest, image) => ((image.pushedAt ?? 0) >= (newest?.pushedAt ?? 0) ? image : newest),
+      undefined,
+    );
 }

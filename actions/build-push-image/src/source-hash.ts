@@ -83,17 +83,12 @@ function decisiveArguments(buildArgs: Inputs['buildArgs'], dockerfile: Uint8Arra
   });
 }
 
-/** More forced builds of one source than these are tagged by time and not found again. */
-const generations = 20;
+/** So many builds of one source are kept apart by tags that can be looked up, with the wanted ones, in one call. */
+const generations = 40;
 
-/** The tags that images of this source bear, in the order they are built: an immutable tag cannot name a forced rebuild as well. */
+/** The tags that images of this source are pushed under: an immutable tag cannot name a forced rebuild as well. */
 export function sourceTags(hash: string): readonly string[] {
   return Array.from({ length: generations }, (_, index) =>
     index === 0 ? `${sourceTagPrefix}${hash}` : `${sourceTagPrefix}${hash}-${index + 1}`,
   );
-}
-
-/** Is it one that an image is pushed under, before anything else is known of it? */
-export function isPushTag(tag: string): boolean {
-  return new RegExp(`^${sourceTagPrefix}[0-9a-f]{64}(?:-t?\\d+)?$`).test(tag);
 }

@@ -1,6 +1,7 @@
 import { InputReader } from '../../../shared/action/input-reader.ts';
 import type { RegistryImage, Repository } from '../../../shared/aws/ecr.ts';
 import { sha256 } from '../../../shared/core/hash.ts';
+import { recordTag } from '../../../actions/build-push-image/src/build-record.ts';
 import type { Builder } from '../../../actions/build-push-image/src/builder.ts';
 import { parseInputs, type Inputs, type LookAt } from '../../../actions/build-push-image/src/inputs.ts';
 import type { Observed } from '../../../actions/build-push-image/src/observe.ts';
@@ -71,8 +72,11 @@ export function image(content: string, tags: readonly string[], pushedAt = Date.
 }
 
 export const hash = 'ab'.repeat(32);
-/** What an image of that source gets when it was pushed and checked. */
-export const record = `src-${hash.slice(0, 16)}.${commit}.12s`;
+/** An image that was built from `hash` and found to be good. */
+export function built(content: string, tags: readonly string[], pushedAt?: number): RegistryImage {
+  const made = image(content, tags, pushedAt);
+  return { ...made, tags: [...tags, recordTag({ hash, digest: made.digest }, { commit, ms: 12_000 })] };
+}
 
 export function observed(over: Partial<Observed> = {}): Observed {
   return {

@@ -1,11 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { PreconditionError } from '../../../shared/core/errors.ts';
+import { recordTag } from '../../../actions/build-push-image/src/build-record.ts';
 import { isFixed } from '../../../actions/build-push-image/src/mutability.ts';
 import { movingTags, planBuild, type Plan } from '../../../actions/build-push-image/src/plan.ts';
-import { buildx, classic, commit, hash, image, immutable, inputs, mutable, observed, record, tagged } from './kit.ts';
+import { built, buildx, classic, commit, hash, image, immutable, inputs, mutable, observed, tagged } from './kit.ts';
 
 const src = `src-${hash}`;
-const old = image('old', [src, 'v0']);
+const old = built('old', [src, 'v0']);
 
 const short = ({ steps }: Plan): readonly string[] =>
   steps.map((step) => ('tag' in step ? `${step.kind} ${step.tag.replace(hash, 'HASH')}` : step.kind));
@@ -35,7 +36,7 @@ describe('what is to do', () => {
   });
 
   test('rerun: nothing at all', () => {
-    const done = image('old', [src, commit]);
+    const done = built('old', [src, commit]);
     const plan = planBuild(inputs(), observed({ images: tagged(done) }));
     expect(plan).toMatchObject({ outcome: 'reused', image: done, keptTags: [commit], steps: [] });
   });
@@ -66,32 +67,50 @@ describe('what is to do', () => {
   });
 
   test('an immutable source tag: every forced build takes the next one, and the newest is reused', () => {
-    const first = image('1', [src]);
-    const second = image('2', [`${src}-2`, record]);
+    const first = built('1', [src], Date.UTC(2026, 0, 1));
+    const second = built('2', [`${src}-2`], Date.UTC(2026, 0, 2));
     const now = observed({ images: tagged(first, second), repository: immutable });
     expect(short(planBuild(inputs({ force: 'true' }), now))[0]).toBe('build src-HASH-3');
     expect(planBuild(inputs(), now).image).toEqual(second);
-    const full = Array.from({ length: 20 }, (_, index) =>
+    const full = Array.from({ length: 40 }, (_, index) =>
       image(`${index}`, [index === 0 ? src : `${src}-${index + 1}`]),
     );
     const plan = planBuild(inputs({ force: 'true' }), observed({ images: tagged(...full), repository: immutable }));
     expect(short(plan)[0]).toMatch(/^build src-HASH-t\d{10}$/);
+    expect(plan.warnings).toEqual([expect.stringContaining('40 builds of this source')]);
   });
 
-  test('an image that has not passed its check: built anew under a tag of its own, and never used', () => {
-    const first = image('1', [src, record]);
-    const refused = image('2', [`${src}-2`, `${src}-3`]);
-    const alone = observed({ images: tagged(image('1', [src])), repository: immutable });
-    const plan = planBuild(inputs(), alone);
-    expect(short(plan)[0]).toBe('build src-HASH-2');
-    expect(plan.reason).toBe(
-      'what was built of this source before was refused, or its run ended before it was checked',
+  test('an image that nobody has checked: by this run, and nothing is built', () => {
+    const pushed = image('1', [src]);
+    const plan = planBuild(inputs(), observed({ images: tagged(pushed), repository: immutable }));
+    expect(short(plan)).toEqual(['check src-HASH', 'record', `tag ${commit}`]);
+    expect(plan).toMatchObject({ outcome: 'reused', image: pushed, savesMs: undefined });
+    expect(plan.reason).toContain('still to be checked');
+    // A wanted tag, or the record of another source or image, is no proof of a check.
+    const foreign = recordTag({ hash: 'cd'.repeat(32), digest: pushed.digest }, { commit, ms: 1000 });
+    const elsewhere = recordTag({ hash, digest: old.digest }, { commit, ms: 1000 });
+    const tags = [src, commit, 'latest', foreign, elsewhere];
+    const again = planBuild(inputs(), observed({ images: tagged(image('1', tags)), repository: immutable }));
+    expect(short(again)).toEqual(['check src-HASH', 'record']);
+  });
+
+  test('what was pushed last counts, whatever number its tag bears', () => {
+    const [first, third] = [built('1', [`${src}-3`], Date.UTC(2026, 0, 1)), built('2', [src], Date.UTC(2026, 0, 2))];
+    expect(planBuild(inputs(), observed({ images: tagged(first, third) })).image).toEqual(third);
+    expect(planBuild(inputs(), observed({ images: tagged(third, first) })).image).toEqual(third);
+    const forced = planBuild(
+      inputs({ force: 'true' }),
+      observed({ images: tagged(first, third), repository: immutable }),
     );
-    expect(planBuild(inputs(), observed({ images: tagged(image('t', [src, `${src}-t1767225600`])) })).outcome).toBe(
-      'built',
-    );
-    // An older one that has passed is as good as ever.
-    expect(planBuild(inputs(), observed({ images: tagged(first, refused) })).image).toEqual(first);
+    expect(short(forced)[0]).toBe('build src-HASH-2');
+  });
+
+  test('an image that ECR gives no further tag is built anew', () => {
+    const full = built('full', [src, ...Array.from({ length: 998 }, (_, index) => `v${index}`)]);
+    expect(planBuild(inputs({ tags: 'v1' }), observed({ images: tagged(full) })).outcome).toBe('reused');
+    const plan = planBuild(inputs({ tags: 'new' }), observed({ images: tagged(full), repository: immutable }));
+    expect(plan.steps[0]).toMatchObject({ kind: 'build', fresh: true, tag: `${src}-2` });
+    expect(plan.reason).toContain('1000');
   });
 
   test('an image that could not be identified: no reuse, and no tag that a later run would find', () => {
@@ -174,7 +193,7 @@ describe('what is about to expire', () => {
   });
 
   test('what is used again', () => {
-    const used = image('used', [src, record], start - day);
+    const used = built('used', [src], start - day);
     const again = { ...stock(6), images: [...list.slice(1), used] };
     const { outcome, warnings } = planBuild(inputs(), observed({ stock: again, images: tagged(used) }));
     expect(outcome).toBe('reused');
@@ -208,19 +227,33 @@ describe('with an archive', () => {
   });
 });
 
-test('a tag that names another image comes first: only it can be refused', () => {
+test('a tag that names another image comes first, one that is not made to move before all: only they can be refused', () => {
   const plan = planBuild(
     inputs({ tags: 'new\nlatest' }),
     observed({ images: tagged(old, image('other', ['latest'])), repository: immutable }),
   );
   expect(short(plan)).toEqual(['tag latest', 'tag new']);
+  const unasked = { uri: 'host/app', tags: undefined, scanOnPush: false };
+  const others = tagged(old, image('other', ['latest', 'v1']));
+  const both = planBuild(inputs({ tags: 'new\nlatest\nv1' }), observed({ images: others, repository: unasked }));
+  expect(short(both)).toEqual(['tag v1', 'tag latest', 'tag new']);
+});
+
+test('a base image that nobody could identify is named where an immutable tag refuses', () => {
+  const { source } = observed();
+  const taken = observed({
+    images: tagged(image('other', [commit])),
+    source: { ...source, unknown: ['private/base'] },
+    repository: immutable,
+  });
+  expect(refusal(() => planBuild(inputs(), taken)).message).toContain('private/base');
 });
 
 test('a repository that was not asked for its rules: the registry itself refuses what it must', () => {
   const unasked = { uri: 'host/app', tags: undefined, scanOnPush: false };
   const plan = planBuild(
     inputs({ tags: 'v0' }),
-    observed({ images: tagged(image('old', [src, record]), image('other', ['v0'])), repository: unasked }),
+    observed({ images: tagged(built('old', [src]), image('other', ['v0'])), repository: unasked }),
   );
   expect(short(plan)).toEqual(['tag v0']);
 });

@@ -3,10 +3,10 @@ import { ActionError } from '../../../shared/core/errors.ts';
 import type { Result } from '../../../actions/build-push-image/src/apply.ts';
 import { planBuild } from '../../../actions/build-push-image/src/plan.ts';
 import { planLines, report, reportArchive } from '../../../actions/build-push-image/src/report.ts';
-import { commit, hash, image, inputs, mutable, observed, record, tagged } from './kit.ts';
+import { built, commit, hash, image, inputs, mutable, observed, tagged } from './kit.ts';
 import { counted } from './scan-kit.ts';
 
-const pushed = image('new', [`src-${hash}`, record]);
+const pushed = built('new', [`src-${hash}`]);
 
 function work(values: Readonly<Record<string, string>> = {}, seen = observed()) {
   const given = inputs(values);

@@ -5,28 +5,42 @@ import { expiryRules, expiryWarnings } from '../../../actions/build-push-image/s
 import { isImageTag } from '../../../shared/core/image-ref.ts';
 import { commit, hash, image } from './kit.ts';
 
+const of = { hash, digest: `sha256:${'cd'.repeat(32)}` };
+
 describe('the record of a build', () => {
   test.each([
-    [{ commit, ms: 93_400 }, `src-abababababababab.${commit}.93s`],
-    [{ commit, ms: 1 }, `src-abababababababab.${commit}.1s`],
-    [{ commit, ms: undefined }, `src-abababababababab.${commit}`],
-    [{ commit: undefined, ms: 2000 }, 'src-abababababababab.none.2s'],
-    [{ commit: 'f'.repeat(64), ms: 99_999_000 }, `src-abababababababab.${'f'.repeat(64)}.99999s`],
+    [{ commit, ms: 93_400 }, `src-abababababababab.cdcdcdcdcdcd.${commit}.93s`],
+    [{ commit, ms: 1 }, `src-abababababababab.cdcdcdcdcdcd.${commit}.1s`],
+    [{ commit, ms: undefined }, `src-abababababababab.cdcdcdcdcdcd.${commit}`],
+    [{ commit: undefined, ms: 2000 }, 'src-abababababababab.cdcdcdcdcdcd.none.2s'],
+    [{ commit: 'f'.repeat(64), ms: 99_999_000 }, `src-abababababababab.cdcdcdcdcdcd.${'f'.repeat(64)}.99999s`],
   ])('%j', (record, tag) => {
-    expect(recordTag(hash, record)).toBe(tag);
+    expect(recordTag(of, record)).toBe(tag);
     expect(isImageTag(tag)).toBe(true);
     const ms = record.ms === undefined ? undefined : Math.max(1000, Math.round(record.ms / 1000) * 1000);
-    expect(buildRecord(['latest', `src-${hash}`, tag])).toEqual({ ...record, ms });
+    expect(buildRecord(of, ['latest', `src-${hash}`, tag])).toEqual({ ...record, ms });
   });
 
   test('what is no commit is not written as one', () => {
-    expect(recordTag(hash, { commit: 'not a commit', ms: 1000 })).toBe('src-abababababababab.none.1s');
+    expect(recordTag(of, { commit: 'not a commit', ms: 1000 })).toBe('src-abababababababab.cdcdcdcdcdcd.none.1s');
   });
 
-  test('other tags are no record', () => {
-    expect(
-      buildRecord([`src-${hash}`, `src-${hash}-2`, 'v1.2.3', commit, 'src-abababababababab.x.1s']),
-    ).toBeUndefined();
+  test('other tags are no record, nor is that of another source or image', () => {
+    const others = [`src-${hash}`, `src-${hash}-2`, 'v1.2.3', commit, 'src-abababababababab.cdcdcdcdcdcd.x.1s'];
+    const foreign = [
+      recordTag({ ...of, hash: 'cd'.repeat(32) }, { commit, ms: 1000 }),
+      recordTag({ ...of, digest: `sha256:${'ef'.repeat(32)}` }, { commit, ms: 1000 }),
+    ];
+    expect(buildRecord(of, [...others, ...foreign])).toBeUndefined();
+  });
+
+  test('of several, the one that says most', () => {
+    const bare = recordTag(of, { commit: undefined, ms: undefined });
+    const named = recordTag(of, { commit, ms: undefined });
+    const whole = recordTag(of, { commit, ms: 5000 });
+    expect(buildRecord(of, [bare])).toEqual({ commit: undefined, ms: undefined });
+    expect(buildRecord(of, [bare, named])).toEqual({ commit, ms: undefined });
+    expect(buildRecord(of, [bare, named, whole])).toEqual({ commit, ms: 5000 });
   });
 });
 
