@@ -8,8 +8,9 @@ import { sha256 } from '../../../shared/core/hash.ts';
 import { spawnAction, type ActionRun } from '../../bundle/spawn-action.ts';
 import { buildTools, buildxConfig, startBuildkitd, type Buildkitd, type BuildxConfig } from '../../kit/buildkit.ts';
 import { describeWith } from '../../kit/describe-with.ts';
+import { dockerPrograms, startDockerd } from '../../kit/dockerd.ts';
 import { ScriptedRegistry } from '../../kit/scripted-registry.ts';
-import { must, succeeds } from '../../local/command.ts';
+import { must } from '../../local/command.ts';
 import { arm64, elf, script, tarOf, x86 } from '../../unit/build-push-image/image-kit.ts';
 
 /** What lies in a context: bytes of a file, or `→` and where a link leads. */
@@ -282,32 +283,29 @@ function scanner(): Context {
   return files;
 }
 
-const noDaemon = (await succeeds('docker', ['info'])) ? undefined : { skipped: 'there is no Docker daemon here' };
-describeWith(noDaemon ?? {}, 'what a docker without buildx pushed', () => inTheDaemon());
-describeWith(noDaemon ?? tools, 'what buildx pushed with the daemon’s own BuildKit', ({ buildx }) =>
-  inTheDaemon(buildx),
-);
+describeWith(await dockerPrograms(), 'what a docker without buildx pushed', () => inTheDaemon());
+describeWith(tools, 'what buildx pushed with the daemon’s own BuildKit', ({ buildx }) => inTheDaemon(buildx));
 
 function inTheDaemon(plugin?: string): void {
   let registry: ScriptedRegistry;
   const config = join(scratch, `docker-config-${plugin === undefined ? 'plain' : 'buildx'}`);
-  const images: string[] = [];
+  let dockerd: Awaited<ReturnType<typeof startDockerd>>;
   beforeAll(async () => {
+    dockerd = await startDockerd();
     mkdirSync(join(config, 'cli-plugins'), { recursive: true });
     if (plugin !== undefined) symlinkSync(plugin, join(config, 'cli-plugins/docker-buildx'));
     registry = await ScriptedRegistry.start();
   });
   afterAll(async () => {
-    const made = (await must('docker', ['images', '--format', '{{.Repository}}:{{.Tag}}'])).split('\n');
-    const ours = [...made.filter((name) => name.startsWith(`${registry.host}/`)), ...images];
-    if (ours.length > 0) await must('docker', ['image', 'rm', '--force', ...ours]);
+    await dockerd.stop();
     await registry.stop();
   }, 60_000);
   const build = builderOf(
     () => registry,
-    () => ({ DOCKER_CONFIG: config }),
+    () => ({ DOCKER_CONFIG: config, DOCKER_HOST: dockerd.address }),
   );
-  const containers = () => must('docker', ['ps', '--all', '--quiet', '--filter', 'name=slipway-docker-']);
+  const docker = (...words: readonly string[]) => must('docker', words, { env: dockerd.env });
+  const containers = () => docker('ps', '--all', '--quiet');
 
   const dockerfile = 'FROM scratch\nCOPY . /app/\nVOLUME /app/data\nENTRYPOINT ["/app/run"]\n';
   const own = process.arch === 'arm64' ? arm64 : x86;
@@ -328,12 +326,8 @@ function inTheDaemon(plugin?: string): void {
   test('out of an archive, too', async () => {
     const context = contextOf({ Dockerfile: dockerfile, run: foreign });
     const archive = join(scratch, 'image.tar');
-    const name = `slipway-truth-archived-${process.pid}:1`;
-    images.push(name);
-    await must('docker', ['build', '--quiet', '--tag', name, context], {
-      env: { ...process.env, DOCKER_CONFIG: config, DOCKER_BUILDKIT: '0' },
-    });
-    await must('docker', ['save', '--output', archive, name]);
+    await docker('build', '--quiet', '--tag', 'archived:1', context);
+    await docker('save', '--output', archive, 'archived:1');
     const run = await build('archived', { Dockerfile: dockerfile, run: foreign }, { archive, tags: 'v1' });
     expect(run.output).toContain('title=ArchitectureMismatch::/app/run in the');
   });
@@ -341,12 +335,11 @@ function inTheDaemon(plugin?: string): void {
   // BuildKit says of every image that it is for what was asked.
   if (plugin !== undefined) return;
   test('a base image for another platform is red', async () => {
-    const base = `slipway-truth-base-${process.pid}:1`;
+    const base = 'foreign-base:1';
     const other = process.arch === 'arm64' ? 'linux/amd64' : 'linux/arm64';
     const archive = join(scratch, 'base.tar');
     writeFileSync(archive, archiveOf(base, other));
-    await must('docker', ['load', '--input', archive]);
-    images.push(base);
+    await docker('load', '--input', archive);
     const run = await build(
       'base',
       { Dockerfile: `FROM ${base}\nCOPY run /app/run\nCMD ["/app/run"]\n`, run: own },
