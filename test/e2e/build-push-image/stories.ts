@@ -132,6 +132,24 @@ export function stories(kind: BuilderKind, tools?: BuildTools): void {
     expect(runs.every(({ left }) => left.length === 0)).toBe(true);
   });
 
+  test('a run that looks while another has pushed and is not through: both green, one digest, built once', async () => {
+    const story = rig.story('overtaken', { mutability: 'IMMUTABLE_WITH_EXCLUSION', exclusions: ['buildcache*'] });
+    await story.write({ Dockerfile: dockerfile, hello: 'overtaken' });
+    let second: BuildRun | undefined;
+    let isFirst = true;
+    rig.registry.fault = ({ operation }) => {
+      if (operation !== 'PutImage' || !isFirst) return undefined;
+      isFirst = false;
+      return { run: async () => void (second = await story.build({ tags: 'v1' })) };
+    };
+    const first = green(await story.build({ tags: 'v1' }));
+    const other = green(second ?? first);
+    expect(other.outputs).toMatchObject({ outcome: 'reused', digest: first.outputs['digest'] });
+    expect(first.outputs['outcome']).toBe('built');
+    expect([...story.sources]).toEqual([first.outputs['digest']]);
+    expect([first.left, other.left]).toEqual([[], []]);
+  });
+
   test('a missing repository is made, with tags that stay; or it is red before anything is built', async () => {
     const story = rig.story('team/missing');
     await story.write({ Dockerfile: dockerfile, hello: 'one' });
