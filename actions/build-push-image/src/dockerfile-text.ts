@@ -1,7 +1,12 @@
+import { splitFlags, type Flagged } from './dockerfile-flags.ts';
+import { heredocs } from './heredocs.ts';
+import { goSpace } from './shell-words.ts';
+
 /** An instruction of a Dockerfile, on one line, and the lines of the file that it is written on, counted from 1. */
-export interface Instruction {
+export interface Instruction extends Flagged {
   /** In upper case. */
   readonly name: string;
+  /** All that follows the name, as it is written. */
   readonly rest: string;
   readonly startLine: number;
   readonly endLine: number;
@@ -11,26 +16,35 @@ export interface DockerfileText {
   readonly instructions: readonly Instruction[];
   /** The frontend that is named at the top, as it is written. */
   readonly syntax: string | undefined;
+  readonly escape: string;
 }
 
 /** What stands in a Dockerfile, before anything of it is understood. */
 export function readDockerfile(text: string): DockerfileText {
   const content = text.replace(/^\uFEFF/, '');
-  const lines = content.split(/\r?\n/);
+  const lines = content.split(/\r*\n/);
+  // Docker leaves out a first line for the shell, and minds white space in front, only where it looks for the frontend.
+  const escape = parserDirectives(lines.map(trimStart), '#').get('escape') === '`' ? '`' : '\\';
   const top = content.startsWith('#!') ? lines.slice(1) : lines;
-  const directives = parserDirectives(top, '#');
-  const escape = directives.get('escape') === '`' ? '`' : '\\';
-  const syntax = (directives.get('syntax') ?? foreignSyntax(top))?.split(' ')[0];
-  return { instructions: [...instructions(lines, escape)], syntax };
+  const syntax = (parserDirectives(top, '#').get('syntax') ?? foreignSyntax(top))?.split(' ')[0];
+  return { instructions: [...instructions(lines, escape)], syntax, escape };
+}
+
+/** What FROM starts from, and the name it gives to the stage ('': none); both as they are written. */
+export function readFrom({ args }: Instruction): { readonly base: string; readonly stage: string } {
+  const [base = '', as = '', name = '', ...more] = args.split(goBlank);
+  const isNamed = as.toLowerCase() === 'as' && more.length === 0 && /^[a-z][a-z0-9-_.]*$/.test(name.toLowerCase());
+  return { base, stage: isNamed ? name : '' };
 }
 
 /** The names of the stages, in order. */
 export function stageNames(text: string): readonly string[] {
-  return readDockerfile(text).instructions.flatMap(({ name, rest }) => {
-    const [, as = '', stage = ''] = rest.split(/\s+/).filter((word) => !word.startsWith('--'));
-    return name === 'FROM' && as.toLowerCase() === 'as' && stage !== '' ? [stage] : [];
-  });
+  const from = readDockerfile(text).instructions.filter(({ name }) => name === 'FROM');
+  return from.map((instruction) => readFrom(instruction).stage).filter((stage) => stage !== '');
 }
+
+/** What parts the words of an instruction. */
+const goBlank = /[\t\v\f\r ]+/;
 
 const directiveKeys = new Set(['syntax', 'escape', 'check']);
 
@@ -41,7 +55,7 @@ function parserDirectives(lines: readonly string[], comment: string): ReadonlyMa
     if (!line.startsWith(comment)) break;
     const match = /^\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*$/.exec(line.slice(comment.length));
     const key = (match?.[1] ?? '').toLowerCase();
-    if (!directiveKeys.has(key)) break;
+    if (!directiveKeys.has(key) || directives.has(key)) break;
     directives.set(key, match?.[2] ?? '');
   }
   return directives;
@@ -61,44 +75,73 @@ function foreignSyntax(lines: readonly string[]): string | undefined {
   }
 }
 
+/** As docker's frontend does it (moby/buildkit, frontend/dockerfile/parser/parser.go). */
 function* instructions(lines: readonly string[], escape: string): Generator<Instruction> {
-  let pending = '';
-  let start = 0;
-  for (let index = 0; index < lines.length; index += 1) {
-    const line = lines[index] ?? '';
-    // Comments and, inside a continued instruction, blank lines vanish.
-    if (/^\s*#/.test(line) || (line.trim() === '' && pending !== '')) continue;
-    if (pending === '') start = index;
-    const trimmed = line.trimEnd();
-    if (trimmed.endsWith(escape)) {
-      pending += `${trimmed.slice(0, -1)} `;
-      continue;
+  const end = lines.at(-1) === '' ? lines.length - 1 : lines.length;
+  for (let next = 0; next < end;) {
+    const start = next;
+    const first = trimStart(lines[next] ?? '');
+    next += 1;
+    let { text, isContinued } = continued(first.startsWith('#') ? '' : first, escape);
+    for (; isContinued && next < end; next += 1) {
+      const line = lines[next] ?? '';
+      // Comments and, inside a continued instruction, blank lines vanish.
+      if (/^(?:#|$)/.test(trimStart(line))) continue;
+      const more = continued(line, escape);
+      text += more.text;
+      isContinued = more.isContinued;
     }
-    const { name, rest } = split(pending + line);
-    pending = '';
-    if (name === '') continue;
-    const end = ['RUN', 'COPY', 'ADD'].includes(name) ? afterHeredocs(lines, index, rest) : index;
-    yield { name, rest, startLine: start + 1, endLine: end + 1 };
-    index = end;
+    const instruction = split(text, escape);
+    if (instruction.name === '') continue;
+    if (mayHaveHeredocs(instruction)) next = afterHeredocs(lines, next, text);
+    yield { ...instruction, startLine: start + 1, endLine: next };
   }
-  const { name, rest } = split(pending);
-  if (name !== '') yield { name, rest, startLine: start + 1, endLine: lines.length };
+}
+
+/** A line that ends with one escape character, but not with two, goes on in the next. */
+function continued(line: string, escape: string): { readonly text: string; readonly isContinued: boolean } {
+  const text = line.replace(escape === '`' ? /(^|[^`])`[ \t]*$/ : /(^|[^\\])\\[ \t]*$/, '$1');
+  return { text, isContinued: text !== line };
+}
+
+function trimStart(line: string): string {
+  let start = 0;
+  while (goSpace.test(line.charAt(start))) start += 1;
+  return line.slice(start);
 }
 
 /** What ONBUILD puts off is done by a later stage of the same file that starts from this one. */
-function split(line: string): Pick<Instruction, 'name' | 'rest'> {
-  const [, name = '', rest = ''] = /^\s*([A-Za-z]+)\s+(.*)$/.exec(line) ?? [];
-  const putOff = name.toUpperCase() === 'ONBUILD' ? split(rest) : undefined;
-  return putOff === undefined || putOff.name === '' ? { name: name.toUpperCase(), rest } : putOff;
+function split(line: string, escape: string): Pick<Instruction, 'name' | 'rest' | 'flags' | 'args'> {
+  const [, written = '', rest = ''] = /^([^\t\v\f\r ]*)(?:[\t\v\f\r ]+([^]*))?$/.exec(line.trim()) ?? [];
+  const name = written.toUpperCase();
+  const { flags, args } = splitFlags(rest, escape);
+  const putOff = name === 'ONBUILD' ? split(args, escape) : undefined;
+  return putOff === undefined || putOff.name === '' ? { name, rest, flags, args } : putOff;
 }
 
-/** The index of the last line of the here-documents an instruction opens; where one is never closed, they are none. */
-function afterHeredocs(lines: readonly string[], start: number, rest: string): number {
-  let index = start;
-  for (const [, strip, , word] of rest.matchAll(/(?<![<\w])<<(-?)(["']?)([A-Za-z_]\w*)\2/g)) {
-    const end = lines.findIndex((line, at) => at > index && (strip === '-' ? line.replace(/^\t+/, '') : line) === word);
-    if (end < 0) return start;
-    index = end;
+function mayHaveHeredocs({ name, args }: Pick<Instruction, 'name' | 'args'>): boolean {
+  return ['RUN', 'COPY', 'ADD'].includes(name) && !isJson(args);
+}
+
+function isJson(text: string): boolean {
+  if (!text.startsWith('[')) return false;
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value);
+  } catch {
+    return false;
   }
-  return index;
+}
+
+/** The index of the line after the here-documents an instruction opens; where one is never closed, they are none. */
+function afterHeredocs(lines: readonly string[], start: number, instruction: string): number {
+  let next = start;
+  for (const { word, isIndented } of instruction.includes('<<') ? heredocs(instruction) : []) {
+    const isEnd = (line: string, at: number): boolean =>
+      at >= next && (isIndented ? line.replace(/^\t+/, '') : line) === word;
+    const end = lines.findIndex(isEnd);
+    if (end < 0) return start;
+    next = end + 1;
+  }
+  return next;
 }

@@ -1,7 +1,9 @@
 import { parseImageRef } from '../../../shared/core/image-ref.ts';
 import { contextName, emptyImage } from './build-contexts.ts';
-import { readDockerfile, type Instruction } from './dockerfile-text.ts';
+import { csvFields, keyValue } from './dockerfile-flags.ts';
+import { readDockerfile, readFrom, type Instruction } from './dockerfile-text.ts';
 import { normalPlatform } from './platforms.ts';
+import { goSpace, shellText, unknownValue } from './shell-words.ts';
 
 /** What a Dockerfile takes from outside its context. */
 export interface ExternalImages {
@@ -33,11 +35,11 @@ export interface Reading {
  * target does not need) than one too few: the source hash must change whenever what is built may.
  */
 export function externalImages(text: string, reading: Reading): ExternalImages {
-  const { instructions, syntax: written } = readDockerfile(text);
+  const { instructions, syntax: written, escape } = readDockerfile(text);
   const found: Found = { images: new Set(), unknown: new Set(), stages: new Set() };
   const { platforms, nativePlatform } = reading;
   for (const platform of platforms.length > 0 ? platforms : [nativePlatform]) {
-    collect(instructions, { globals: platformArguments(platform, reading), reading, found });
+    collect(instructions, { globals: platformArguments(platform, reading), reading, found, escape });
   }
   const syntax = reading.buildArgs.get('BUILDKIT_SYNTAX') ?? written;
   if (syntax !== undefined && !readsDockerfiles(syntax)) {
@@ -64,34 +66,38 @@ interface Pass {
   readonly globals: Values;
   readonly reading: Reading;
   readonly found: Found;
+  readonly escape: string;
 }
 
 /** What one platform's build takes. */
-function collect(instructions: readonly Instruction[], { globals, reading, found }: Pass): void {
+function collect(instructions: readonly Instruction[], { globals, reading, found, escape }: Pass): void {
   const { buildArgs, contexts } = reading;
   const stages = new Set<string>();
   let beforeFirst = true;
   /** A named context takes the place of the whole stage: nothing in it is built. */
   let isReplaced = false;
   const add = (reference: string): void => {
-    const name = substitute(reference, globals);
+    const name = substitute(reference, { globals, escape });
     if (name === undefined || name === '') found.unknown.add(reference);
     else if (!stages.has(name.toLowerCase()) && name !== emptyImage && !isContext(name, contexts)) {
       found.images.add(name);
     }
   };
-  for (const { name, rest } of instructions) {
-    if (name === 'ARG' && beforeFirst) declare(rest, globals, buildArgs);
+  for (const instruction of instructions) {
+    const { name } = instruction;
+    if (name === 'ARG' && beforeFirst) declare(instruction.args, { globals, escape }, buildArgs);
     if (name === 'FROM') {
       beforeFirst = false;
-      const [reference = '', as = '', word = ''] = words(rest).filter((part) => !part.startsWith('--'));
-      const stage = as.toLowerCase() === 'as' ? word.toLowerCase() : '';
+      const { base, stage: written } = readFrom(instruction);
+      const stage = written.toLowerCase();
       isReplaced = isContext(stage, contexts);
-      if (!isReplaced) add(reference);
+      if (!isReplaced) add(base);
       if (stage !== '') stages.add(stage);
     }
     if (isReplaced) continue;
-    for (const reference of sources(name, rest)) if (!/^\d+$/.test(reference)) add(reference);
+    const { from, unknown } = sources(instruction);
+    for (const reference of from) if (!/^\d*$/.test(reference)) add(reference);
+    for (const flag of unknown) found.unknown.add(flag);
   }
   for (const stage of stages) found.stages.add(stage);
 }
@@ -116,59 +122,96 @@ function platformArguments(platform: string, { nativePlatform, target, buildArgs
 }
 
 /** Docker's own frontend, or a copy of it elsewhere; what another takes from where, nobody here knows. */
-function readsDockerfiles(frontend: string): boolean {
+export function readsDockerfiles(frontend: string): boolean {
   return /(?:^|\/)dockerfile(?:-upstream)?$/.test(parseImageRef(frontend)?.repository ?? '');
 }
 
 /** URLs and repositories, unless a checksum or a full commit says what must come of them. */
-function fetches({ name, rest }: Instruction): readonly string[] {
-  if (name !== 'ADD' || /(?:^|\s)--checksum=/.test(rest)) return [];
-  const places = rest.match(/(?:https?|git|ssh):\/\/[^\s"',\]]+|(?<![\w@])git@[^\s"',\]]+/g) ?? [];
+function fetches({ name, flags, args }: Instruction): readonly string[] {
+  if (name !== 'ADD' || flags.some((flag) => flag.startsWith('--checksum='))) return [];
+  const places = args.match(/(?:https?|git|ssh):\/\/[^\s"',\]]+|(?<![\w@])git@[^\s"',\]]+/g) ?? [];
   return places.filter((place) => !/[#=][0-9a-f]{40}\b/.test(place));
 }
 
-function sources(name: string, rest: string): readonly string[] {
-  if (name === 'COPY' || name === 'ADD') {
-    return [...rest.matchAll(/(?:^|\s)--from=(\S+)/g)].map((match) => unquote(match[1] ?? ''));
-  }
-  if (name !== 'RUN') return [];
-  return [...rest.matchAll(/(?:^|\s)--mount=(\S+)/g)].flatMap(([, mount = '']) =>
-    mount.split(',').flatMap((field) => (field.startsWith('from=') ? [unquote(field.slice(5))] : [])),
-  );
+interface Sources {
+  readonly from: readonly string[];
+  /** Flags that nobody here knows: one may name an image. */
+  readonly unknown: readonly string[];
 }
 
-function declare(rest: string, globals: Values, buildArgs: ReadonlyMap<string, string>): void {
-  for (const word of words(rest)) {
-    const equals = word.indexOf('=');
-    const name = equals < 0 ? word : word.slice(0, equals);
+/** The flags of docker's frontend. */
+const knownFlags: ReadonlyMap<string, ReadonlySet<string>> = new Map([
+  ['FROM', new Set(['platform'])],
+  ['COPY', new Set(['from', 'chown', 'chmod', 'link', 'exclude', 'parents'])],
+  ['ADD', new Set(['chown', 'chmod', 'link', 'keep-git-dir', 'checksum', 'unpack', 'exclude'])],
+  ['RUN', new Set(['mount', 'network', 'security', 'device'])],
+]);
+
+function sources({ name, flags }: Instruction): Sources {
+  const known = knownFlags.get(name);
+  const from: string[] = [];
+  const unknown: string[] = [];
+  for (const flag of known === undefined ? [] : flags) {
+    const [key, value] = keyValue(flag.slice(2));
+    const named = key === 'from' ? only(value) : key === 'mount' ? mountedFrom(value) : [];
+    if (known?.has(key) !== true || named === undefined) unknown.push(flag);
+    else from.push(...named);
+  }
+  return { from, unknown };
+}
+
+function only(value: string | undefined): readonly string[] | undefined {
+  return value === undefined ? undefined : [value];
+}
+
+/** Undefined when it is no mount. */
+function mountedFrom(mount = ''): readonly string[] | undefined {
+  return csvFields(mount)?.flatMap((field) => {
+    const [key, value = ''] = keyValue(field);
+    return key.toLowerCase() === 'from' ? [value] : [];
+  });
+}
+
+interface Variables {
+  readonly globals: Values;
+  readonly escape: string;
+}
+
+function declare(args: string, variables: Variables, buildArgs: ReadonlyMap<string, string>): void {
+  const { globals, escape } = variables;
+  for (const word of words(args, escape)) {
+    const [name, value] = keyValue(word);
     const given = buildArgs.get(name);
-    const fallback = equals < 0 ? undefined : substitute(unquote(word.slice(equals + 1)), globals);
+    // What cannot be told is not the same as nothing.
+    const fallback = value === undefined ? undefined : (substitute(value, variables) ?? unknownValue);
     // One that is only named keeps what it has.
-    if (given !== undefined || equals >= 0 || !globals.has(name)) globals.set(name, given ?? fallback);
+    if (given !== undefined || value !== undefined || !globals.has(name)) globals.set(name, given ?? fallback);
   }
 }
 
-/** `$NAME`, `${NAME}`, `${NAME:-word}`, `${NAME:+word}`; undefined when a variable has no value that is known here. */
-function substitute(text: string, values: ReadonlyMap<string, string | undefined>): string | undefined {
-  let known = true;
-  const filled = unquote(text).replace(
-    /\$(?:(\w+)|\{(\w+)(?:(:?[-+])([^{}]*))?\})/g,
-    (...[, plain, braced, operator, word = '']: readonly (string | undefined)[]) => {
-      const value = values.get(plain ?? braced ?? '');
-      const isSet = operator?.startsWith(':') === true ? (value ?? '') !== '' : value !== undefined;
-      if (operator?.endsWith('-') === true) return isSet ? (value ?? '') : word;
-      if (operator?.endsWith('+') === true) return isSet ? word : '';
-      if (value === undefined) known = false;
-      return value ?? '';
-    },
-  );
-  return known && !filled.includes('$') ? filled : undefined;
+/** Undefined when a variable has no value that is known here, or something is done to it that is not done here. */
+function substitute(text: string, { globals, escape }: Variables): string | undefined {
+  const filled = shellText(text, { escape, value: (name) => globals.get(name) })?.text;
+  return filled?.includes(unknownValue) === true ? undefined : filled;
 }
 
-function words(text: string): readonly string[] {
-  return text.match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? [];
-}
-
-function unquote(text: string): string {
-  return /^"[^"]*"$|^'[^']*'$/.test(text) ? text.slice(1, -1) : text.replace(/(["'])(.*?)\1/g, '$2');
+/** Words with their quotes, as docker's frontend parts those of ARG. */
+function words(text: string, escape: string): readonly string[] {
+  const found: string[] = [];
+  let word = '';
+  let quote = '';
+  for (let at = 0; at < text.length; at += 1) {
+    const char = text.charAt(at);
+    if (quote === '' && goSpace.test(char)) {
+      if (word !== '') found.push(word);
+      word = '';
+    } else if (char === escape && quote !== "'") {
+      at += 1;
+      word += at < text.length ? char + text.charAt(at) : '';
+    } else {
+      if (quote === '' ? char === '"' || char === "'" : char === quote) quote = quote === '' ? char : '';
+      word += char;
+    }
+  }
+  return word === '' ? found : [...found, word];
 }

@@ -3,6 +3,7 @@ import { requireAble } from './builder.ts';
 import { platformWarnings } from './foreign-platforms.ts';
 import type { Inputs } from './inputs.ts';
 import { stageNames } from './dockerfile-text.ts';
+import { readsDockerfiles } from './dockerfile.ts';
 import type { LocallyObserved } from './observe.ts';
 
 /** Refuses before anything is built what the builder would find out only after a while. */
@@ -18,7 +19,7 @@ export function buildWarnings(inputs: Inputs, { builder, source }: LocallyObserv
 
 function requireTarget({ target, file }: Inputs, dockerfile: string, syntax: string | undefined): void {
   // Another frontend may mean something else by it, and without a stage there is no Dockerfile to speak of.
-  const isOrdinary = syntax === undefined || /(?:^|\/)dockerfile(?:-upstream)?(?:[:@]|$)/.test(syntax);
+  const isOrdinary = syntax === undefined || readsDockerfiles(syntax);
   if (target === undefined || !isOrdinary || !/^\s*FROM\s/im.test(dockerfile)) return;
   const stages = stageNames(dockerfile);
   if (stages.some((stage) => stage.toLowerCase() === target.toLowerCase())) return;

@@ -30,15 +30,17 @@ describe('where the instructions of a Dockerfile are', () => {
     expect(lines(`\uFEFF${text.join('\r\n')}`)).toEqual(found);
   });
 
-  test('another escape character, also under a first line for the shell', () => {
-    for (const top of ['# escape=`', '#!/usr/bin/docker\n# escape = `', '# syntax=x\n#escape=`']) {
+  test('another escape character', () => {
+    for (const top of ['# escape=`', '  # escape = `', '# syntax=x\n#escape=`']) {
       const above = top.split('\n').length;
       expect(lines(`${top}\nRUN a \`\n b\nRUN c \\\nRUN d`)).toEqual(
         [`RUN 1-2`, 'RUN 3-3', 'RUN 4-4'].map((text) => text.replace(/\d/g, (line) => String(Number(line) + above))),
       );
     }
-    // Below a comment it is a comment.
-    expect(lines('# a\n# escape=`\nRUN c \\\nRUN d')).toEqual(['RUN 3-4']);
+    // Below a comment it is a comment, and so it is below a first line for the shell.
+    for (const top of ['# a', '#!/usr/bin/docker']) {
+      expect(lines(`${top}\n# escape=\`\nRUN c \\\nRUN d`)).toEqual(['RUN 3-4']);
+    }
   });
 
   test('a file that ends in the middle', () => {
@@ -46,11 +48,65 @@ describe('where the instructions of a Dockerfile are', () => {
     expect(lines('')).toEqual([]);
   });
 
+  test('only a single escape character, with nothing but blanks after it, joins lines; as they are', () => {
+    expect(lines('RUN a\\\\\nRUN b\\ \t\nRUN c\nRUN d\\\v\nRUN e')).toEqual([
+      'RUN 1-1',
+      'RUN 2-3',
+      'RUN 4-4',
+      'RUN 5-5',
+    ]);
+    expect(lines('\\\nFRO\\\nM a')).toEqual(['FROM 1-3']);
+    expect(lines('# a comment \\\nRUN a \\\n#b \\\n  \nRUN b')).toEqual(['RUN 2-5']);
+    expect(lines('# escape=`\nRUN a``\nRUN b`\nc')).toEqual(['RUN 2-2', 'RUN 3-4']);
+  });
+
+  test.each([
+    ['RUN cat <<E', true],
+    ['RUN cat 3<<E', true],
+    ['RUN cat <<-E', true],
+    ['RUN cat << E', true],
+    ['RUN cat <<"E"', true],
+    [String.raw`RUN cat <<\E`, true],
+    ['ONBUILD COPY <<E /x', true],
+    ['ADD --link <<E /x', true],
+    ['RUN [ a ] <<E', true],
+    ['RUN a=${b:0:1} <<E', true],
+    ['RUN echo "a\\" b" <<E', true],
+    ['RUN echo "<<E"', false],
+    ["RUN echo '<<E'", false],
+    [String.raw`RUN echo \<<E`, false],
+    ['RUN cat<<E', false],
+    ['RUN cat <<<E', false],
+    ['RUN echo $((1<<E))', false],
+    ["RUN echo it's <<E", false],
+    ['RUN echo ${ <<E', false],
+    ['RUN echo <<E<', false],
+    ['RUN ["<<E", "<<E"]', false],
+    ['CMD <<E', false],
+  ])('%s opens a here-document: %j', (first, isOpened) => {
+    expect(lines(`${first}\nFROM a\nE\nFROM b`)).toHaveLength(isOpened ? 2 : 4);
+  });
+
+  test.each([
+    ['COPY --from=a --link  b c', ['--from=a', '--link'], 'b c'],
+    [`COPY --"from"='a' b c`, ['--from=a'], 'b c'],
+    [String.raw`COPY --from=\a\  b c`, ['--from=a '], 'b c'],
+    ['COPY -- --from=a b', [], '--from=a b'],
+    ['COPY b --from=a', [], 'b --from=a'],
+    ['COPY "--from=a" b', [], '"--from=a" b'],
+    ['RUN --mount=type=bind,"source=a b,c",from=d e', ['--mount=type=bind,source=a b,c,from=d'], 'e'],
+    ['onbuild run --network=none x', ['--network=none'], 'x'],
+  ])('flags: %s', (line, flags, args) => {
+    expect(readDockerfile(line).instructions).toMatchObject([{ flags, args }]);
+  });
+
   test('stages by their names', () => {
     expect(stageNames('FROM --platform=$BUILDPLATFORM a AS Build\nFROM b\nfrom build as test\nRUN x AS y')).toEqual([
       'Build',
       'test',
     ]);
+    // What docker refuses is none.
+    expect(stageNames('FROM a AS "b"\nFROM a AS 1\nFROM a AS b c')).toEqual([]);
   });
 });
 

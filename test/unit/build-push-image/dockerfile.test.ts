@@ -134,6 +134,67 @@ FROM localhost:5000/x:1`;
     expect(parse('FROM a\nRUN cat <<EOF\nFROM b').images).toEqual(['a', 'b']);
   });
 
+  test.each([
+    ['RUN --mount=type=bind,"from=IMG",target=/m true'],
+    [`RUN --mount='type=bind,"from=IMG",target=/m' true`],
+    ['RUN --mount=type=bind,FROM=IMG,target=/m true'],
+    ['RUN --mount=type=bind,source="a b",from=IMG,target=/m true'],
+    ['RUN --mount=type=bind,source=a\\ b,from=IMG true'],
+    [`RUN --network=none '--mount=no' --mount=from=IMG true`, false],
+    ['RUN --network=none --"mount"=from=IMG true'],
+    [`RUN --mount='"type=bind","source=a"",b",from=IMG' true`],
+    ['RUN --mount=from=IMG \\\n # a comment\n\n true'],
+    ['RUN echo "cat <<EOF" > /s\nCOPY --from=IMG / /\nRUN <<EOF\nx\nEOF'],
+    ['RUN echo foo\\\\\nCOPY --from=IMG / /'],
+    ["COPY --'from'=IMG / /"],
+    ['COPY --fr\\\nom=IMG / /'],
+    ['FROM "IMG"'],
+    ['FROM \\IMG'],
+    ['RUN echo --mount=from=IMG', false],
+    ['RUN echo "<<EOF\nCOPY --from=IMG / /\nEOF'],
+  ])('as BuildKit reads it: %s', (line, isNamed = true) => {
+    const [dockerfile, images] = [`FROM a\n${line}`.replaceAll('IMG', 'img:1'), isNamed ? ['a', 'img:1'] : ['a']];
+    expect(parse(dockerfile)).toMatchObject({ images, unknown: [] });
+  });
+
+  test.each([
+    ['COPY --form=b / /', '--form=b'],
+    ['COPY --from / /', '--from'],
+    ['ADD --from=b / /', '--from=b'],
+    ['RUN --Mount=from=b x', '--Mount=from=b'],
+    ['RUN --mount x', '--mount'],
+    [`RUN --mount='a"b,from=c' x`, '--mount=a"b,from=c'],
+    [`RUN --mount='"from=b' x`, '--mount="from=b'],
+    [`RUN --mount='"from=b"c' x`, '--mount="from=b"c'],
+    ['FROM --from=b c', '--from=b'],
+  ])('a flag that nobody knows may name an image: %s', (line, flag) => {
+    expect(parse(`FROM a\n${line}`).unknown).toEqual([flag]);
+  });
+
+  test('the context by its name of nothing is no image', () => {
+    expect(parse('FROM a\nCOPY --from= / /\nRUN --mount=from=,target=/x true')).toMatchObject({
+      images: ['a'],
+      unknown: [],
+    });
+  });
+
+  test.each([
+    ['ARG V="a b" W=\'c\'\nFROM x:$W', ['x:c'], []],
+    ['ARG V=a\\ b W=c\nFROM x:$W', ['x:c'], []],
+    ['ARG V="a\\" W=b" W=c\nFROM x:$W', ['x:c'], []],
+    ['ARG V=1.2\nFROM x:${V#1.}', [], ['x:${V#1.}']],
+    ['ARG V=1.2\nFROM x:${V/1/2}', [], ['x:${V/1/2}']],
+    ['ARG V=1.2\nFROM x:${V:?}', [], ['x:${V:?}']],
+    ['ARG V=1\nARG W=${V%1}\nFROM x:${W:-2}', [], ['x:${W:-2}']],
+    ['ARG V=1\nARG W=${V%1}\nFROM x:${W:+2}', [], ['x:${W:+2}']],
+    ['ARG V=1\nFROM x:${U:-$V}', ['x:1'], []],
+    ['ARG V=1\nFROM x:${V:-$U}', ['x:1'], []],
+    ["FROM x:'$V", [], ["x:'$V"]],
+    ['FROM x:${V', [], ['x:${V']],
+  ])('variables: %j', (text, images, unknown) => {
+    expect(parse(text)).toMatchObject({ images, unknown });
+  });
+
   test('the frontend: from the top of the file, or from its build argument', () => {
     expect(parse('# syntax=docker/dockerfile:1\nFROM a').syntax).toBe('docker/dockerfile:1');
     expect(parse('\uFEFF#  Syntax = docker/dockerfile:1.9 \nFROM a').syntax).toBe('docker/dockerfile:1.9');
@@ -143,6 +204,7 @@ FROM localhost:5000/x:1`;
     expect(parse('#!/usr/bin/env dockerfile\n# check=error=true\n# syntax=a/dockerfile:1 --x\nFROM a').syntax).toBe(
       'a/dockerfile:1',
     );
+    expect(parse('# syntax=a\n# syntax=b\nFROM a').syntax).toBe('a');
     // As docker reads it: only what it knows, from the first column.
     for (const top of ['# maintainer=me', ' # escape=`', '## escape=`']) {
       expect(parse(`${top}\n# syntax=docker/dockerfile:1\nFROM a`).syntax).toBeUndefined();
