@@ -1,5 +1,6 @@
 import type { CommandOptions, CommandResult, CommandRunner } from '../../../shared/action/command.ts';
 import { ActionError, PreconditionError } from '../../../shared/core/errors.ts';
+import { valueHider } from '../../../shared/core/masking.ts';
 import type { Builder } from './builder.ts';
 import { normalPlatform } from './platforms.ts';
 
@@ -22,6 +23,24 @@ export function dockerOf(commands: CommandRunner): RunDocker {
         hint: 'Use a runner that has Docker (GitHub’s Linux runners do), or install it in a step before.',
       });
     }
+  };
+}
+
+/**
+ * A build may print the secrets it was given. The runner's log is masked; but what an error repeats is cut to size, and no mask finds half
+ * a secret, and not every runner masks annotations and summaries.
+ */
+export function hidingSecrets(docker: RunDocker, secrets: readonly string[]): RunDocker {
+  if (secrets.length === 0) return docker;
+  const hide = valueHider(secrets.map((secret) => secret.trim()));
+  return async (args, options = {}) => {
+    if (!args.slice(0, 2).includes('build')) return docker(args, options);
+    const { onLine } = options;
+    const result = await docker(args, {
+      ...options,
+      ...(onLine !== undefined && { onLine: (line: string) => onLine(hide(line)) }),
+    });
+    return { ...result, stdout: hide(result.stdout), stderr: hide(result.stderr) };
   };
 }
 
