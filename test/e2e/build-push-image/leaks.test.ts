@@ -117,7 +117,7 @@ function leaks(kind: BuilderKind, found?: BuildTools): void {
     const print = 'cat /run/secrets/one; echo; cat /run/secrets/two; echo was here; exit 3';
     await story.write({
       Dockerfile: `FROM ${await rig.pushBase('printed')}\nRUN --mount=type=secret,id=one --mount=type=secret,id=two ${print}\n`,
-      '../two': lines.join('\n'),
+      '../two': `${lines.join('\n')}\n`,
     });
     const run = await story.build({ secrets: `one=${secret}`, 'secret-files': 'two=two' });
     expect([run.exitCode, run.left]).toEqual([1, []]);
