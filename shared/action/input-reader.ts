@@ -112,15 +112,20 @@ export class InputReader {
   /** As `map`, but each value is masked in the log at once and never shown in a problem. */
   secretMap(name: string, key: Parser<string>): ReadonlyMap<string, string> {
     const pairs = this.#map(name, { key, value: anyText, show: () => '***' });
-    for (const secret of pairs.values()) this.#mask(secret);
+    for (const secret of pairs.values()) this.hide(secret);
     return pairs;
   }
 
   /** A secret text: masked in the log at once. */
   secret(name: string): string | undefined {
     const text = this.text(name);
-    if (text !== undefined) this.#mask(text);
+    if (text !== undefined) this.hide(text);
     return text;
+  }
+
+  /** Masks in the log a secret that an input only points at. */
+  hide(secret: string): void {
+    for (const line of tellingLines(secret)) this.#source.mask(line);
   }
 
   /** `needsRegion: false` is for runs that ask AWS nothing; a region that is given must be one all the same. */
@@ -182,16 +187,16 @@ export class InputReader {
         return [[line.slice(0, equals).trim(), line.slice(equals + 1)] as const];
       });
   }
+}
 
-  /**
-   * Logs have lines: a secret of several is masked line by line. Not its shortest: the `{` of a JSON document is no secret, and the runner
-   * would drop every output in which it occurs.
-   */
-  #mask(secret: string): void {
-    const lines = secret.split(/\r?\n/).filter((line) => line.trim() !== '');
-    const telling = lines.filter((line) => line.trim().length > 3);
-    for (const line of new Set(telling.length > 0 ? telling : lines)) this.#source.mask(line);
-  }
+/**
+ * Logs have lines: a secret of several is masked line by line. Not its shortest: the `{` of a JSON document is no secret, and the runner
+ * would drop every output in which it occurs.
+ */
+export function tellingLines(secret: string): readonly string[] {
+  const lines = secret.split(/\r?\n/).filter((line) => line.trim() !== '');
+  const telling = lines.filter((line) => line.trim().length > 3);
+  return [...new Set(telling.length > 0 ? telling : lines)];
 }
 
 function parseJson(text: string): unknown {

@@ -5,12 +5,16 @@ export type Hide = (text: string) => string;
  * looks like a secret. The values of Secrets Manager are not known here, so their usual shapes have to do.
  */
 export function hider(sensitive: readonly string[]): Hide {
+  const hideValues = valueHider(sensitive);
+  return (text) =>
+    shapes.reduce((left, [pattern, replacement]) => left.replace(pattern, replacement), hideValues(text));
+}
+
+/** Hides the values given and nothing else. */
+export function valueHider(sensitive: readonly string[]): Hide {
   // The longest first: one value may be part of another.
   const values = [...new Set(sensitive.flatMap(formsOf))].toSorted((a, b) => b.length - a.length);
-  return (text) => {
-    const known = values.reduce(withoutValue, text);
-    return shapes.reduce((left, [pattern, replacement]) => left.replace(pattern, replacement), known);
-  };
+  return (text) => values.reduce(withoutValue, text);
 }
 
 const hidden = '***';

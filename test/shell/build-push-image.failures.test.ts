@@ -273,6 +273,16 @@ describe('told before anything is built', () => {
     expect((await w.run({ ...mine, platforms: 'linux/386' })).plan.warnings).toEqual([]);
   });
 
+  test('a builder that is not there; docker’s classic one never stands in for it', async () => {
+    const w = world();
+    w.docker.buildx = 'docker-container';
+    const stderr = 'ERROR: no builder "nope" found\n';
+    w.docker.answers.push({ start: 'buildx inspect', result: { exitCode: 1, stderr } });
+    await expect(w.run(mine)).rejects.toMatchObject({ code: 'BuilderMissing' });
+    await expect(w.runArchive()).rejects.toMatchObject({ code: 'BuilderMissing' });
+    expect([writes(w.registry.calls), w.docker.did('build'), w.configs]).toEqual([[], [], []]);
+  });
+
   test('what any node of the builder can run, it can', async () => {
     const w = world();
     w.docker.buildx = 'docker-container';

@@ -151,7 +151,9 @@ export class FakeDocker implements CommandRunner {
     this.#context = context;
   }
 
-  did = (start: string): readonly Ran[] => this.ran.filter(({ line }) => line.startsWith(start));
+  /** Looking at the builder is no build. */
+  did = (start: string): readonly Ran[] =>
+    this.ran.filter(({ line }) => line.startsWith(start) && line !== 'buildx inspect');
 
   async run(_: string, args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
     const line = args.join(' ');

@@ -48,7 +48,7 @@ describe('building, and not building again', () => {
     ]);
     const seen = docker.ran.map(({ line, env }) => JSON.stringify([line, env])).join() + log.join();
     expect(seen).not.toMatch(/registry-password|QVdTOnBhc3M=/);
-    for (const { line, env } of docker.ran.filter(({ line }) => /^(login|build|push)/.test(line))) {
+    for (const { line, env } of docker.ran.filter(({ line }) => /^(login|build |buildx build|push)/.test(line))) {
       expect([line, env?.['DOCKER_CONFIG']]).toEqual([line, '/private']);
     }
   });
@@ -61,7 +61,7 @@ describe('building, and not building again', () => {
     expect(outputs).toEqual({ ...first.outputs, outcome: 'reused', reusable: 'true', changed: 'false' });
     // BatchGetImage and DescribeImages: each tag that is not there yet would be one call more.
     expect(registry.calls).toEqual(['images']);
-    expect(docker.ran.map(({ line }) => line)).toEqual(['info --format {{json .}}']);
+    expect(docker.ran.map(({ line }) => line)).toEqual(['info --format {{json .}}', 'buildx inspect']);
   });
 
   test('a hit says which commit built it first, and what that saved; one call for each tag more', async () => {
@@ -181,7 +181,7 @@ describe('building, and not building again', () => {
     registry.known = undefined;
     expect((await run({ ...mine, 'dry-run': 'true' })).outputs).toMatchObject({ outcome: 'planned', changed: 'false' });
     expect(writes(registry.calls)).toEqual([]);
-    expect(docker.ran.map(({ line }) => line.split(' ')[0])).toEqual(['info']);
+    expect(docker.ran.map(({ line }) => line.split(' ')[0])).toEqual(['info', 'buildx']);
     expect(configs).toEqual([]);
   });
 
@@ -321,6 +321,7 @@ describe('pushing from an archive', () => {
     const name = `localhost:5000/app:src-${outputs['source-hash']}`;
     expect(docker.ran.map(({ line }) => line)).toEqual([
       'info --format {{json .}}',
+      'buildx inspect',
       `load --input ${archive}`,
       `image inspect --format {{json .}} -- my-app:src-${outputs['source-hash']}`,
       'login --username AWS --password-stdin localhost:5000',

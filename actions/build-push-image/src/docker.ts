@@ -1,5 +1,6 @@
 import type { CommandOptions, CommandResult, CommandRunner } from '../../../shared/action/command.ts';
 import { ActionError, PreconditionError } from '../../../shared/core/errors.ts';
+import { valueHider } from '../../../shared/core/masking.ts';
 import type { Builder } from './builder.ts';
 import { normalPlatform } from './platforms.ts';
 
@@ -25,9 +26,31 @@ export function dockerOf(commands: CommandRunner): RunDocker {
   };
 }
 
+/**
+ * A build may print the secrets it was given. The runner's log is masked; but what an error repeats is cut to size, and no mask finds half
+ * a secret, and not every runner masks annotations and summaries.
+ */
+export function hidingSecrets(docker: RunDocker, secrets: readonly string[]): RunDocker {
+  if (secrets.length === 0) return docker;
+  const hide = valueHider(secrets.map((secret) => secret.trim()));
+  return async (args, options = {}) => {
+    if (!args.slice(0, 2).includes('build')) return docker(args, options);
+    const { onLine } = options;
+    const result = await docker(args, {
+      ...options,
+      ...(onLine !== undefined && { onLine: (line: string) => onLine(hide(line)) }),
+    });
+    return { ...result, stdout: hide(result.stdout), stderr: hide(result.stderr) };
+  };
+}
+
 /** What can build here. Nothing is started and nothing pulled. */
 export async function probeBuilder(docker: RunDocker): Promise<Builder> {
-  const info = await docker(['info', '--format', '{{json .}}']);
+  // Side by side: each takes its time, and without the plug-in the second is refused at once.
+  const [info, inspected] = await Promise.all([
+    docker(['info', '--format', '{{json .}}']),
+    docker(['buildx', 'inspect']),
+  ]);
   const facts = parse(info.stdout);
   const client = record(facts['ClientInfo']);
   const hasBuildx = array(client['Plugins']).some((plugin) => record(plugin)['Name'] === 'buildx');
@@ -35,10 +58,12 @@ export async function probeBuilder(docker: RunDocker): Promise<Builder> {
   const platform = normalPlatform(`${text(facts['OSType']) || 'linux'}/${text(facts['Architecture']) || 'amd64'}`);
   const containerdStore = JSON.stringify(facts['DriverStatus'] ?? null).includes('io.containerd.snapshotter');
   if (hasBuildx) {
-    const inspected = await docker(['buildx', 'inspect']);
     const field = (name: string): string => new RegExp(`^${name}:[ \\t]*(\\S+)`, 'm').exec(inspected.stdout)?.[1] ?? '';
     const driver = field('Driver');
-    if (inspected.exitCode === 0 && driver !== '' && (driver !== 'docker' || daemon !== '')) {
+    // Without a daemon, what is wrong is that, unless a builder was named that is not there.
+    const isFound = inspected.exitCode === 0 && driver !== '';
+    if (!isFound && (daemon !== '' || isUnknownBuilder(inspected.stderr))) throw withoutBuilder(inspected);
+    if (isFound && (driver !== 'docker' || daemon !== '')) {
       const native = field('Platforms').replace(/[,*]+$/, '');
       // Of all the builder's nodes. A star marks what the user preferred.
       const platforms = [...inspected.stdout.matchAll(/^Platforms:[ \t]*(.*)$/gm)].flatMap(([, list = '']) =>
@@ -60,6 +85,27 @@ export async function probeBuilder(docker: RunDocker): Promise<Builder> {
   }
   if (daemon === '') throw unreachable(info.stderr);
   return { kind: 'docker', driver: 'docker', version: daemon, platform, platforms: [platform], containerdStore };
+}
+
+function isUnknownBuilder(said: string): boolean {
+  return /no builder .*found|builder .*not found/i.test(said);
+}
+
+/** To build with docker's classic builder instead would be another build than the one that was asked for. */
+function withoutBuilder({ stdout, stderr }: CommandResult): PreconditionError {
+  const reason = lastLine(stderr) || lastLine(stdout) || 'it did not say why';
+  if (isUnknownBuilder(stderr)) {
+    return new PreconditionError('BuilderMissing', `The builder that buildx is to use is not there: ${reason}`, {
+      hint: 'Create it in a step before this one (docker/setup-buildx-action does), or unset BUILDX_BUILDER; "docker buildx use default" goes back to the daemon’s own.',
+    });
+  }
+  return new PreconditionError(
+    'BuilderBroken',
+    `buildx is installed, and cannot tell what it would build with: ${reason}`,
+    {
+      hint: 'Does "docker buildx inspect" work on this runner? A step "uses: docker/setup-buildx-action" before this one makes a new builder.',
+    },
+  );
 }
 
 function unreachable(said: string): PreconditionError {

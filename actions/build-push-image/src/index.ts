@@ -1,5 +1,5 @@
 import { runAction, runPost } from '../../../shared/action/run.ts';
-import { lookAt } from './look-at.ts';
+import { lookAt, readText } from './look-at.ts';
 import { parseInputs } from './inputs.ts';
 
 /** The runner starts this file twice: for the step, and with the step's saved state for `post`. */
@@ -13,7 +13,7 @@ await (isPost
     })
   : runAction(async (io) => {
       io.state.save('post', 'true');
-      const inputs = parseInputs(io.read, io.context, lookAt);
+      const inputs = parseInputs(io.read, io.context, { lookAt, readText });
       const { run } = await import('./run.ts');
       return run(inputs, io);
     }));

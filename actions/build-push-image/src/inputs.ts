@@ -1,6 +1,6 @@
 import { join, relative } from 'node:path';
 import type { RunContext } from '../../../shared/action/context.ts';
-import type { CommonInputs, InputReader } from '../../../shared/action/input-reader.ts';
+import { tellingLines, type CommonInputs, type InputReader } from '../../../shared/action/input-reader.ts';
 import { parseEcrHost, parseImageRef } from '../../../shared/core/image-ref.ts';
 import { imageTag, integer, matching, oneOf, type Parser } from '../../../shared/core/parsers.ts';
 import { contextName, contextNames, contextValues, toBuildContext, type BuildContext } from './build-contexts.ts';
@@ -25,6 +25,8 @@ export interface Inputs extends CommonInputs {
   readonly buildArgs: ReadonlyMap<string, string>;
   readonly secrets: ReadonlyMap<string, string>;
   readonly secretFiles: ReadonlyMap<string, string>;
+  /** Lines of the build secrets, of values and files: what no message may repeat. */
+  readonly hidden: readonly string[];
   readonly platforms: readonly string[];
   readonly tags: readonly string[];
   /** The commit that is built; undefined where the run is about none. */
@@ -45,6 +47,14 @@ export interface Inputs extends CommonInputs {
 
 /** What lies at a path of the runner; undefined where nothing does, or nothing that may be read. */
 export type LookAt = (path: string) => { readonly kind: 'file' | 'directory'; readonly bytes: number } | undefined;
+
+/** The beginning of a file of the runner, as much of it as is text; undefined where nothing can be read. */
+export type ReadText = (path: string) => string | undefined;
+
+export interface Disk {
+  readonly lookAt: LookAt;
+  readonly readText: ReadText;
+}
 
 /** Tags of our own: `src-<source hash>`, and the registry cache. */
 export const sourceTagPrefix = 'src-';
@@ -90,7 +100,8 @@ const value: Parser<string> = {
   parse: (text) => (text.includes('\0') ? undefined : text),
 };
 
-export function parseInputs(read: InputReader, run: Pick<RunContext, 'sha'>, lookAt: LookAt): Inputs {
+export function parseInputs(read: InputReader, run: Pick<RunContext, 'sha'>, disk: Disk): Inputs {
+  const { lookAt } = disk;
   const mode = read.withDefault('mode', oneOf(['push', 'archive']), 'push');
   const common = read.common({ needsRegion: mode === 'push' });
   const archive = read.optional('archive', path);
@@ -98,6 +109,8 @@ export function parseInputs(read: InputReader, run: Pick<RunContext, 'sha'>, loo
   const context = read.withDefault('context', localPath, '.');
   const secrets = read.secretMap('secrets', secretId);
   const secretFiles = read.map('secret-files', secretId, path);
+  const fileTexts = [...secretFiles.values()].map((file) => disk.readText(file) ?? '');
+  for (const text of fileTexts) read.hide(text);
   const skipUnchanged = read.boolean('skip-unchanged', true);
   const maxAgeDays = read.optional('max-age-days', integer(1, 3650));
   const sbom = read.boolean('sbom', false);
@@ -116,6 +129,7 @@ export function parseInputs(read: InputReader, run: Pick<RunContext, 'sha'>, loo
     buildArgs: read.map('build-args', argument, value),
     secrets,
     secretFiles,
+    hidden: [...secrets.values(), ...fileTexts].flatMap(tellingLines),
     platforms: [...new Set(read.list('platforms', platform).map(normalPlatform))].sort(),
     tags: wantedTags(read, run.sha),
     commit: run.sha === '' ? undefined : run.sha,

@@ -1,5 +1,5 @@
-import { accessSync, constants, statSync } from 'node:fs';
-import type { LookAt } from './inputs.ts';
+import { accessSync, closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import type { LookAt, ReadText } from './inputs.ts';
 
 /** For the handful of paths that are asked for before anything else. */
 export const lookAt: LookAt = (path) => {
@@ -10,5 +10,29 @@ export const lookAt: LookAt = (path) => {
     return { kind: isDirectory ? 'directory' : 'file', bytes: found.size };
   } catch {
     return undefined;
+  }
+};
+
+/** Every line of a secret becomes a mask of the runner's, which looks for each of them in each line of the log. */
+const most = { bytes: 64 * 1024, lines: 1000 };
+
+/** Without the lines that are not text, which no log shows as they are. */
+export const readText: ReadText = (path) => {
+  let file: number | undefined;
+  try {
+    // A pipe would wait for its writer, and what is read of one is gone for docker.
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if (!fstatSync(file).isFile()) return undefined;
+    const bytes = Buffer.alloc(most.bytes);
+    const length = readSync(file, bytes, 0, most.bytes, 0);
+    const lines = bytes.toString('utf8', 0, length).split(/\r?\n/);
+    return lines
+      .filter((line) => !/[\0\ufffd]/.test(line))
+      .slice(0, most.lines)
+      .join('\n');
+  } catch {
+    return undefined;
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
 };

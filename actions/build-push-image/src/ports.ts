@@ -8,7 +8,7 @@ import type { ApplyPorts } from './apply.ts';
 import { manifestRegistry } from './base-images.ts';
 import { contextFiles } from './context-files.ts';
 import { privateDockerConfig } from './docker-config.ts';
-import { dockerOf } from './docker.ts';
+import { dockerOf, hidingSecrets } from './docker.ts';
 import type { Inputs } from './inputs.ts';
 import type { ObservePorts } from './observe.ts';
 import { registryContent } from './registry-content.ts';
@@ -30,7 +30,7 @@ export function connectPorts(inputs: Inputs, io: ActionIo): ObservePorts & Apply
     },
   };
   return {
-    ...runnerPorts(io),
+    ...runnerPorts(inputs, io),
     registry,
     manifests: manifestRegistry({
       fetch,
@@ -55,13 +55,18 @@ export function connectPorts(inputs: Inputs, io: ActionIo): ObservePorts & Apply
 }
 
 /** What is there without AWS: base images are asked for anonymously. */
-export function connectLocalPorts(io: ActionIo): ArchivePorts {
+export function connectLocalPorts(inputs: Inputs, io: ActionIo): ArchivePorts {
   return {
-    ...runnerPorts(io),
+    ...runnerPorts(inputs, io),
     manifests: manifestRegistry({ fetch, timeoutMs: 5_000, basic: () => Promise.resolve(undefined) }),
   };
 }
 
-function runnerPorts(io: ActionIo): Omit<ArchivePorts, 'manifests'> {
-  return { docker: dockerOf(io.commands), files: contextFiles, clock: systemClock, signal: io.signal };
+function runnerPorts({ hidden }: Inputs, io: ActionIo): Omit<ArchivePorts, 'manifests'> {
+  return {
+    docker: hidingSecrets(dockerOf(io.commands), hidden),
+    files: contextFiles,
+    clock: systemClock,
+    signal: io.signal,
+  };
 }

@@ -22,7 +22,7 @@ export async function run(inputs: Inputs, io: ActionIo): Promise<ActionReport> {
 
 /** No AWS client is even made. */
 async function runArchive(inputs: Inputs, archive: string, io: ActionIo): Promise<ActionReport> {
-  const ports = connectLocalPorts(io);
+  const ports = connectLocalPorts(inputs, io);
   const observed = await observeLocally(inputs, ports, io.progress);
   const work = { inputs, observed, archive };
   requireArchivable(work);

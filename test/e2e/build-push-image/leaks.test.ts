@@ -88,7 +88,7 @@ function leaks(kind: BuilderKind, found?: BuildTools): void {
     });
     // The runner is told to hide them, should anything ever print them.
     expect(run.output).toContain(`::add-mask::${rig.registry.tokens.at(-1)}`);
-    if (hasSecrets) expect(run.output).toContain(`::add-mask::${secret}`);
+    if (hasSecrets) for (const one of [secret, fileSecret]) expect(run.output).toContain(`::add-mask::${one}`);
     // Whatever is watched has been seen at all.
     expect([...seen.commandLines].some((line) => line.includes('login --username AWS'))).toBe(true);
     expect([...seen.files.keys()].some((file) => file.endsWith('metadata.json'))).toBe(hasSecrets);
@@ -108,6 +108,29 @@ function leaks(kind: BuilderKind, found?: BuildTools): void {
       const hidden = [...rig.registry.tokens, ...rig.registry.tokens.map(basic)];
       refuse(hidden, { log: logOf(run), outputs: JSON.stringify(run.outputs), summary: run.summary });
     }
+  });
+
+  test('not from a step that prints its secrets and fails', async () => {
+    if (!hasSecrets) return;
+    const story = rig.story('printed', {});
+    const lines = [fileSecret, `${fileSecret}-${'long'.repeat(200)}`];
+    const print = 'cat /run/secrets/one; echo; cat /run/secrets/two; echo was here; exit 3';
+    await story.write({
+      Dockerfile: `FROM ${await rig.pushBase('printed')}\nRUN --mount=type=secret,id=one --mount=type=secret,id=two ${print}\n`,
+      '../two': `${lines.join('\n')}\n`,
+    });
+    const run = await story.build({ secrets: `one=${secret}`, 'secret-files': 'two=two' });
+    expect([run.exitCode, run.left]).toEqual([1, []]);
+    for (const line of [secret, ...lines]) expect(run.output).toContain(`::add-mask::${line}`);
+    // The step did print them, and the error repeats what it said.
+    expect(run.summary).toContain('***\n***\n***\n');
+    expect(run.output).toMatch(/::error .*was here/);
+    refuse([secret, fileSecret], {
+      log: logOf(run),
+      outputs: JSON.stringify(run.outputs),
+      summary: run.summary,
+      state: JSON.stringify(run.state),
+    });
   });
 
   async function watched(

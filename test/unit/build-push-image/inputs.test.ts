@@ -1,9 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InputError } from '../../../shared/core/errors.ts';
-import { lookAt as realLookAt } from '../../../actions/build-push-image/src/look-at.ts';
+import { lookAt as realLookAt, readText as realReadText } from '../../../actions/build-push-image/src/look-at.ts';
 import { contextName } from '../../../actions/build-push-image/src/build-contexts.ts';
 import type { LookAt } from '../../../actions/build-push-image/src/inputs.ts';
 import { cases } from '../../bundle/build-push-image.bad-inputs.ts';
@@ -49,6 +50,52 @@ describe('bad inputs', () => {
 
   test('a secret’s value is never shown', () => {
     expect(refusal({ repository: 'app', secrets: 'a=hunter2\na=hunter3\nhunter4' })).not.toMatch(/hunter/);
+  });
+});
+
+describe('what a secret file holds', () => {
+  const onDisk = (content: string | Uint8Array, look: (path: string) => void): void => {
+    const directory = mkdtempSync(join(tmpdir(), 'slipway-look-'));
+    try {
+      writeFileSync(join(directory, 'file'), content);
+      look(join(directory, 'file'));
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  };
+
+  test('is masked line by line, also when another input is bad, and is never in a problem', () => {
+    const texts: Record<string, string> = { a: '{\n  "key": "hunter2"\n}\n', b: 'hunter3\r\n' };
+    const masked: string[] = [];
+    const values = { repository: 'app', secrets: 'c=hunter1', 'secret-files': 'a=a\nb=b\nd=gone' };
+    const options = { masked, lookAt: anyFile, readText: (path: string) => texts[path] };
+    expect(refusal({ ...values, context: '-' }, options)).not.toMatch(/hunter/);
+    expect(masked).toEqual(['hunter1', '  "key": "hunter2"', 'hunter3']);
+    const files = { ...values, 'secret-files': 'a=a.file\nb=b.file' };
+    const readText = (path: string) => texts[path.slice(0, 1)];
+    expect(read(files, { readText }).hidden).toEqual(['hunter1', '  "key": "hunter2"', 'hunter3']);
+  });
+
+  test('is read as far as it is text', () =>
+    onDisk(Buffer.concat([Buffer.from('héllo\n'), Buffer.of(0xff, 0x66, 0x0a), Buffer.from('a\0b\nlast')]), (file) => {
+      expect(realReadText(file)).toBe('héllo\nlast');
+      expect(realReadText(join(file, '..'))).toBeUndefined();
+      expect(realReadText(`${file}-gone`)).toBeUndefined();
+    }));
+
+  test('is read as far as 1,000 lines and 64 KiB', () => {
+    onDisk('line\n'.repeat(1500), (file) => expect(realReadText(file)?.split('\n')).toHaveLength(1000));
+    onDisk('x'.repeat(200_000), (file) => expect(realReadText(file)).toHaveLength(65_536));
+  });
+
+  test('stays in a pipe, which can be read only once', () => {
+    const pipe = join(tmpdir(), `slipway-pipe-${process.pid}`);
+    execFileSync('mkfifo', [pipe]);
+    try {
+      expect(realReadText(pipe)).toBeUndefined();
+    } finally {
+      rmSync(pipe);
+    }
   });
 });
 
@@ -167,6 +214,7 @@ describe('good inputs', () => {
       buildArgs: new Map(),
       secrets: new Map(),
       secretFiles: new Map(),
+      hidden: [],
       platforms: [],
       tags: [commit],
       commit,

@@ -3,7 +3,7 @@ import type { RegistryImage, Repository } from '../../../shared/aws/ecr.ts';
 import { sha256 } from '../../../shared/core/hash.ts';
 import { recordTag } from '../../../actions/build-push-image/src/build-record.ts';
 import type { Builder } from '../../../actions/build-push-image/src/builder.ts';
-import { parseInputs, type Inputs, type LookAt } from '../../../actions/build-push-image/src/inputs.ts';
+import { parseInputs, type Inputs, type LookAt, type ReadText } from '../../../actions/build-push-image/src/inputs.ts';
 import type { Observed } from '../../../actions/build-push-image/src/observe.ts';
 
 export const commit = '0123456789abcdef0123456789abcdef01234567';
@@ -18,19 +18,26 @@ export interface Reading {
   readonly sha?: string;
   readonly masked?: string[];
   readonly lookAt?: LookAt;
+  readonly readText?: ReadText;
   readonly env?: Readonly<Record<string, string>>;
 }
 
 export function read(
   values: Readonly<Record<string, string>>,
-  { sha = commit, masked = [], lookAt = anyFile, env = { AWS_REGION: 'us-east-1' } }: Reading = {},
+  {
+    sha = commit,
+    masked = [],
+    lookAt = anyFile,
+    readText = () => undefined,
+    env = { AWS_REGION: 'us-east-1' },
+  }: Reading = {},
 ): Inputs {
   const reader = new InputReader({
     get: (name) => values[name] ?? '',
     env,
     mask: (secret) => masked.push(secret),
   });
-  return parseInputs(reader, { sha }, lookAt);
+  return parseInputs(reader, { sha }, { lookAt, readText });
 }
 
 export const inputs = (values: Readonly<Record<string, string>> = {}): Inputs => read({ repository: 'app', ...values });
