@@ -1,7 +1,7 @@
 import { planLines } from '../../actions/build-push-image/src/report.ts';
 import { describe, expect, test } from '@jest/globals';
 import { commit, immutable } from '../unit/build-push-image/kit.ts';
-import { digestOf, mine, refused, world, writes, type FakeDocker } from './build-push-image.fakes.ts';
+import { digestOf, manifestOf, mine, refused, world, writes, type FakeDocker } from './build-push-image.fakes.ts';
 
 describe('building, and not building again', () => {
   test('the first run creates, logs in, builds, pushes one tag, and tags from the manifest', async () => {
@@ -9,7 +9,7 @@ describe('building, and not building again', () => {
     registry.known = undefined;
     const { outputs, failure } = await run(mine);
     expect(failure).toBeUndefined();
-    const digest = digestOf('built from tree-1');
+    const digest = digestOf(manifestOf('built from tree-1'));
     expect(outputs).toMatchObject({
       outcome: 'built',
       digest,
@@ -567,19 +567,19 @@ describe('two runs at once', () => {
       ],
     });
     const login = registry.login.bind(registry);
-    registry.login = async () => (registry.push(tag, 'the winner’s'), login());
+    registry.login = async () => (registry.push(tag, manifestOf('the winner’s')), login());
     const { outputs, failure } = await run(mine);
     expect(failure).toBeUndefined();
-    expect(outputs).toMatchObject({ outcome: 'reused', digest: digestOf('the winner’s'), tags: commit });
-    expect(registry.tags.get(commit)).toBe(digestOf('the winner’s'));
+    expect(outputs).toMatchObject({ outcome: 'reused', digest: digestOf(manifestOf('the winner’s')), tags: commit });
+    expect(registry.tags.get(commit)).toBe(digestOf(manifestOf('the winner’s')));
   });
 
   test('a movable source tag that another run took right after: its image is handed on, with a word', async () => {
     const { registry, docker, run, log } = world();
     docker.onPush = () => {
-      for (const tag of registry.tags.keys()) registry.push(tag, 'the later one');
+      for (const tag of registry.tags.keys()) registry.push(tag, manifestOf('the later one'));
     };
-    expect((await run(mine)).outputs['digest']).toBe(digestOf('the later one'));
+    expect((await run(mine)).outputs['digest']).toBe(digestOf(manifestOf('the later one')));
     expect(log.some((line) => line.startsWith('warning: Another run pushed'))).toBe(true);
   });
 
@@ -602,7 +602,7 @@ describe('two runs at once', () => {
     expect(failure).toMatchObject({ code: 'TagTaken' });
     expect(failure?.message).toContain(digestOf('somebody else’s'));
     registry.tags.clear();
-    putBy('built from tree-1');
+    putBy(manifestOf('built from tree-1'));
     // ECR would say ImageAlreadyExists here; what counts is what the tag names.
     registry.failing = { call: `tag ${commit}`, error: refused('ImageTagAlreadyExistsException') };
     const { outputs, failure: none } = await run(mine);

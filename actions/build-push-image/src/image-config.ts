@@ -32,7 +32,9 @@ export function indexEntries(manifest: string): readonly ManifestEntry[] | undef
 }
 
 export function configDigest(manifest: string): string {
-  return text(field(field(JSON.parse(manifest), 'config'), 'digest'));
+  const digest = text(field(field(JSON.parse(manifest), 'config'), 'digest'));
+  if (digest === '') throw new Error('the manifest names no configuration');
+  return digest;
 }
 
 /** https://github.com/opencontainers/image-spec/blob/main/config.md; Docker's own has the same fields. */

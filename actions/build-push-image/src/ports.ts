@@ -48,7 +48,7 @@ export function connectPorts(inputs: Inputs, io: ActionIo): ObservePorts & Apply
       env: process.env,
       remember: (directory) => io.state.save(configState, directory),
     }),
-    openContent: registryContent({ fetch, timeoutMs: 10_000 }),
+    openContent: registryContent({ fetch, timeoutMs: 10_000, clock: systemClock, signal: io.signal }),
     pipe: (args, options) => pipeCommand('docker', args, options),
     mask: io.mask,
   };
