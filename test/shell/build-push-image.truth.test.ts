@@ -66,7 +66,14 @@ describe('what was pushed is looked at', () => {
     const w = truthful(made);
     const first = await w.run({ ...mine, scan: 'high' });
     expect(first.failure).toMatchObject({ code });
-    expect(first.outputs).toMatchObject({ tags: '', changed: 'true', reusable: 'false' });
+    expect(first.outputs).toMatchObject({
+      image: '',
+      digest: '',
+      outcome: '',
+      tags: '',
+      changed: 'true',
+      reusable: 'false',
+    });
     expect(first.summary).toContain(code);
     expect(w.registry.calls.filter((call) => /^tag|scan/i.test(call))).toEqual([]);
     expect(w.configs.every(({ removed }) => removed)).toBe(true);
