@@ -15,6 +15,7 @@ import {
   type Repository as SdkRepository,
 } from '@aws-sdk/client-ecr';
 import { AwsError, isAwsError } from '../core/errors.ts';
+import { indexedImages } from '../core/image-index.ts';
 import { readScan, startScan, type AskedImage, type ImageScan, type ScanStart } from './ecr-scans.ts';
 import { connect, type SdkConfig } from './sdk-config.ts';
 
@@ -334,29 +335,13 @@ export function imageFinder(config: SdkConfig): ImageFinder {
   };
 }
 
-/** An index also lists attestations, of the platform `unknown/unknown`. Empty when an entry does not tell its platform. */
+/** Empty when an image of the index does not tell its platform: its configuration does, and whoever pulls the image reads it. */
 function platformsOf(manifest: string): readonly string[] {
-  const platforms: string[] = [];
-  for (const entry of entriesOf(manifest)) {
-    const platform: unknown = typeof entry === 'object' && entry !== null && 'platform' in entry && entry.platform;
-    if (typeof platform !== 'object' || platform === null || !('os' in platform && 'architecture' in platform)) {
-      // Its configuration does, and whoever pulls the image reads it.
-      return [];
-    }
-    const name = `${String(platform.os)}/${String(platform.architecture)}`;
-    if (name !== 'unknown/unknown') platforms.push(name);
-  }
-  return platforms;
-}
-
-function entriesOf(manifest: string): readonly unknown[] {
-  try {
-    const parsed: unknown = JSON.parse(manifest);
-    const found = typeof parsed === 'object' && parsed !== null && 'manifests' in parsed ? parsed.manifests : [];
-    return Array.isArray(found) ? found : [];
-  } catch {
-    return [];
-  }
+  const names = (indexedImages(manifest) ?? []).map(
+    ({ platform }) => platform && `${platform.os}/${platform.architecture}`,
+  );
+  const told = names.filter((name) => name !== undefined);
+  return told.length === names.length ? told : [];
 }
 
 function toRepository(repository: SdkRepository): Repository {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { immutable } from '../unit/build-push-image/kit.ts';
-import { digestOf, mine, world, writes } from './build-push-image.fakes.ts';
+import { digestOf, manifestOf, mine, world, writes } from './build-push-image.fakes.ts';
 
 type World = ReturnType<typeof world>;
 
@@ -57,7 +57,7 @@ describe.each([undefined, 'docker', 'docker-container'])('a push that is refused
     refusePush(w, expired);
     const { failure, outputs } = await w.run({ ...mine, force: 'true' });
     expect(failure).toBeUndefined();
-    expect(outputs).toMatchObject({ outcome: 'built', digest: digestOf('built from tree-1') });
+    expect(outputs).toMatchObject({ outcome: 'built', digest: digestOf(manifestOf('built from tree-1')) });
     expect(w.docker.did('login').map(({ stdin }) => stdin)).toEqual(['password-1', 'password-2']);
     expect(w.masked).toEqual(['password-1', 'basic-1', 'password-2', 'basic-2']);
     expect(w.configs).toEqual([{ host: 'localhost:5000', removed: true }]);
@@ -123,11 +123,11 @@ describe.each([undefined, 'docker', 'docker-container'])('a push that is refused
       `tag invalid: The image tag '${tag}' already exists and cannot be overwritten because the tag is immutable.`,
     );
     const login = w.registry.login.bind(w.registry);
-    w.registry.login = async () => (w.registry.push(tag, 'arrived'), login());
+    w.registry.login = async () => (w.registry.push(tag, manifestOf('arrived')), login());
     expect((await w.run(mine)).outputs).toMatchObject({
       outcome: 'built',
       changed: 'true',
-      digest: digestOf('arrived'),
+      digest: digestOf(manifestOf('arrived')),
     });
   });
 
@@ -151,8 +151,11 @@ describe.each([undefined, 'docker', 'docker-container'])('a push that is refused
       const taken = `tag invalid: The image tag '${tag}' already exists and cannot be overwritten because the tag is immutable.`;
       refusePush(w, taken);
       const login = w.registry.login.bind(w.registry);
-      w.registry.login = async () => (w.registry.push(tag, 'the winner’s'), login());
-      expect((await w.run(mine)).outputs).toMatchObject({ outcome: 'reused', digest: digestOf('the winner’s') });
+      w.registry.login = async () => (w.registry.push(tag, manifestOf('the winner’s')), login());
+      expect((await w.run(mine)).outputs).toMatchObject({
+        outcome: 'reused',
+        digest: digestOf(manifestOf('the winner’s')),
+      });
     }
   });
 

@@ -26,6 +26,26 @@ import { fakePipe } from '../unit/build-push-image/image-kit.ts';
 import { immutable, inputs as parse, mutable } from '../unit/build-push-image/kit.ts';
 
 export const digestOf = (manifest: string): string => `sha256:${sha256(manifest)}`;
+
+const known = new Map<string, string>();
+/** The manifest of an image that starts nothing, with its configuration in every fake registry; of several platforms their index. */
+export function manifestOf(text: string, platforms: readonly string[] = ['linux/amd64']): string {
+  const single = (platform: string): string => {
+    const [os, architecture] = platform.split('/');
+    const config = JSON.stringify({ os, architecture });
+    known.set(digestOf(config), config);
+    return JSON.stringify({ text, config: { digest: digestOf(config) } });
+  };
+  if (platforms.length === 1) return single(platforms[0] ?? '');
+  return JSON.stringify({
+    manifests: platforms.map((platform) => {
+      const manifest = single(platform);
+      known.set(digestOf(manifest), manifest);
+      const [os, architecture] = platform.split('/');
+      return { digest: digestOf(manifest), platform: { os, architecture } };
+    }),
+  });
+}
 export const refused = (code: string): AwsError =>
   new AwsError(code, code, { service: 'ECR', operation: 'x', httpStatus: 400 });
 
@@ -188,6 +208,8 @@ export class FakeDocker implements CommandRunner {
     }
     if (line.startsWith('build ') || line.startsWith('buildx build')) {
       onLine?.('Step 1/1 : FROM scratch');
+      const at = args.indexOf('--platform');
+      this.#platforms = at < 0 ? undefined : args[at + 1]?.split(',');
       if (line.startsWith('buildx')) this.#push(args[args.indexOf('--tag') + 1] ?? '', onLine);
     }
     if (line.startsWith('push ')) this.#push(args[1] ?? '', onLine);
@@ -197,7 +219,8 @@ export class FakeDocker implements CommandRunner {
   }
 
   /** What is pushed, of the context's text. */
-  manifestOf: (context: string) => string = (context) => `built from ${context}`;
+  manifestOf: (context: string) => string = (context) => manifestOf(`built from ${context}`, this.#platforms);
+  #platforms: readonly string[] | undefined;
 
   #push(name: string, onLine: CommandOptions['onLine']): void {
     const manifest = this.manifestOf(this.#context());
@@ -256,7 +279,10 @@ export function world() {
     manifests: { digest: async (name) => digests.get(name) },
     signal: cancelled.signal,
     mask: (secret) => masked.push(secret),
-    openContent: () => ({ read: async (_, digest) => contents.get(digest) ?? Promise.reject(new Error('unknown')) }),
+    openContent: () => ({
+      read: async (_, digest) =>
+        contents.get(digest) ?? known.get(digest) ?? Promise.reject(new Error('the registry answers 503')),
+    }),
     pipe: programs.pipe,
     openDockerConfig: async (host): Promise<DockerConfig> => {
       const config = { host, removed: false };

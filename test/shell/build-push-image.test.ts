@@ -2,7 +2,7 @@ import { recordTag } from '../../actions/build-push-image/src/build-record.ts';
 import { planLines } from '../../actions/build-push-image/src/report.ts';
 import { describe, expect, test } from '@jest/globals';
 import { commit, immutable } from '../unit/build-push-image/kit.ts';
-import { digestOf, mine, refused, world, writes, type FakeDocker } from './build-push-image.fakes.ts';
+import { digestOf, manifestOf, mine, refused, world, writes, type FakeDocker } from './build-push-image.fakes.ts';
 
 describe('building, and not building again', () => {
   test('the first run creates, logs in, builds, pushes one tag, and tags from the manifest', async () => {
@@ -10,7 +10,7 @@ describe('building, and not building again', () => {
     registry.known = undefined;
     const { outputs, failure } = await run(mine);
     expect(failure).toBeUndefined();
-    const digest = digestOf('built from tree-1');
+    const digest = digestOf(manifestOf('built from tree-1'));
     expect(outputs).toMatchObject({
       outcome: 'built',
       digest,
@@ -137,7 +137,7 @@ describe('building, and not building again', () => {
       const { registry, run, log } = world();
       registry.known = undefined;
       const { outputs: dry } = await run({ ...mine, 'dry-run': 'true' });
-      const of = { hash: dry['source-hash'] ?? '', digest: digestOf('built from tree-1') };
+      const of = { hash: dry['source-hash'] ?? '', digest: digestOf(manifestOf('built from tree-1')) };
       const record = `tag ${recordTag(of, { commit, ms: 1000 })}`;
       const error = refused('AccessDeniedException');
       registry.failing = { call: call === 'record' ? record : call, error };
@@ -548,10 +548,11 @@ describe('failures', () => {
     registry.failing = { call: 'tag v2', error: refused('ServerException') };
     const cut = await run({ ...mine, tags: 'v1\nv2\nv3' });
     expect(cut.failure).toMatchObject({ code: 'ServerException' });
-    expect(cut.outputs).toMatchObject({ tags: 'v1', digest: expect.stringMatching(/^sha256:/), changed: 'true' });
+    expect(cut.outputs).toMatchObject({ tags: 'v1', image: '', digest: '', outcome: '', changed: 'true' });
+    expect(cut.summary).toContain(digestOf(manifestOf('built from tree-1')));
     registry.failing = undefined;
     const rest = await run({ ...mine, tags: 'v1\nv2\nv3' });
-    expect(rest.outputs).toMatchObject({ outcome: 'reused', tags: 'v1\nv2\nv3', digest: cut.outputs['digest'] });
+    expect(rest.outputs).toMatchObject({ outcome: 'reused', tags: 'v1\nv2\nv3', digest: cut.result?.image?.digest });
     expect(docker.did('build')).toHaveLength(1);
   });
 
@@ -567,7 +568,7 @@ describe('failures', () => {
     docker.onPush = cancel;
     const { failure, outputs } = await run(mine);
     expect(failure).toMatchObject({ code: 'Cancelled' });
-    expect(outputs).toMatchObject({ tags: '', digest: expect.stringMatching(/^sha256:/) });
+    expect(outputs).toMatchObject({ tags: '', digest: '', changed: 'true' });
     expect(registry.tags.has(commit)).toBe(false);
   });
 
@@ -597,19 +598,19 @@ describe('two runs at once', () => {
       ],
     });
     const login = registry.login.bind(registry);
-    registry.login = async () => (registry.push(tag, 'the winner’s'), login());
+    registry.login = async () => (registry.push(tag, manifestOf('the winner’s')), login());
     const { outputs, failure } = await run(mine);
     expect(failure).toBeUndefined();
-    expect(outputs).toMatchObject({ outcome: 'reused', digest: digestOf('the winner’s'), tags: commit });
-    expect(registry.tags.get(commit)).toBe(digestOf('the winner’s'));
+    expect(outputs).toMatchObject({ outcome: 'reused', digest: digestOf(manifestOf('the winner’s')), tags: commit });
+    expect(registry.tags.get(commit)).toBe(digestOf(manifestOf('the winner’s')));
   });
 
   test('a movable source tag that another run took right after: its image is handed on, with a word', async () => {
     const { registry, docker, run, log } = world();
     docker.onPush = () => {
-      for (const tag of registry.tags.keys()) registry.push(tag, 'the later one');
+      for (const tag of registry.tags.keys()) registry.push(tag, manifestOf('the later one'));
     };
-    expect((await run(mine)).outputs['digest']).toBe(digestOf('the later one'));
+    expect((await run(mine)).outputs['digest']).toBe(digestOf(manifestOf('the later one')));
     expect(log.some((line) => line.startsWith('warning: Another run pushed'))).toBe(true);
   });
 
@@ -632,7 +633,7 @@ describe('two runs at once', () => {
     expect(failure).toMatchObject({ code: 'TagTaken' });
     expect(failure?.message).toContain(digestOf('somebody else’s'));
     registry.tags.clear();
-    putBy('built from tree-1');
+    putBy(manifestOf('built from tree-1'));
     // ECR would say ImageAlreadyExists here; what counts is what the tag names.
     registry.failing = { call: `tag ${commit}`, error: refused('ImageTagAlreadyExistsException') };
     const { outputs, failure: none } = await run(mine);

@@ -66,7 +66,14 @@ describe('what was pushed is looked at', () => {
     const w = truthful(made);
     const first = await w.run({ ...mine, scan: 'high' });
     expect(first.failure).toMatchObject({ code });
-    expect(first.outputs).toMatchObject({ tags: '', changed: 'true', reusable: 'false' });
+    expect(first.outputs).toMatchObject({
+      image: '',
+      digest: '',
+      outcome: '',
+      tags: '',
+      changed: 'true',
+      reusable: 'false',
+    });
     expect(first.summary).toContain(code);
     expect(w.registry.calls.filter((call) => /^tag|scan/i.test(call))).toEqual([]);
     expect(w.configs.every(({ removed }) => removed)).toBe(true);
@@ -142,20 +149,43 @@ describe('what was pushed is looked at', () => {
     expect(wrong.failure).toMatchObject({ code: 'ArchitectureMismatch' });
   });
 
-  test('what cannot be looked at fails nothing, and is told in log and summary', async () => {
+  test('a program that cannot be looked at fails nothing, and is a warning in log and summary', async () => {
     const w = truthful({ program: arm64 });
     w.programs.failing.set('create', 'Error response from daemon: no space');
     const { failure, outputs, summary } = await w.run(mine);
     expect([failure, outputs['tags']]).toEqual([undefined, commit]);
     const remark = 'the program of the linux/amd64 image: Error response from daemon: no space';
+    expect(w.log).toContain(`warning: Not checked: ${remark}`);
+    expect(summary).toContain(`- ⚠️ Not checked: ${remark}`);
+  });
+
+  test('one that is none to look at is told, and is no warning', async () => {
+    const w = truthful({ program: script('PK') });
+    const { failure, summary } = await w.run(mine);
+    expect(failure).toBeUndefined();
+    const remark = 'the program of the linux/amd64 image: /app/server was not found there as an ELF file';
     expect(w.log).toContain(`Not checked: ${remark}`);
     expect(summary).toContain(`**Not checked** | ${remark}`);
-    w.contents.clear();
-    w.docker.manifestOf = () => 'no JSON';
-    w.tree.sha256 = 'tree-2';
-    const second = await w.run({ ...mine, tags: 'v2' });
-    expect([second.failure, second.outputs['tags']]).toEqual([undefined, 'v2']);
-    expect(second.summary).toContain('**Not checked** | platform and programs: ');
+    expect(summary).not.toContain('⚠️');
+  });
+
+  test('a platform that cannot be read is red, without a tag or record; the next run looks anew', async () => {
+    const w = truthful();
+    const { openContent } = w.ports;
+    const broken = { read: async () => Promise.reject(new Error('the registry answers 503')) };
+    Object.assign(w.ports, { openContent: () => broken });
+    const { failure, outputs } = await w.run({ ...mine, scan: 'high' });
+    expect(failure).toMatchObject({
+      code: 'PlatformUnproven',
+      fault: 'cloud',
+      hint: expect.stringMatching('^Run again'),
+    });
+    expect(failure?.message).toContain('the registry answers 503');
+    expect(outputs).toMatchObject({ tags: '', changed: 'true' });
+    expect(w.registry.calls.filter((call) => /^tag|scan/i.test(call))).toEqual([]);
+    Object.assign(w.ports, { openContent });
+    expect((await w.run(mine)).outputs).toMatchObject({ outcome: 'reused', tags: commit });
+    expect(w.log).toContain('Checked: for linux/amd64, as asked');
   });
 });
 

@@ -21,7 +21,7 @@ export function isOutsideDaemon(builder: Builder): boolean {
 }
 
 /** May it keep caches in a registry, build for several platforms, attest? */
-export function isFullBuildKit(builder: Builder): boolean {
+function isFullBuildKit(builder: Builder): boolean {
   return isOutsideDaemon(builder) || (builder.kind === 'buildx' && builder.containerdStore);
 }
 
@@ -36,7 +36,7 @@ export function describeBuilder({ kind, driver, version, platform }: Builder): s
 }
 
 /** What is asked of this builder and it cannot do; empty when it can do all. */
-export function unableTo(inputs: Inputs, builder: Builder): readonly string[] {
+function unableTo(inputs: Inputs, builder: Builder): readonly string[] {
   const missing: string[] = [];
   const classic = builder.kind === 'docker';
   const full = isFullBuildKit(builder);

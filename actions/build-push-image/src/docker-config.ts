@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { parseJson } from '../../../shared/core/field.ts';
 
 /** A `DOCKER_CONFIG` of our own: what docker is told to remember stays out of the user's, and is gone afterwards. */
 export interface DockerConfig {
@@ -47,7 +48,7 @@ export function privateDockerConfig({ tempDirectory, env, remember }: DockerConf
  * store (it would keep our password beyond this step) and no helper for the host that we log in to.
  */
 export function isolate(text: string, loginHost: string): Readonly<Record<string, unknown>> {
-  const { credsStore, auths, credHelpers, ...rest } = parseObject(text);
+  const { credsStore, auths, credHelpers, ...rest } = toObject(parseJson(text));
   const logins = toObject(auths);
   const helpers: Record<string, unknown> = { ...toObject(credHelpers) };
   if (typeof credsStore === 'string' && credsStore !== '') {
@@ -56,14 +57,6 @@ export function isolate(text: string, loginHost: string): Readonly<Record<string
   const others = (entries: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
     Object.fromEntries(Object.entries(entries).filter(([host]) => host !== loginHost));
   return { ...rest, auths: others(logins), credHelpers: others(helpers) };
-}
-
-function parseObject(text: string): Readonly<Record<string, unknown>> {
-  try {
-    return toObject(JSON.parse(text));
-  } catch {
-    return {};
-  }
 }
 
 function toObject(value: unknown): Readonly<Record<string, unknown>> {

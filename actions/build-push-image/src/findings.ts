@@ -97,7 +97,7 @@ export function place(images: readonly ScannedImage[]): readonly PlacedFinding[]
 export const mostPackages = 3;
 
 /** `openssl 3.0.1 → 3.0.2` */
-export function describePackages({ packages }: ScanFinding): string {
+function describePackages({ packages }: ScanFinding): string {
   const told = packages
     .slice(0, mostPackages)
     .map(({ name, installed, fixedIn }) => `${name} ${installed}${fixedIn === undefined ? '' : ` → ${fixedIn}`}`);

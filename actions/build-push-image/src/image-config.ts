@@ -1,4 +1,5 @@
-import { field } from '../../../shared/core/field.ts';
+import { field, list, parseJson } from '../../../shared/core/field.ts';
+import { indexedImages } from '../../../shared/core/image-index.ts';
 import { toldPlatform, type Platform } from './platforms.ts';
 
 /** A manifest of one platform, as an index lists it or as a tag names it. */
@@ -21,23 +22,21 @@ export interface ImageConfig {
 
 /** The manifests of an index without its attestations; undefined when it is a manifest itself. */
 export function indexEntries(manifest: string): readonly ManifestEntry[] | undefined {
-  const entries = field(JSON.parse(manifest), 'manifests');
-  if (!Array.isArray(entries)) return undefined;
-  return entries.flatMap((entry: unknown) => {
-    const platform = platformIn(field(entry, 'platform'));
-    const isAttestation =
-      platform?.os === 'unknown' || field(field(entry, 'annotations'), 'vnd.docker.reference.type') !== undefined;
-    return isAttestation ? [] : [{ digest: text(field(entry, 'digest')), platform }];
-  });
+  return indexedImages(manifest)?.map(({ digest, platform }) => ({
+    digest,
+    platform: platform && toldPlatform(platform),
+  }));
 }
 
 export function configDigest(manifest: string): string {
-  return text(field(field(JSON.parse(manifest), 'config'), 'digest'));
+  const digest = text(field(field(parseJson(manifest), 'config'), 'digest'));
+  if (digest === '') throw new Error('the manifest names no configuration');
+  return digest;
 }
 
 /** https://github.com/opencontainers/image-spec/blob/main/config.md; Docker's own has the same fields. */
 export function readConfig(json: string): ImageConfig {
-  const image: unknown = JSON.parse(json);
+  const image = parseJson(json);
   const config = field(image, 'config');
   const platform = platformIn(image);
   if (platform === undefined) throw new Error('the configuration tells no operating system and architecture');
@@ -62,5 +61,5 @@ function text(value: unknown): string {
 }
 
 function texts(value: unknown): readonly string[] {
-  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
+  return list(value).filter((item) => typeof item === 'string');
 }

@@ -1,6 +1,6 @@
 import type { RegistryImage } from '../../../shared/aws/ecr.ts';
 import { humanBytes } from '../../../shared/core/clock.ts';
-import { field } from '../../../shared/core/field.ts';
+import { field, parseJson } from '../../../shared/core/field.ts';
 
 interface Layer {
   readonly digest: string;
@@ -9,7 +9,7 @@ interface Layer {
 
 /** The layers of an image of one platform, as they are stored; undefined for an index, or what is no manifest. */
 export function layersOf({ manifest }: RegistryImage): readonly Layer[] | undefined {
-  const listed = field(parse(manifest), 'layers');
+  const listed = field(parseJson(manifest), 'layers');
   if (!Array.isArray(listed)) return undefined;
   return listed.flatMap((layer: unknown) => {
     const [digest, bytes] = [field(layer, 'digest'), field(layer, 'size')];
@@ -34,12 +34,4 @@ export function describeSize(image: RegistryImage, before: RegistryImage | undef
 
 function bytesOf(layers: readonly Layer[]): number {
   return layers.reduce((sum, { bytes }) => sum + bytes, 0);
-}
-
-function parse(manifest: string): unknown {
-  try {
-    return JSON.parse(manifest);
-  } catch {
-    return undefined;
-  }
 }

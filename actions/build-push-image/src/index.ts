@@ -1,4 +1,5 @@
 import { runAction, runPost } from '../../../shared/action/run.ts';
+import { configState } from './config-state.ts';
 import { lookAt, readText } from './look-at.ts';
 import { parseInputs } from './inputs.ts';
 
@@ -8,7 +9,7 @@ const isPost = (process.env['STATE_post'] ?? '') !== '';
 await (isPost
   ? runPost(async ({ state }) => {
       const { rm } = await import('node:fs/promises');
-      const directory = state.get('docker-config');
+      const directory = state.get(configState);
       if (directory !== '') await rm(directory, { recursive: true, force: true });
     })
   : runAction(async (io) => {

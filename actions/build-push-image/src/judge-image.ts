@@ -46,6 +46,21 @@ export function platformMismatch(
   );
 }
 
+/** What the registry has could not be read, so nobody knows what it is. */
+export function platformUnproven(reason: string, digest: string, cause: unknown): ActionError {
+  return new ActionError(
+    'PlatformUnproven',
+    `For which platform the image in the registry is could not be read: ${reason}\nThis is ${digest}; it was given no tag.`,
+    {
+      cause,
+      fault: 'cloud',
+      hint:
+        'Run again, which builds and looks anew. If it stays: the runner must be able to read what it pushed ' +
+        '(ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, and a way to the S3 of the region).',
+    },
+  );
+}
+
 /** The same name first; what is left over may still do, as `arm/v6` does for `arm/v7`. */
 function fits(asked: readonly Platform[], told: readonly (Platform | undefined)[]): boolean {
   const left = told.filter((platform) => platform !== undefined);

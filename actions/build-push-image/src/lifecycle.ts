@@ -1,5 +1,5 @@
 import type { ListedImage } from '../../../shared/aws/ecr.ts';
-import { field } from '../../../shared/core/field.ts';
+import { field, list, parseJson } from '../../../shared/core/field.ts';
 import { matchesWildcard } from './mutability.ts';
 
 /** A rule of a lifecycle policy that makes tagged images expire. */
@@ -25,7 +25,7 @@ const margin = { builds: 5, days: 14 };
 
 /** The rules of a policy that tagged images can expire by. Other rules, and what is no policy, are passed over. */
 export function expiryRules(policy: string | undefined): readonly ExpiryRule[] {
-  return entries(field(parse(policy), 'rules')).flatMap((rule) => {
+  return list(field(parseJson(policy ?? ''), 'rules')).flatMap((rule) => {
     const selection = field(rule, 'selection');
     const number = field(selection, 'countNumber');
     const kind = { imageCountMoreThan: 'count', sinceImagePushed: 'days' } as const;
@@ -42,8 +42,8 @@ function selector(selection: unknown): ExpiryRule['matches'] | undefined {
   const status = field(selection, 'tagStatus');
   if (status === 'any') return () => true;
   if (status !== 'tagged') return undefined;
-  const prefixes = entries(field(selection, 'tagPrefixList')).filter((prefix) => typeof prefix === 'string');
-  const patterns = entries(field(selection, 'tagPatternList')).filter((pattern) => typeof pattern === 'string');
+  const prefixes = list(field(selection, 'tagPrefixList')).filter((prefix) => typeof prefix === 'string');
+  const patterns = list(field(selection, 'tagPatternList')).filter((pattern) => typeof pattern === 'string');
   return (tags) =>
     prefixes.every((prefix) => tags.some((tag) => tag.startsWith(prefix))) &&
     patterns.every((pattern) => tags.some((tag) => matchesWildcard(pattern, tag)));
@@ -99,16 +99,4 @@ function left(
 
 function plural(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? '' : 's'}`;
-}
-
-function parse(policy: string | undefined): unknown {
-  try {
-    return JSON.parse(policy ?? '{}');
-  } catch {
-    return {};
-  }
-}
-
-function entries(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
 }

@@ -6,6 +6,7 @@ import { sdkConfig } from '../../../shared/aws/sdk-config.ts';
 import { parseEcrHost } from '../../../shared/core/image-ref.ts';
 import type { ApplyPorts } from './apply.ts';
 import { manifestRegistry } from './base-images.ts';
+import { configState } from './config-state.ts';
 import { contextFiles } from './context-files.ts';
 import { privateDockerConfig } from './docker-config.ts';
 import { dockerOf, hidingSecrets } from './docker.ts';
@@ -13,9 +14,6 @@ import type { Inputs } from './inputs.ts';
 import type { ObservePorts } from './observe.ts';
 import { registryContent } from './registry-content.ts';
 import type { ArchivePorts } from './write-archive.ts';
-
-/** Where `post` finds what is left to remove. */
-export const configState = 'docker-config';
 
 export function connectPorts(inputs: Inputs, io: ActionIo): ObservePorts & ApplyPorts {
   const ecr = imageRegistry(sdkConfig(inputs, io), inputs.registryId);
@@ -48,7 +46,7 @@ export function connectPorts(inputs: Inputs, io: ActionIo): ObservePorts & Apply
       env: process.env,
       remember: (directory) => io.state.save(configState, directory),
     }),
-    openContent: registryContent({ fetch, timeoutMs: 10_000 }),
+    openContent: registryContent({ fetch, timeoutMs: 10_000, clock: systemClock, signal: io.signal }),
     pipe: (args, options) => pipeCommand('docker', args, options),
     mask: io.mask,
   };

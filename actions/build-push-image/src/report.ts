@@ -19,14 +19,17 @@ export function report(work: Work, result: Result | undefined): ActionReport {
   const uri = result === undefined ? repositoryUri(inputs, observed.repository?.uri) : result.repositoryUri;
   const digest = (result === undefined ? plan.image : result.image)?.digest ?? '';
   const changed = result !== undefined && (result.createdRepository || result.pushed || result.putTags.length > 0);
+  // What failed is handed on to nobody: a later step may run all the same ("if: always()").
+  const failed = result?.failure !== undefined;
+  const handedOn = failed ? '' : digest;
   return {
     outputs: {
-      image: digest === '' || uri === undefined ? '' : `${uri}@${digest}`,
-      digest,
+      image: handedOn === '' || uri === undefined ? '' : `${uri}@${handedOn}`,
+      digest: handedOn,
       tags: (result === undefined ? plan.keptTags : namedTags(work, result)).join('\n'),
       'source-hash': observed.source.unknown.length === 0 ? observed.source.hash : '',
-      outcome: result === undefined ? 'planned' : result.failure !== undefined && digest === '' ? '' : result.outcome,
-      reusable: String((result ?? plan).outcome === 'reused'),
+      outcome: result === undefined ? 'planned' : failed ? '' : result.outcome,
+      reusable: String(!failed && (result ?? plan).outcome === 'reused'),
       'scan-findings': result?.findings === undefined ? '' : JSON.stringify(result.findings.counts),
       changed: String(changed),
     },

@@ -1,7 +1,7 @@
 import type { ImageScan, RegistryImage, ScanStart } from '../../../shared/aws/ecr.ts';
 import type { Judgement } from '../../../shared/aws/wait.ts';
 import { ActionError } from '../../../shared/core/errors.ts';
-import { field } from '../../../shared/core/field.ts';
+import { indexedImages, type IndexedImage } from '../../../shared/core/image-index.ts';
 
 /** An image that is scanned by itself: the only one, or that of one platform. */
 export interface ScanTarget {
@@ -117,30 +117,16 @@ const hints: Readonly<Record<string, string>> = {
 /** ECR scans images of one platform, not the index over them; attestations hold nothing to scan. */
 export function scanTargets({ digest, manifest, mediaType }: RegistryImage): readonly ScanTarget[] {
   if (!/index|manifest\.list/.test(mediaType)) return [{ digest, platform: undefined }];
-  const targets = childrenOf(manifest).flatMap((child) => (isAttestation(child) ? [] : [toTarget(child)]));
+  const targets = (indexedImages(manifest) ?? []).map(toTarget);
   // Nothing to scan is no proof that there is nothing to find.
   if (targets.length === 0)
     throw new ActionError('ScanFailed', `The index ${digest} names no image that could be scanned.`);
   return targets;
 }
 
-function childrenOf(manifest: string): readonly unknown[] {
-  const children = field(JSON.parse(manifest), 'manifests');
-  return Array.isArray(children) ? children : [];
-}
-
-function toTarget(child: unknown): ScanTarget {
-  const digest = field(child, 'digest');
-  if (typeof digest !== 'string') throw new ActionError('ScanFailed', 'The index names an image without its digest.');
-  const platform = field(child, 'platform');
-  const parts = ['os', 'architecture', 'variant']
-    .map((part) => field(platform, part))
-    .filter((part) => typeof part === 'string');
-  return { digest, platform: parts.length === 0 ? undefined : parts.join('/') };
-}
-
-/** https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md */
-function isAttestation(child: unknown): boolean {
-  const platform = field(child, 'platform');
-  return field(platform, 'os') === 'unknown' && field(platform, 'architecture') === 'unknown';
+function toTarget({ digest, platform }: IndexedImage): ScanTarget {
+  if (digest === '') throw new ActionError('ScanFailed', 'The index names an image without its digest.');
+  if (platform === undefined) return { digest, platform: undefined };
+  const { os, architecture, variant } = platform;
+  return { digest, platform: [os, architecture, ...(variant === undefined ? [] : [variant])].join('/') };
 }

@@ -1,16 +1,25 @@
 import type { RegistryImage } from '../../../shared/aws/ecr.ts';
 import { ActionError, messageOf } from '../../../shared/core/errors.ts';
 import { configDigest, indexEntries, readConfig, type ImageConfig } from './image-config.ts';
-import { architectureMismatch, judgeProgram, platformMismatch, type FoundImage } from './judge-image.ts';
+import {
+  architectureMismatch,
+  judgeProgram,
+  platformMismatch,
+  platformUnproven,
+  type FoundImage,
+} from './judge-image.ts';
 import { platformName, platformOf, type Platform } from './platforms.ts';
 import type { ProgramFile, ProgramFiles } from './program-files.ts';
 import type { RegistryContent } from './registry-content.ts';
 import { handedOn, interpreters, startedPrograms, type Program } from './started-programs.ts';
 
-/** What was found to be as it should; and what could not be looked at, which is neither good nor bad. */
+/** What was found to be as it should. Of the rest nothing is known: it is neither good nor bad. */
 export interface Verification {
   readonly confirmed: readonly string[];
+  /** There is nothing that could be looked at. */
   readonly unchecked: readonly string[];
+  /** The look itself went wrong. */
+  readonly failed: readonly string[];
 }
 
 export interface Subject {
@@ -36,28 +45,26 @@ const maxRounds = 3;
 
 /**
  * Looks at the image in the registry: is it for the platforms that were asked for, and are the programs it starts? Throws when they are
- * not. Whatever else goes wrong here never fails a good build: it is told.
+ * not, and when the platforms cannot be read: a digest is handed on only with what it is. A look at the programs that goes wrong never
+ * fails a good build: it is told.
  */
 export async function verifyImage(subject: Subject): Promise<Verification> {
   const { image, asked } = subject;
-  const confirmed: string[] = [];
-  const unchecked: string[] = [];
-  let images: readonly PlatformImage[];
-  try {
-    const read = await readImages(subject);
-    images = read.images;
-    if (read.mismatch === undefined) confirmed.push(`for ${distinct(asked).map(platformName).join(', ')}, as asked`);
-    else unchecked.push(`the platform, as none is asked for by name: ${read.mismatch.message}`);
-  } catch (error) {
-    if (error instanceof ActionError) throw error;
-    return { confirmed, unchecked: [`platform and programs: ${messageOf(error)}`] };
-  }
+  const { images, mismatch } = await readImages(subject).catch((error: unknown) => {
+    throw error instanceof ActionError ? error : platformUnproven(messageOf(error), image.digest, error);
+  });
   const looks = await Promise.all(images.map((one) => lookAtPrograms(one, subject)));
   const wrong = looks.flatMap((look) => look.wrong);
   if (wrong.length > 0) throw architectureMismatch(wrong, image.digest);
-  confirmed.push(...looks.flatMap((look) => look.confirmed));
-  unchecked.push(...looks.flatMap((look) => look.unchecked));
-  return { confirmed, unchecked };
+  const guessed = mismatch === undefined ? [] : [`the platform, as none is asked for by name: ${mismatch.message}`];
+  return {
+    confirmed: [
+      ...(mismatch === undefined ? [`for ${distinct(asked).map(platformName).join(', ')}, as asked`] : []),
+      ...looks.flatMap((look) => look.confirmed),
+    ],
+    unchecked: [...guessed, ...looks.flatMap((look) => look.unchecked)],
+    failed: looks.flatMap((look) => look.failed),
+  };
 }
 
 /** `linux/arm64` and `linux/arm64/v8` are one platform, and built once. */
@@ -99,11 +106,12 @@ async function readImages({ image, asked, isGuess, content }: Subject): Promise<
 interface Look {
   readonly confirmed: string[];
   readonly unchecked: string[];
+  readonly failed: string[];
   readonly wrong: string[];
 }
 
 async function lookAtPrograms(image: PlatformImage, { files: open }: Subject): Promise<Look> {
-  const look: Look = { confirmed: [], unchecked: [], wrong: [] };
+  const look: Look = { confirmed: [], unchecked: [], failed: [], wrong: [] };
   const { config } = image;
   const platform = platformName(config.platform);
   const reason = notLookedAt(config);
@@ -118,11 +126,11 @@ async function lookAtPrograms(image: PlatformImage, { files: open }: Subject): P
       );
     }
   } catch (error) {
-    look.unchecked.push(`the program of the ${platform} image: ${messageOf(error)}`);
+    look.failed.push(`the program of the ${platform} image: ${messageOf(error)}`);
   } finally {
     await files
       .close()
-      .catch((error: unknown) => look.unchecked.push(`what was made to look into it is left: ${messageOf(error)}`));
+      .catch((error: unknown) => look.failed.push(`what was made to look into it is left: ${messageOf(error)}`));
   }
   return look;
 }

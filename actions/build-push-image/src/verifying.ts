@@ -24,7 +24,7 @@ export interface Access {
   readonly config: DockerConfig;
 }
 
-/** Before any wanted tag names the image. Throws when it is not what was asked for; what cannot be looked at is told. */
+/** Before any wanted tag names the image. Throws when it is not what was asked for, or nobody can tell; programs that cannot be looked at are told. */
 export async function verify({ image, tag, from, anotherRuns }: PushedImage, run: Run, access: Access): Promise<void> {
   const { inputs, observed, ports, draft, progress } = run;
   const { host, basic, config } = access;
@@ -54,4 +54,8 @@ export async function verify({ image, tag, from, anotherRuns }: PushedImage, run
   draft.verification = verification;
   for (const line of verification.confirmed) progress.info(`Checked: ${line}`);
   for (const line of verification.unchecked) progress.info(`Not checked: ${line}`);
+  for (const line of verification.failed) {
+    draft.remarks.push(`Not checked: ${line}`);
+    progress.warn(`Not checked: ${line}`);
+  }
 }

@@ -29,7 +29,7 @@ export interface ArchiveResult {
 }
 
 /** The name by which the run that pushes knows what it was built from. */
-export function archivedName({ inputs, observed }: ArchiveWork): { readonly repository: string; readonly tag: string } {
+function archivedName({ inputs, observed }: ArchiveWork): { readonly repository: string; readonly tag: string } {
   return { repository: inputs.repository, tag: `${sourceTagPrefix}${observed.source.hash}` };
 }
 

@@ -17,6 +17,7 @@ test('of an index its images, not its attestations; of an image, its configurati
   const manifest = JSON.stringify({ config: { digest: 'sha256:c' }, layers: [] });
   expect(indexEntries(manifest)).toBeUndefined();
   expect(configDigest(manifest)).toBe('sha256:c');
+  expect(() => configDigest('{}')).toThrow(/names no configuration/);
 });
 
 test('a configuration, whole and as little as there may be', () => {

@@ -106,19 +106,27 @@ describe('outputs', () => {
     expect(told).toBe(failure);
   });
 
-  test('of a scan that refuses: the image is there, the tags are not', () => {
-    const result: Result = {
-      ...success,
-      putTags: [],
-      findings: counted({ HIGH: 2 }),
-      failure: new ActionError('ScanFindings', 'x'),
-    };
-    expect(report(work({ scan: 'high' }), result).outputs).toMatchObject({
-      digest: pushed.digest,
-      tags: '',
-      'scan-findings': '{"HIGH":2}',
-    });
-  });
+  test.each(['built', 'reused'] as const)(
+    'of a failure (%s): no image is handed on, what was done is told',
+    (outcome) => {
+      const result: Result = {
+        ...success,
+        outcome,
+        putTags: ['v1'],
+        findings: counted({ HIGH: 2 }),
+        failure: new ActionError('ScanFindings', 'x'),
+      };
+      const { outputs, summary } = report(work({ scan: 'high', tags: 'v1\nv2' }), result);
+      expect(outputs).toEqual({
+        ...{ image: '', digest: '', outcome: '', reusable: 'false' },
+        tags: 'v1',
+        'source-hash': hash,
+        'scan-findings': '{"HIGH":2}',
+        changed: 'true',
+      });
+      expect(summary).toContain(`| **Digest** | \`${pushed.digest}\` |`);
+    },
+  );
 
   test('each of repository, image and tag is a change of its own', () => {
     const nothing: Result = { ...success, pushed: false, putTags: [], createdRepository: false };

@@ -70,6 +70,7 @@ describe('the platform', () => {
     expect(await registry([server('linux/arm64/v8', arm64)]).verify(['linux/arm64'])).toEqual({
       confirmed: ['for linux/arm64, as asked', '/app/server in the linux/arm64 image is an AArch64 program'],
       unchecked: [],
+      failed: [],
     });
   });
 
@@ -103,7 +104,7 @@ describe('the platform', () => {
     const { verify, breakWith } = registry([server('linux/amd64', x86), server('linux/riscv64', x86)]);
     breakWith('host answers 403');
     await expect(verify(['linux/amd64', 'linux/arm64'])).rejects.toMatchObject({ code: 'PlatformMismatch' });
-    expect((await verify(['linux/amd64', 'linux/riscv64'])).unchecked).toHaveLength(1);
+    await expect(verify(['linux/amd64', 'linux/riscv64'])).rejects.toMatchObject({ code: 'PlatformUnproven' });
   });
 
   test('that nobody asked for by name: another is told, not refused, and its program is judged by what it says', async () => {
@@ -145,6 +146,7 @@ describe('the program', () => {
         '/venv/bin/python3.11 in the linux/arm64 image is an AArch64 program',
       ],
       unchecked: [],
+      failed: [],
     });
     for (const wrong of ['/bin/sh', '/venv/bin/python3.11']) {
       await expect(image(config, { ...files, [wrong]: x86 })).rejects.toThrow(`${wrong} in the linux/arm64 image`);
@@ -213,19 +215,19 @@ describe('the program', () => {
   });
 });
 
-describe('an error of the check is never a finding', () => {
-  test('a configuration that cannot be had', async () => {
+describe('what cannot be read', () => {
+  test.each([false, true])('a configuration: nobody knows the platform, asked for by name or not', async (isGuess) => {
     const { verify, breakWith } = registry([server('linux/arm64', x86)]);
-    breakWith('host answers 403 for sha256:c');
-    expect(await verify(['linux/arm64'])).toEqual({
-      confirmed: [],
-      unchecked: ['platform and programs: host answers 403 for sha256:c'],
+    breakWith('host answers 503 for sha256:c');
+    await expect(verify(['linux/arm64'], isGuess)).rejects.toMatchObject({
+      code: 'PlatformUnproven',
+      fault: 'cloud',
+      message: expect.stringMatching(/host answers 503 for sha256:c\nThis is sha256:[0-9a-f]{64}; it was given no tag/),
     });
   });
 
   test('a manifest that is none', async () => {
-    const { verify } = registry([]);
-    expect((await verify(['linux/arm64'])).unchecked).toHaveLength(1);
+    await expect(registry([]).verify(['linux/arm64'])).rejects.toMatchObject({ code: 'PlatformUnproven' });
   });
 
   test('a program that cannot be had: the platform is confirmed all the same', async () => {
@@ -233,7 +235,8 @@ describe('an error of the check is never a finding', () => {
     programs.failing.set('buildx', 'ERROR: docker took longer than 20 s');
     expect(await verify(['linux/arm64'])).toEqual({
       confirmed: ['for linux/arm64, as asked'],
-      unchecked: ['the program of the linux/arm64 image: ERROR: docker took longer than 20 s'],
+      unchecked: [],
+      failed: ['the program of the linux/arm64 image: ERROR: docker took longer than 20 s'],
     });
   });
 });
