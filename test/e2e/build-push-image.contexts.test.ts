@@ -73,6 +73,9 @@ describeWith(tools, 'the names of a Dockerfile, by BuildKit', (tools) => {
       fetch: (url, init) =>
         fetch(typeof url === 'string' ? url.replace('https://registry-1.docker.io', registry.endpoint) : url, init),
       basic: () => Promise.resolve(basic),
+      login: () => Promise.resolve(undefined),
+      sleep: () => Promise.resolve(),
+      totalMs: 12_000,
       timeoutMs: 5_000,
     }),
   });

@@ -23,7 +23,7 @@ export interface DockerConfigOptions {
 
 export function privateDockerConfig({ tempDirectory, env, remember }: DockerConfigOptions): OpenDockerConfig {
   return async (loginHost) => {
-    const own = resolve(env['DOCKER_CONFIG'] || join(homedir(), '.docker'));
+    const own = usersDirectory(env);
     // mkdtemp makes it readable to its owner only.
     const directory = await mkdtemp(join(tempDirectory, 'slipway-docker-'));
     remember(directory);
@@ -55,8 +55,55 @@ export function isolate(text: string, loginHost: string): Readonly<Record<string
     for (const host of Object.keys(logins)) helpers[host] ??= credsStore;
   }
   const others = (entries: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
-    Object.fromEntries(Object.entries(entries).filter(([host]) => host !== loginHost));
+    Object.fromEntries(Object.entries(entries).filter(([host]) => hostOfKey(host) !== hostOfKey(loginHost)));
   return { ...rest, auths: others(logins), credHelpers: others(helpers) };
+}
+
+/** Docker matches `https://<host>/v2/` and the like with the host. */
+function hostOfKey(key: string): string {
+  const host = key
+    .replace(/^https?:\/\//i, '')
+    .replace(/\/.*$/, '')
+    .toLowerCase();
+  return hubHosts.has(host) ? 'registry-1.docker.io' : host;
+}
+
+/** The names of Docker Hub: `docker login` keeps it as `https://index.docker.io/v1/`. */
+const hubHosts: ReadonlySet<string> = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io']);
+
+/** What `docker login` left in the user's own configuration, by host, as `Authorization: Basic` takes it. No helper is run. */
+export function userLogins(
+  env: NodeJS.ProcessEnv,
+  mask: (secret: string) => void,
+): (host: string) => Promise<string | undefined> {
+  let read: Promise<string> | undefined;
+  return async (host) => {
+    read ??= readFile(join(usersDirectory(env), 'config.json'), 'utf8').catch(() => '');
+    const login = loginFor(await read, host);
+    if (login === undefined) return undefined;
+    const decoded = Buffer.from(login, 'base64').toString();
+    for (const secret of [login, decoded.slice(decoded.indexOf(':') + 1)]) mask(secret);
+    return login;
+  };
+}
+
+/** Undefined where docker itself would ask a helper, or has a token that is no password. */
+export function loginFor(text: string, host: string): string | undefined {
+  const { auths, credHelpers } = toObject(parseJson(text));
+  const isHost = (key: string): boolean => hostOfKey(key) === hostOfKey(host);
+  if (Object.keys(toObject(credHelpers)).some(isHost)) return undefined;
+  for (const [key, entry] of Object.entries(toObject(auths))) {
+    const { auth, identitytoken } = toObject(entry);
+    if (!isHost(key) || typeof auth !== 'string' || (identitytoken ?? '') !== '') continue;
+    // Docker ends some of them with zero bytes.
+    const decoded = Buffer.from(auth, 'base64').toString().replace(/\0+$/, '');
+    if (/^[^:]+:./s.test(decoded)) return Buffer.from(decoded).toString('base64');
+  }
+  return undefined;
+}
+
+function usersDirectory(env: NodeJS.ProcessEnv): string {
+  return resolve(env['DOCKER_CONFIG'] || join(homedir(), '.docker'));
 }
 
 function toObject(value: unknown): Readonly<Record<string, unknown>> {

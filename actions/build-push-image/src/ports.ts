@@ -5,10 +5,10 @@ import { imageRegistry, type ImageRegistry, type RegistryLogin } from '../../../
 import { sdkConfig } from '../../../shared/aws/sdk-config.ts';
 import { parseEcrHost } from '../../../shared/core/image-ref.ts';
 import type { ApplyPorts } from './apply.ts';
-import { manifestRegistry } from './base-images.ts';
 import { configState } from './config-state.ts';
+import { manifestRegistry, type RegistryOptions } from './base-images.ts';
 import { contextFiles } from './context-files.ts';
-import { privateDockerConfig } from './docker-config.ts';
+import { privateDockerConfig, userLogins } from './docker-config.ts';
 import { dockerOf, hidingSecrets } from './docker.ts';
 import type { Inputs } from './inputs.ts';
 import type { ObservePorts } from './observe.ts';
@@ -31,8 +31,7 @@ export function connectPorts(inputs: Inputs, io: ActionIo): ObservePorts & Apply
     ...runnerPorts(inputs, io),
     registry,
     manifests: manifestRegistry({
-      fetch,
-      timeoutMs: 5_000,
+      ...asking(io),
       async basic(host) {
         if (host !== inputs.registry && parseEcrHost(host)?.region !== inputs.region) return undefined;
         early ??= ecr.login();
@@ -52,11 +51,22 @@ export function connectPorts(inputs: Inputs, io: ActionIo): ObservePorts & Apply
   };
 }
 
-/** What is there without AWS: base images are asked for anonymously. */
+/** What is there without AWS: base images are asked for with what logins docker has. */
 export function connectLocalPorts(inputs: Inputs, io: ActionIo): ArchivePorts {
   return {
     ...runnerPorts(inputs, io),
-    manifests: manifestRegistry({ fetch, timeoutMs: 5_000, basic: () => Promise.resolve(undefined) }),
+    manifests: manifestRegistry({ ...asking(io), basic: () => Promise.resolve(undefined) }),
+  };
+}
+
+/** How registries of base images are asked. */
+function asking(io: ActionIo): Omit<RegistryOptions, 'basic'> {
+  return {
+    fetch,
+    timeoutMs: 5_000,
+    totalMs: 12_000,
+    sleep: (ms) => systemClock.sleep(ms, io.signal),
+    login: userLogins(process.env, io.mask),
   };
 }
 

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { ActionError } from '../../../shared/core/errors.ts';
 import { hostOf, manifestRegistry } from '../../../actions/build-push-image/src/base-images.ts';
 
 const digest = `sha256:${'d'.repeat(64)}`;
@@ -23,7 +24,10 @@ async function serve(answer: (request: IncomingMessage, response: ServerResponse
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   return { host, seen };
 }
-const registry = (basic?: string) => manifestRegistry({ fetch, basic: async () => basic, timeoutMs: 300 });
+const nobody = async () => undefined;
+const patience = { timeoutMs: 300, totalMs: 2000, sleep: nobody };
+const registry = (basic?: string, login?: string) =>
+  manifestRegistry({ fetch, basic: async () => basic, login: async () => login, ...patience });
 
 test('one HEAD tells the digest', async () => {
   const { host, seen } = await serve((_, response) => response.setHeader('docker-content-digest', digest).end());
@@ -66,9 +70,98 @@ test('a token is never asked for over plain HTTP, nor anywhere but where the reg
     asked.push(url instanceof Request ? url.url : url.toString());
     return fetch(url, options);
   };
-  const manifests = manifestRegistry({ fetch: recording, basic: async () => undefined, timeoutMs: 300 });
+  const manifests = manifestRegistry({ fetch: recording, basic: nobody, login: async () => 'c2VjcmV0', ...patience });
   expect(await manifests.digest(`${host}/base:1`)).toBeUndefined();
   expect(asked).toEqual([`http://${host}/v2/base/manifests/1`]);
+});
+
+describe('a login of the user’s', () => {
+  const challenging = (challenge: (host: string) => string, good: readonly string[]) =>
+    serve((request, response, self) => {
+      const { authorization = '-' } = request.headers;
+      if (request.url?.startsWith('/token') === true) {
+        if (authorization === 'Basic old') response.writeHead(401).end();
+        else response.end(JSON.stringify({ token: authorization === '-' ? 'public' : 'private' }));
+      } else if (good.includes(authorization)) response.setHeader('docker-content-digest', digest).end();
+      else response.writeHead(401, { 'www-authenticate': challenge(self) }).end();
+    });
+  const bearer = (self: string) => `Bearer realm="http://${self}/token",service="s"`;
+
+  test('is what a token is asked for with', async () => {
+    const { host, seen } = await challenging(bearer, ['Bearer private']);
+    expect(await registry(undefined, 'c2VjcmV0').digest(`${host}/base:1`)).toBe(digest);
+    expect(seen).toEqual([
+      'HEAD /v2/base/manifests/1 -',
+      'GET /token?service=s Basic c2VjcmV0',
+      'HEAD /v2/base/manifests/1 Bearer private',
+    ]);
+    expect(await registry().digest(`${host}/base:1`)).toBeUndefined();
+  });
+
+  test('that is no longer good hides nothing that is public', async () => {
+    const { host, seen } = await challenging(bearer, ['Bearer public']);
+    expect(await registry(undefined, 'old').digest(`${host}/base:1`)).toBe(digest);
+    expect(seen.slice(1, 3)).toEqual(['GET /token?service=s Basic old', 'GET /token?service=s -']);
+  });
+
+  test('is sent to the registry itself where that asks for it, and only then', async () => {
+    const { host, seen } = await challenging(() => 'Basic realm="x"', ['Basic c2VjcmV0']);
+    expect(await registry(undefined, 'c2VjcmV0').digest(`${host}/base:1`)).toBe(digest);
+    expect(seen).toEqual(['HEAD /v2/base/manifests/1 -', 'HEAD /v2/base/manifests/1 Basic c2VjcmV0']);
+    const other = await challenging(() => 'Negotiate', []);
+    expect(await registry(undefined, 'c2VjcmV0').digest(`${other.host}/base:1`)).toBeUndefined();
+    expect(other.seen).toEqual(['HEAD /v2/base/manifests/1 -']);
+  });
+});
+
+describe('a registry that does not answer as it should', () => {
+  const answers = (codes: readonly (number | 'break' | 'silence')[]) => {
+    const left = [...codes];
+    return serve((request, response) => {
+      const code = left.shift() ?? 200;
+      if (code === 'break') request.socket.destroy();
+      else if (code !== 'silence') response.setHeader('docker-content-digest', digest).writeHead(code).end();
+    });
+  };
+
+  test.each([[[429]], [[500, 503]], [['break', 429] as const], [['silence'] as const]])(
+    '%j is asked once more, after a pause',
+    async (codes) => {
+      const { host, seen } = await answers(codes);
+      const pauses: number[] = [];
+      const sleep = async (ms: number) => void pauses.push(ms);
+      const manifests = manifestRegistry({ fetch, basic: nobody, login: nobody, ...patience, sleep });
+      expect(await manifests.digest(`${host}/base:1`)).toBe(digest);
+      expect([seen.length, pauses]).toEqual([codes.length + 1, [300, 1500].slice(0, codes.length)]);
+    },
+  );
+
+  test('three times at most', async () => {
+    const { host, seen } = await answers([500, 429, 502, 500]);
+    expect(await registry().digest(`${host}/base:1`)).toBeUndefined();
+    expect(seen).toHaveLength(3);
+  });
+
+  test.each([401, 403, 404])('%s is its answer', async (code) => {
+    const { host, seen } = await answers([code]);
+    expect(await registry().digest(`${host}/base:1`)).toBeUndefined();
+    expect(seen).toHaveLength(1);
+  });
+
+  test('is not waited for longer than all attempts may take', async () => {
+    const { host, seen } = await answers(['silence', 'silence', 'silence']);
+    const manifests = manifestRegistry({ fetch, basic: nobody, login: nobody, ...patience, totalMs: 100 });
+    expect(await manifests.digest(`${host}/base:1`)).toBeUndefined();
+    expect(seen).toHaveLength(1);
+  });
+
+  test('is not asked again when it was our own token that failed', async () => {
+    let asked = 0;
+    const basic = () => Promise.reject(new ActionError('Refused', `${++asked}`));
+    const manifests = manifestRegistry({ fetch, basic, login: nobody, ...patience });
+    expect(await manifests.digest('localhost:1/base:1')).toBeUndefined();
+    expect(asked).toBe(1);
+  });
 });
 
 test('a digest needs no question, a malformed name gets none', async () => {

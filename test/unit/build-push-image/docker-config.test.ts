@@ -10,8 +10,13 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from '@jest/globals';
-import { isolate, privateDockerConfig } from '../../../actions/build-push-image/src/docker-config.ts';
+import { describe, expect, test } from '@jest/globals';
+import {
+  isolate,
+  loginFor,
+  privateDockerConfig,
+  userLogins,
+} from '../../../actions/build-push-image/src/docker-config.ts';
 
 const host = '123456789012.dkr.ecr.us-east-1.amazonaws.com';
 
@@ -28,6 +33,57 @@ test('other logins, contexts and proxies stay; our host and every store that wou
     credHelpers: { 'gcr.io': 'gcloud', 'ghcr.io': 'desktop', 'https://index.docker.io/v1/': 'desktop' },
     currentContext: 'remote',
     proxies: own.proxies,
+  });
+});
+
+test.each(['', 'https://', 'http://'])('our host goes however it is written: %shost', (scheme) => {
+  for (const key of [host, `${host}/`, `${host}/v2/`, host.toUpperCase()]) {
+    const text = JSON.stringify({
+      auths: { [scheme + key]: { auth: 'x' } },
+      credHelpers: { [scheme + key]: 'ecr-login' },
+    });
+    expect(isolate(text, host)).toEqual({ auths: {}, credHelpers: {} });
+  }
+  const longer = { auths: { [`${scheme}x.${host}`]: {}, [`${scheme}${host}:444`]: {} }, credHelpers: {} };
+  expect(isolate(JSON.stringify(longer), host)).toEqual(longer);
+});
+
+describe('a login that docker remembers', () => {
+  const auth = (text: string) => ({ auth: Buffer.from(text).toString('base64') });
+  const basic = (text: string) => auth(text).auth;
+
+  test.each<[string, object, string, string | undefined]>([
+    ['by host', { auths: { 'ghcr.io': auth('me:pass:word') } }, 'ghcr.io', basic('me:pass:word')],
+    ['as an address', { auths: { 'https://ghcr.io/v2/': auth('me:pw\0\0') } }, 'ghcr.io', basic('me:pw')],
+    [
+      'of Docker Hub',
+      { auths: { 'https://index.docker.io/v1/': auth('me:pw') } },
+      'registry-1.docker.io',
+      basic('me:pw'),
+    ],
+    ['of another host', { auths: { 'ghcr.io': auth('me:pw') } }, 'evil-ghcr.io', undefined],
+    ['of another port', { auths: { 'ghcr.io': auth('me:pw') } }, 'ghcr.io:444', undefined],
+    ['kept by a store', { auths: { 'ghcr.io': {} }, credsStore: 'desktop' }, 'ghcr.io', undefined],
+    ['of a helper', { auths: { 'gcr.io': auth('me:pw') }, credHelpers: { 'gcr.io': 'gcloud' } }, 'gcr.io', undefined],
+    ['with a token', { auths: { 'x.io': { ...auth('me:pw'), identitytoken: 't' } } }, 'x.io', undefined],
+    ['without a password', { auths: { 'x.io': auth('me:') } }, 'x.io', undefined],
+    ['that is none', { auths: { 'x.io': { auth: 1 } } }, 'x.io', undefined],
+  ])('%s', (...[, config, asked, expected]) => expect(loginFor(JSON.stringify(config), asked)).toBe(expected));
+
+  test('is masked before it is used', async () => {
+    const scratch = mkdtempSync(join(tmpdir(), 'slipway-config-'));
+    try {
+      writeFileSync(join(scratch, 'config.json'), JSON.stringify({ auths: { 'ghcr.io': auth('me:pw:1') } }));
+      const masked: string[] = [];
+      const login = userLogins({ DOCKER_CONFIG: scratch }, (secret) => masked.push(secret));
+      expect(await login('other.io')).toBeUndefined();
+      expect(masked).toEqual([]);
+      expect(await login('ghcr.io')).toBe(basic('me:pw:1'));
+      expect(masked).toEqual([basic('me:pw:1'), 'pw:1']);
+      expect(await userLogins({ DOCKER_CONFIG: join(scratch, 'none') }, () => undefined)('ghcr.io')).toBeUndefined();
+    } finally {
+      rmSync(scratch, { recursive: true });
+    }
   });
 });
 
