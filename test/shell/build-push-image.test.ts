@@ -423,6 +423,7 @@ describe('base images', () => {
   test.each([
     ['made here', [], true],
     ['made here, and pushed elsewhere', [`other@${moved}`], true],
+    ['made here, and pushed to a mirror', [`mirror.example/library/python@${moved}`], true],
     ['pulled before', [`other@${moved}`, `python@${moved}`], false],
     ['pulled before under its whole name', [`docker.io/library/python@${moved}`], false],
   ])(
