@@ -449,6 +449,40 @@ describe('base images', () => {
     expect((await run(mine)).outputs['outcome']).toBe('built');
   });
 
+  test.each([
+    ['made here', [], true],
+    ['made here, and pushed elsewhere', [`other@${moved}`], true],
+    ['made here, and pushed to a mirror', [`mirror.example/library/python@${moved}`], true],
+    ['pulled before', [`other@${moved}`, `python@${moved}`], false],
+    ['pulled before under its whole name', [`docker.io/library/python@${moved}`], false],
+  ])(
+    'a local image that the registry’s takes the name of, %s: said, with a warning: %s',
+    async (...[, repoDigests, isWarned]) => {
+      const { docker, run, texts, digests, log } = world();
+      texts.set('Dockerfile', 'FROM python:3.11-slim\n');
+      digests.set('python:3.11-slim', digest);
+      docker.local.set('python:3.11-slim', { id: 'sha256:made-here', repoDigests });
+      await run(mine);
+      expect(log.filter((line) => line.startsWith('warning: The local image "python:3.11-slim"'))).toHaveLength(
+        isWarned ? 1 : 0,
+      );
+      expect(log).toContainEqual(expect.stringMatching(/^Pulling python:3.11-slim .*in place of the local image/));
+      expect(docker.did('tag python@')).toHaveLength(1);
+    },
+  );
+
+  test.each<[string, string[] | undefined]>([
+    ['none', undefined],
+    ['the same', [`python@${digest}`]],
+  ])('nothing is said of a local image: %s', async (_, repoDigests) => {
+    const { docker, run, texts, digests, log } = world();
+    texts.set('Dockerfile', 'FROM python:3.11-slim\n');
+    digests.set('python:3.11-slim', digest);
+    if (repoDigests !== undefined) docker.local.set('python:3.11-slim', { id: 'sha256:x', repoDigests });
+    await run(mine);
+    expect(log.join('\n')).not.toMatch(/local image/);
+  });
+
   test('what nobody can identify is built every time, and never found by a later run', async () => {
     const { docker, run, texts } = world();
     texts.set('Dockerfile', 'FROM ghcr.io/private/base\n');

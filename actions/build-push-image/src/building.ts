@@ -1,12 +1,14 @@
 import { join } from 'node:path';
 import type { Progress } from '../../../shared/action/progress.ts';
 import { ActionError } from '../../../shared/core/errors.ts';
+import { parseImageRef } from '../../../shared/core/image-ref.ts';
+import { location } from './base-images.ts';
 import type { BuildCommand } from './build-command.ts';
 import { buildFailure } from './build-failure.ts';
 import { diskHint, sourceNotFound, stageOf } from './build-rules.ts';
 import { isOutsideDaemon } from './builder.ts';
 import type { ContextFiles } from './context-files.ts';
-import { inspectImage, lastLine, type RunDocker } from './docker.ts';
+import { inspectImage, lastLine, type LocalImage, type RunDocker } from './docker.ts';
 import { plain, type BuiltFrom, type FailedStep, type Said } from './failed-step.ts';
 import { whyNoImage } from './image-failure.ts';
 import type { Inputs } from './inputs.ts';
@@ -27,7 +29,14 @@ export async function pinBases({ builder, source }: LocallyObserved, { docker, p
     const local = await inspectImage(docker, name);
     if (local?.repoDigests.some((entry) => entry.endsWith(`@${identity}`)) === true) continue;
     const pinned = `${name.replace(/:[^:/]*$/, '')}@${identity}`;
-    progress.info(`Pulling ${name} (${identity.slice(0, 19)})`);
+    if (local !== undefined && isMadeHere(name, local)) {
+      progress.warn(
+        `The local image "${name}" (${local.id.slice(0, 19)}) was made on this runner, and the registry has another of that name (${identity.slice(0, 19)}): the name now stands for the registry’s, which is built from. To build from one made here, give it a name that no registry knows.`,
+      );
+    }
+    progress.info(
+      `Pulling ${name} (${identity.slice(0, 19)})${local === undefined ? '' : ', in place of the local image of that name'}`,
+    );
     for (const args of [
       ['pull', '--quiet', pinned],
       ['tag', pinned, name],
@@ -39,6 +48,18 @@ export async function pinBases({ builder, source }: LocallyObserved, { docker, p
       }
     }
   }
+}
+
+/** It came from its registry under no digest, nor went there. (Where containerd keeps the images, all have one, and nobody can tell.) */
+function isMadeHere(name: string, { repoDigests }: LocalImage): boolean {
+  const wanted = parseImageRef(name);
+  if (wanted === undefined) return false;
+  const { host, repository } = location(wanted);
+  return !repoDigests.some((entry) => {
+    const ref = parseImageRef(entry);
+    const from = ref === undefined ? undefined : location(ref);
+    return from?.host === host && from.repository === repository;
+  });
 }
 
 /** What a command said, and how it ended. */
