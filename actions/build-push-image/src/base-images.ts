@@ -119,12 +119,6 @@ export function location({ registry, repository }: ImageRef): { readonly host: s
   return { host: 'registry-1.docker.io', repository: repository.includes('/') ? repository : `library/${repository}` };
 }
 
-/** The host that an image's name asks, undefined when it is no image name. */
-export function hostOf(image: string): string | undefined {
-  const ref = parseImageRef(image);
-  return ref === undefined ? undefined : location(ref).host;
-}
-
 /** Docker, too, speaks plain HTTP to registries on loopback. */
 export function isLoopback(host: string): boolean {
   return /^(?:localhost|127(?:\.\d{1,3}){3})(?::\d+)?$/.test(host);

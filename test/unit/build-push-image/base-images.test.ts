@@ -2,7 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { ActionError } from '../../../shared/core/errors.ts';
-import { hostOf, manifestRegistry } from '../../../actions/build-push-image/src/base-images.ts';
+import { parseImageRef } from '../../../shared/core/image-ref.ts';
+import { location, manifestRegistry } from '../../../actions/build-push-image/src/base-images.ts';
 
 const digest = `sha256:${'d'.repeat(64)}`;
 const servers: Server[] = [];
@@ -176,5 +177,7 @@ test.each([
   ['team/app', 'registry-1.docker.io'],
   ['localhost:5000/app', 'localhost:5000'],
   ['ghcr.io/o/i:1', 'ghcr.io'],
-  ['not an image', undefined],
-])('%s is asked of %s', (name, host) => expect(hostOf(name)).toBe(host));
+])('%s is asked of %s', (name, host) => {
+  const ref = parseImageRef(name);
+  expect(ref && location(ref).host).toBe(host);
+});
