@@ -113,7 +113,7 @@ describe.each(Object.entries(contract))('%s', (name, { inputs, outputs, required
           mask: () => undefined,
         }),
         context,
-        ...(name === 'build-push-image' ? [lookAt] : []),
+        ...(name === 'build-push-image' ? [{ lookAt, readText: () => undefined }] : []),
       );
     const defaults = Object.fromEntries(
       // The runner fills in the token.
