@@ -1,3 +1,4 @@
+import { parseJson } from '../core/field.ts';
 import { InputError, type InputProblem } from '../core/errors.ts';
 import { anyText, boolean, integer, matching, region, roleArn, type Parser } from '../core/parsers.ts';
 
@@ -197,14 +198,6 @@ export function tellingLines(secret: string): readonly string[] {
   const lines = secret.split(/\r?\n/).filter((line) => line.trim() !== '');
   const telling = lines.filter((line) => line.trim().length > 3);
   return [...new Set(telling.length > 0 ? telling : lines)];
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function jsonStrings(text: string): readonly string[] | undefined {

@@ -1,3 +1,4 @@
+import { parseJson } from '../../../shared/core/field.ts';
 import { ActionError } from '../../../shared/core/errors.ts';
 import { parseImageRef, type ImageRef } from '../../../shared/core/image-ref.ts';
 
@@ -101,14 +102,6 @@ async function ask(
 
 function authorized(authorization: string | undefined): Readonly<Record<string, string>> {
   return authorization === undefined ? {} : { authorization };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Where docker looks: Docker Hub for names without a host, its `library/` for names without a path. */

@@ -1,6 +1,7 @@
 import type { CommandOptions, CommandResult, CommandRunner } from '../../../shared/action/command.ts';
 import { ActionError, PreconditionError } from '../../../shared/core/errors.ts';
 import { valueHider } from '../../../shared/core/masking.ts';
+import { field, list, parseJson } from '../../../shared/core/field.ts';
 import type { Builder } from './builder.ts';
 import { normalPlatform } from './platforms.ts';
 
@@ -51,26 +52,31 @@ export async function probeBuilder(docker: RunDocker): Promise<Builder> {
     docker(['info', '--format', '{{json .}}']),
     docker(['buildx', 'inspect']),
   ]);
-  const facts = parse(info.stdout);
-  const client = record(facts['ClientInfo']);
-  const hasBuildx = array(client['Plugins']).some((plugin) => record(plugin)['Name'] === 'buildx');
-  const daemon = text(facts['ServerVersion']);
-  const platform = normalPlatform(`${text(facts['OSType']) || 'linux'}/${text(facts['Architecture']) || 'amd64'}`);
-  const containerdStore = JSON.stringify(facts['DriverStatus'] ?? null).includes('io.containerd.snapshotter');
+  const facts = parseJson(info.stdout);
+  const plugins = list(field(field(facts, 'ClientInfo'), 'Plugins'));
+  const hasBuildx = plugins.some((plugin) => field(plugin, 'Name') === 'buildx');
+  const daemon = text(field(facts, 'ServerVersion'));
+  const platform = normalPlatform(
+    `${text(field(facts, 'OSType')) || 'linux'}/${text(field(facts, 'Architecture')) || 'amd64'}`,
+  );
+  const containerdStore = JSON.stringify(field(facts, 'DriverStatus') ?? null).includes('io.containerd.snapshotter');
   if (hasBuildx) {
-    const field = (name: string): string => new RegExp(`^${name}:[ \\t]*(\\S+)`, 'm').exec(inspected.stdout)?.[1] ?? '';
-    const driver = field('Driver');
+    const said = (name: string): string => new RegExp(`^${name}:[ \\t]*(\\S+)`, 'm').exec(inspected.stdout)?.[1] ?? '';
+    const driver = said('Driver');
     // Without a daemon, what is wrong is that, unless a builder was named that is not there.
     const isFound = inspected.exitCode === 0 && driver !== '';
     if (!isFound && (daemon !== '' || isUnknownBuilder(inspected.stderr))) throw withoutBuilder(inspected);
     if (isFound && (driver !== 'docker' || daemon !== '')) {
-      const native = field('Platforms').replace(/[,*]+$/, '');
+      const native = said('Platforms').replace(/[,*]+$/, '');
       // Of all the builder's nodes. A star marks what the user preferred.
-      const platforms = [...inspected.stdout.matchAll(/^Platforms:[ \t]*(.*)$/gm)].flatMap(([, list = '']) =>
-        list.split(',').flatMap((name) => name.trim().replace(/\*$/, '') || []),
+      const platforms = [...inspected.stdout.matchAll(/^Platforms:[ \t]*(.*)$/gm)].flatMap(([, names = '']) =>
+        names.split(',').flatMap((name) => name.trim().replace(/\*$/, '') || []),
       );
       const version = text(
-        record(array(client['Plugins']).find((plugin) => record(plugin)['Name'] === 'buildx'))['Version'],
+        field(
+          plugins.find((plugin) => field(plugin, 'Name') === 'buildx'),
+          'Version',
+        ),
       );
       // The daemon knows its own architecture; a builder elsewhere lists its own platform first.
       return {
@@ -123,9 +129,9 @@ function unreachable(said: string): PreconditionError {
 export async function inspectImage(docker: RunDocker, name: string): Promise<LocalImage | undefined> {
   const { exitCode, stdout } = await docker(['image', 'inspect', '--format', '{{json .}}', '--', name]);
   if (exitCode !== 0) return undefined;
-  const facts = parse(stdout);
-  const id = text(facts['Id']);
-  return id === '' ? undefined : { id, repoDigests: array(facts['RepoDigests']).map(text) };
+  const facts = parseJson(stdout);
+  const id = text(field(facts, 'Id'));
+  return id === '' ? undefined : { id, repoDigests: list(field(facts, 'RepoDigests')).map(text) };
 }
 
 /** The password goes in by stdin; on an argument list every process of the machine could read it. */
@@ -147,22 +153,6 @@ export async function login(
 
 export function lastLine(said: string): string {
   return said.trim().split('\n').at(-1) ?? '';
-}
-
-function parse(json: string): Readonly<Record<string, unknown>> {
-  try {
-    return record(JSON.parse(json));
-  } catch {
-    return {};
-  }
-}
-
-function record(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value)) : {};
-}
-
-function array(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
 }
 
 function text(value: unknown): string {

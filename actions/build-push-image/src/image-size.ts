@@ -8,7 +8,7 @@ interface Layer {
 }
 
 /** The layers of an image of one platform, as they are stored; undefined for an index, or what is no manifest. */
-export function layersOf({ manifest }: RegistryImage): readonly Layer[] | undefined {
+function layersOf({ manifest }: RegistryImage): readonly Layer[] | undefined {
   const listed = field(parseJson(manifest), 'layers');
   if (!Array.isArray(listed)) return undefined;
   return listed.flatMap((layer: unknown) => {

@@ -1,4 +1,5 @@
 import type { CommonInputs, InputReader } from '../../../shared/action/input-reader.ts';
+import { parseJson } from '../../../shared/core/field.ts';
 import { lastPart, parseArn } from '../../../shared/core/arn.ts';
 import { deployableImage, matching, oneOf, type Parser } from '../../../shared/core/parsers.ts';
 import { shellWords } from '../../../shared/core/shell-words.ts';
@@ -113,14 +114,6 @@ const commandWords: Parser<readonly string[]> = {
 function jsonWords(text: string): readonly string[] | undefined {
   const value = parseJson(text);
   return Array.isArray(value) && value.every((item) => typeof item === 'string') ? value : undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 export function parseInputs(read: InputReader, readFile: ReadFile): Inputs {

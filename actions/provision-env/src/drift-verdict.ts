@@ -1,4 +1,5 @@
 import type { PropertyDrift, ResourceDrift, StackResource, StackState } from '../../../shared/aws/cloudformation.ts';
+import { field, parseJson } from '../../../shared/core/field.ts';
 import type { StackSpec } from './stacks.ts';
 
 /** What a comparison of one stack with what is there has shown. */
@@ -229,20 +230,6 @@ function jsonFailures(reason: string): ReadonlyMap<string, string> {
     if (typeof id === 'string') found.set(id, typeof why === 'string' ? why : '');
   }
   return found;
-}
-
-function field(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null
-    ? Object.entries(value).find(([key]) => key === name)?.[1]
-    : undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** `true` as soon as something differs, `unknown` when something could not be compared, else `false`. */

@@ -1,24 +1,15 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { buildTools, type BuildTools } from '../../kit/buildkit.ts';
-import { describeWith } from '../../kit/describe-with.ts';
-import { dockerPrograms } from '../../kit/dockerd.ts';
+import type { BuildTools } from '../../kit/buildkit.ts';
 import type { RegistryFault } from '../../kit/scripted-registry.ts';
 import type { BuilderKind } from './builder.ts';
+import { describeEveryBuilder } from './every-builder.ts';
 import { Rig, type BuildRun, type Story } from './rig.ts';
 import { green } from './stories.ts';
 
 const lost: RegistryFault = { drop: 'after' };
 const down: RegistryFault = { error: 'UNAVAILABLE', status: 503, message: 'Service Unavailable' };
 
-const docker = await dockerPrograms();
-const tools = await buildTools();
-describeWith(docker, 'a registry that falters, with a docker that has no buildx', () => faults('docker'));
-describeWith(tools, 'a registry that falters, with buildx on the daemon’s own BuildKit', (found) =>
-  faults('buildx-docker', found),
-);
-describeWith(tools, 'a registry that falters, with buildx and a BuildKit beside the daemon', (found) =>
-  faults('buildx-remote', found),
-);
+await describeEveryBuilder('a registry that falters', faults);
 
 function faults(kind: BuilderKind, found?: BuildTools): void {
   let rig: Rig;

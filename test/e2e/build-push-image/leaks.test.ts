@@ -2,22 +2,13 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { buildTools, type BuildTools } from '../../kit/buildkit.ts';
-import { describeWith } from '../../kit/describe-with.ts';
-import { dockerPrograms } from '../../kit/dockerd.ts';
+import type { BuildTools } from '../../kit/buildkit.ts';
 import type { BuilderKind } from './builder.ts';
+import { describeEveryBuilder } from './every-builder.ts';
 import { Rig, type BuildRun, type Story } from './rig.ts';
 import { green } from './stories.ts';
 
-const docker = await dockerPrograms();
-const tools = await buildTools();
-describeWith(docker, 'no secret leaks, with a docker that has no buildx', () => leaks('docker'));
-describeWith(tools, 'no secret leaks, with buildx on the daemon’s own BuildKit', (found) =>
-  leaks('buildx-docker', found),
-);
-describeWith(tools, 'no secret leaks, with buildx and a BuildKit beside the daemon', (found) =>
-  leaks('buildx-remote', found),
-);
+await describeEveryBuilder('no secret leaks', leaks);
 
 const secret = 'canary-in-a-secret-5d1f';
 const fileSecret = 'canary-in-a-secret-file-77aa';
