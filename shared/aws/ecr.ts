@@ -55,6 +55,16 @@ export interface RegistryImage extends ListedImage {
   readonly registryId: string;
 }
 
+/** What tags name; a tag that is in neither names nothing. */
+export interface TaggedImages {
+  readonly images: ReadonlyMap<string, RegistryImage>;
+  /**
+   * These name images in ECR's archive, which nobody can read or pull until they are restored; a push of the same manifest does that too:
+   * https://docs.aws.amazon.com/AmazonECR/latest/userguide/archive-image.html
+   */
+  readonly archived: ReadonlySet<string>;
+}
+
 export interface RegistryLogin {
   readonly username: string;
   readonly password: string;
@@ -80,8 +90,10 @@ export interface ImageRegistry {
   lifecyclePolicy(repository: string): Promise<string | undefined>;
   /** All images of the repository, in no order; undefined where there are more than `limit`. */
   allImages(repository: string, limit: number): Promise<readonly ListedImage[] | undefined>;
-  /** The images that these tags name (at most 100); a tag that names none is left out. Undefined: there is no such repository. */
-  images(repository: string, tags: readonly string[]): Promise<ReadonlyMap<string, RegistryImage> | undefined>;
+  /** What these tags (at most 100) name. Undefined: there is no such repository. */
+  images(repository: string, tags: readonly string[]): Promise<TaggedImages | undefined>;
+  /** The manifests of these digests, which an index lists; what the registry does not have is left out. */
+  manifests(repository: string, digests: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** Lets a tag name a manifest the registry has. False when it did already. */
   tag(repository: string, tag: string, image: RegistryImage): Promise<boolean>;
   /** Undefined where no scan was ever begun. */
@@ -125,6 +137,9 @@ const manifestTypes = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ];
 
+/** https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchGetImage.html */
+const idLimit = 100;
+
 /** `registryId` is the account whose registry is meant; without one the caller's own. */
 export function imageRegistry(config: SdkConfig, registryId?: string): ImageRegistry {
   const client = connect(ECRClient, config);
@@ -149,7 +164,7 @@ export function imageRegistry(config: SdkConfig, registryId?: string): ImageRegi
     }
   };
 
-  const imagesOf = async (repository: string, tags: readonly string[]): Promise<ReadonlyMap<string, RegistryImage>> => {
+  const imagesOf = async (repository: string, tags: readonly string[]): Promise<TaggedImages> => {
     const asked = { ...registry, repositoryName: repository };
     const answer = await client.send(
       new BatchGetImageCommand({
@@ -159,18 +174,19 @@ export function imageRegistry(config: SdkConfig, registryId?: string): ImageRegi
       }),
     );
     const missing = new Set<string>();
+    const archived = new Set<string>();
     for (const { failureCode, failureReason, imageId } of answer.failures ?? []) {
-      if (failureCode !== 'ImageNotFound')
+      if (failureCode !== 'ImageNotFound' && failureCode !== 'ImageInaccessible')
         throw broken('BatchGetImage', failureCode ?? 'Unknown', failureReason ?? 'no reason given');
-      missing.add(imageId?.imageTag ?? '');
+      (failureCode === 'ImageNotFound' ? missing : archived).add(imageId?.imageTag ?? '');
     }
-    const found = tags.filter((tag) => !missing.has(tag));
-    if (found.length === 0) return new Map();
+    const found = tags.filter((tag) => !missing.has(tag) && !archived.has(tag));
+    if (found.length === 0) return { images: new Map(), archived };
     // An image of several tags may be returned under any of them; only this call tells which tag names which digest.
     const { imageDetails } = await client.send(
       new DescribeImagesCommand({ ...asked, imageIds: found.map((imageTag) => ({ imageTag })) }),
     );
-    return byTag(found, imageDetails ?? [], answer.images ?? []);
+    return { images: byTag(found, imageDetails ?? [], answer.images ?? []), archived };
   };
 
   return {
@@ -256,6 +272,18 @@ export function imageRegistry(config: SdkConfig, registryId?: string): ImageRegi
           if (attempt === 3 || !isAwsError(error, 'ImageMoved', 'ImageNotFoundException')) throw error;
         }
       }
+    },
+
+    async manifests(repository, digests) {
+      const { images = [] } = await client.send(
+        new BatchGetImageCommand({
+          ...registry,
+          repositoryName: repository,
+          imageIds: digests.slice(0, idLimit).map((imageDigest) => ({ imageDigest })),
+          acceptedMediaTypes: manifestTypes,
+        }),
+      );
+      return new Map(images.map(({ imageId, imageManifest = '' }) => [imageId?.imageDigest ?? '', imageManifest]));
     },
 
     async tag(repository, tag, image) {

@@ -62,12 +62,12 @@ describe('against the emulator', () => {
   test('a tag put by manifest names the same bytes; every tag is told with its own image', async () => {
     await ecr.createRepository('tags', ['*']);
     const [one, two] = [image('one'), image('two')];
-    expect(await ecr.images('tags', ['a', 'b'])).toEqual(new Map());
+    expect(await ecr.images('tags', ['a', 'b'])).toEqual({ images: new Map(), archived: new Set() });
     await ecr.tag('tags', 'a', one);
     await ecr.tag('tags', 'b', one);
     await ecr.tag('tags', 'b', two);
     await ecr.tag('tags', 'c', one);
-    const found = await ecr.images('tags', ['b', 'missing', 'a', 'c']);
+    const found = (await ecr.images('tags', ['b', 'missing', 'a', 'c']))?.images;
     expect([...(found ?? [])].map(([tag, { digest }]) => [tag, digest]).sort()).toEqual([
       ['a', one.digest],
       ['b', two.digest],
@@ -97,6 +97,13 @@ describe('against the emulator', () => {
     const listed = (await ecr.allImages('stock', 3)) ?? [];
     expect(listed.map(({ tags }) => [...tags].sort().join()).sort()).toEqual(['again,one', 'three', 'two']);
     expect(listed[0]).toMatchObject({ digest: expect.stringMatching(/^sha256:/), pushedAt: expect.any(Number) });
+  });
+
+  test('manifests by their digests; what is not there is left out', async () => {
+    await ecr.createRepository('children', ['*']);
+    const [one, two] = [image('one'), image('two')];
+    await ecr.tag('children', 'a', one);
+    expect(await ecr.manifests('children', [one.digest, two.digest])).toEqual(new Map([[one.digest, one.manifest]]));
   });
 
   test('an immutable tag is not moved', async () => {
@@ -271,7 +278,10 @@ describe('against answers that the emulator does not give', () => {
       BatchGetImage: [got(one), got(one), got(two)],
       DescribeImages: [described, 'ImageNotFoundException', described],
     });
-    expect((await ecr.images('app', ['a']))?.get('a')).toMatchObject({ digest: two.digest, manifest: two.manifest });
+    expect((await ecr.images('app', ['a']))?.images.get('a')).toMatchObject({
+      digest: two.digest,
+      manifest: two.manifest,
+    });
     expect(seen).toHaveLength(6);
   });
 
@@ -280,6 +290,23 @@ describe('against answers that the emulator does not give', () => {
       BatchGetImage: [{ failures: [{ failureCode: 'KmsError', failureReason: 'key', imageId: { imageTag: 'a' } }] }],
     });
     await expect(ecr.images('app', ['a'])).rejects.toMatchObject({ code: 'KmsError' });
+  });
+
+  test('an image in the archive: its tag is taken, and it is none that could be used', async () => {
+    const one = image('one');
+    const { ecr, seen } = await script({
+      BatchGetImage: [
+        {
+          images: [{ imageId: { imageDigest: one.digest, imageTag: 'b' }, imageManifest: one.manifest }],
+          failures: [{ failureCode: 'ImageInaccessible', failureReason: 'archived', imageId: { imageTag: 'a' } }],
+        },
+      ],
+      DescribeImages: [{ imageDetails: [{ imageDigest: one.digest, imageTags: ['b'] }] }],
+    });
+    const found = await ecr.images('app', ['a', 'b', 'c']);
+    expect([...(found?.images.keys() ?? [])]).toEqual(['b']);
+    expect(found?.archived).toEqual(new Set(['a']));
+    expect(seen[1]?.body).not.toHaveProperty('imageIds', expect.arrayContaining([{ imageTag: 'a' }]));
   });
 
   test('a token that is none', async () => {

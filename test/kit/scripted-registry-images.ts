@@ -100,7 +100,12 @@ export class ImagesApi {
     const failures: object[] = [];
     for (const imageId of imageIds) {
       const found = this.#find(repository, imageId);
-      if (found === undefined || (acceptedMediaTypes.length > 0 && !acceptedMediaTypes.includes(found.mediaType))) {
+      if (found !== undefined && repository.archived.has(found.digest)) {
+        failures.push({ imageId, failureCode: 'ImageInaccessible', failureReason: 'The image is archived' });
+      } else if (
+        found === undefined ||
+        (acceptedMediaTypes.length > 0 && !acceptedMediaTypes.includes(found.mediaType))
+      ) {
         failures.push({ imageId, failureCode: 'ImageNotFound', failureReason: 'Requested image not found' });
       } else images.push(this.#image(repository, found, imageId.imageTag));
     }
@@ -125,7 +130,8 @@ export class ImagesApi {
     const tagged = new Set(repository.tags.values());
     const status = filter?.tagStatus ?? 'ANY';
     const all = [...repository.images.values()].filter(
-      ({ digest }) => status === 'ANY' || (status === 'TAGGED') === tagged.has(digest),
+      ({ digest }) =>
+        !repository.archived.has(digest) && (status === 'ANY' || (status === 'TAGGED') === tagged.has(digest)),
     );
     const from = nextToken === undefined ? 0 : Number(nextToken);
     const page = all.slice(from, from + maxResults);
@@ -159,7 +165,7 @@ export class ImagesApi {
       imagePushedAt: pushedAt / 1_000,
       imageManifestMediaType: mediaType,
       ...(read.config?.mediaType !== undefined && { artifactMediaType: read.config.mediaType }),
-      imageStatus: 'ACTIVE',
+      imageStatus: repository.archived.has(digest) ? 'ARCHIVED' : 'ACTIVE',
     };
   }
 

@@ -25,6 +25,8 @@ export interface Repository {
   readonly createdAt: number;
   readonly images: Map<string, StoredImage>;
   readonly tags: Map<string, string>;
+  /** Digests of images in the archive: listed and described when asked for, and read by nobody until they are pushed again. */
+  readonly archived: Set<string>;
   /** Sizes by digest; the bytes are on disk, once for all repositories. */
   readonly blobs: Map<string, number>;
   lifecyclePolicy: string | undefined;
@@ -75,6 +77,7 @@ export class Store {
       createdAt: now,
       images: new Map(),
       tags: new Map(),
+      archived: new Set(),
       blobs: new Map(),
       lifecyclePolicy: undefined,
     };
@@ -161,6 +164,7 @@ export class Store {
       pushedAt: now,
     };
     repository.images.set(actual, image);
+    repository.archived.delete(actual);
     if (tag !== undefined) repository.tags.set(tag, actual);
     return { ...image, unchanged: known !== undefined && (tag === undefined || named === actual) };
   }
@@ -215,6 +219,7 @@ function copy(repository: Repository): Repository {
     ...repository,
     images: new Map(repository.images),
     tags: new Map(repository.tags),
+    archived: new Set(repository.archived),
     blobs: new Map(repository.blobs),
   };
 }

@@ -108,9 +108,10 @@ export class Distribution {
     return { status: 201, headers: created(`/v2/${repository.name}/blobs/${digest}`, digest) };
   }
 
-  #manifest({ images, tags }: Repository, reference: string): Reply {
+  #manifest({ images, tags, archived }: Repository, reference: string): Reply {
     const image = images.get(reference.includes(':') ? reference : (tags.get(reference) ?? ''));
-    if (image === undefined) return refusal(404, 'MANIFEST_UNKNOWN', 'Requested image not found');
+    if (image === undefined || archived.has(image.digest))
+      return refusal(404, 'MANIFEST_UNKNOWN', 'Requested image not found');
     const headers = { 'content-type': image.mediaType, 'docker-content-digest': image.digest };
     return { status: 200, headers, body: image.manifest };
   }

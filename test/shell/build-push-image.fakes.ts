@@ -52,7 +52,7 @@ export const refused = (code: string): AwsError =>
 /** ECR as far as one repository goes. */
 export class FakeRegistry implements ImageRegistry {
   known: Repository | undefined = mutable;
-  readonly manifests = new Map<string, string>();
+  readonly stored = new Map<string, string>();
   readonly tags = new Map<string, string>();
   readonly calls: string[] = [];
   scans: (ImageScan | undefined)[] = [];
@@ -66,7 +66,7 @@ export class FakeRegistry implements ImageRegistry {
     if (this.failing?.call === name) throw this.failing.error;
   }
   push(tag: string, manifest: string): void {
-    this.manifests.set(digestOf(manifest), manifest);
+    this.stored.set(digestOf(manifest), manifest);
     this.tags.set(tag, digestOf(manifest));
   }
   async login() {
@@ -94,7 +94,7 @@ export class FakeRegistry implements ImageRegistry {
   }
   async allImages() {
     this.#call('allImages');
-    return [...[...this.manifests.keys()].map((digest) => this.#listed(digest)), ...this.others];
+    return [...[...this.stored.keys()].map((digest) => this.#listed(digest)), ...this.others];
   }
   #listed(digest: string): ListedImage {
     const tags = [...this.tags].filter(([, named]) => named === digest).map(([name]) => name);
@@ -105,11 +105,11 @@ export class FakeRegistry implements ImageRegistry {
   async images(_: string, tags: readonly string[]) {
     this.#call('images');
     if (this.known === undefined) return undefined;
-    return new Map(
+    const images = new Map(
       tags.flatMap((tag) => {
         const digest = this.tags.get(tag);
         if (digest === undefined) return [];
-        const manifest = this.manifests.get(digest) ?? '';
+        const manifest = this.stored.get(digest) ?? '';
         const image: RegistryImage = {
           ...this.#listed(digest),
           manifest,
@@ -121,6 +121,11 @@ export class FakeRegistry implements ImageRegistry {
         return [[tag, image] as const];
       }),
     );
+    return { images, archived: new Set<string>() };
+  }
+  async manifests(_: string, digests: readonly string[]) {
+    this.#call('manifests');
+    return new Map(digests.map((digest) => [digest, known.get(digest) ?? ''] as const));
   }
   async tag(_: string, tag: string, image: RegistryImage) {
     this.#call(`tag ${tag}`);

@@ -149,6 +149,15 @@ describe('building, and not building again', () => {
     }
   });
 
+  test('an index whose images the registry does not show is released without their sizes', async () => {
+    const { run, docker, registry } = world();
+    docker.buildx = 'docker-container';
+    registry.failing = { call: 'manifests', error: refused('ServerException') };
+    const { failure, summary } = await run({ ...mine, platforms: 'linux/amd64\nlinux/arm64' });
+    expect([failure, registry.calls.includes('manifests')]).toEqual([undefined, true]);
+    expect(summary).toMatch(/\*\*Size\*\* \| 1 B compressed \|/);
+  });
+
   test('what changed against the image that was built last', async () => {
     const { run, tree, registry } = world();
     await run(mine);

@@ -7,6 +7,7 @@ import type { RunDocker } from './docker.ts';
 import type { OpenDockerConfig } from './docker-config.ts';
 import type { Findings } from './findings.ts';
 import { recordTag } from './build-record.ts';
+import type { ImageSize } from './image-size.ts';
 import { repositoryUri, sourceTagPrefix, type Inputs } from './inputs.ts';
 import { loadArchive } from './load-archive.ts';
 import type { Observed } from './observe.ts';
@@ -44,6 +45,8 @@ export interface Result {
   readonly pushed: boolean;
   /** Of what was pushed; an image that is reused was checked when it was built. */
   readonly verification?: Verification | undefined;
+  /** Of what was pushed, where it could be read. */
+  readonly size?: ImageSize | undefined;
   /** Tags that this run gave to the image. */
   readonly putTags: readonly string[];
   readonly findings: Findings | undefined;
@@ -178,7 +181,7 @@ async function putTag(tag: string, { inputs, ports, draft, progress }: Run): Pro
   } catch (error) {
     if (isAwsError(error, 'LimitExceededException')) throw tooManyTags(tag, image, error);
     if (!isAwsError(error, 'ImageTagAlreadyExistsException')) throw error;
-    const named = (await ports.registry.images(inputs.repository, [tag]))?.get(tag)?.digest;
+    const named = (await ports.registry.images(inputs.repository, [tag]))?.images.get(tag)?.digest;
     if (named === image.digest) {
       // An immutable tag refuses the very image that it names, as well where the answer to our own put was lost.
       if (error.attempts > 1) draft.putTags.push(tag);

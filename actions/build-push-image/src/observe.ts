@@ -1,4 +1,10 @@
-import type { ImageRegistry, ListedImage, RegistryImage, TagMutability } from '../../../shared/aws/ecr.ts';
+import type {
+  ImageRegistry,
+  ListedImage,
+  RegistryImage,
+  TaggedImages,
+  TagMutability,
+} from '../../../shared/aws/ecr.ts';
 import type { Progress } from '../../../shared/action/progress.ts';
 import type { Clock } from '../../../shared/core/clock.ts';
 import { AwsError } from '../../../shared/core/errors.ts';
@@ -7,6 +13,7 @@ import type { ManifestRegistry } from './base-images.ts';
 import { describeBuilder, type Builder } from './builder.ts';
 import type { ContextFiles } from './context-files.ts';
 import { probeBuilder, type RunDocker } from './docker.ts';
+import { readSize, type ImageSize } from './image-size.ts';
 import { sourceTagPrefix, type Inputs } from './inputs.ts';
 import { describeSource, observeSource, type Source } from './observe-source.ts';
 import { judge, type Verdict } from './reuse.ts';
@@ -43,8 +50,8 @@ export interface Stock {
   readonly images: readonly ListedImage[];
   /** The text of its lifecycle policy. */
   readonly lifecyclePolicy: string | undefined;
-  /** The image that was built last. */
-  readonly last: RegistryImage | undefined;
+  /** How large the image is that was built last. */
+  readonly last: ImageSize | undefined;
 }
 
 export interface Observed extends LocallyObserved {
@@ -53,7 +60,9 @@ export interface Observed extends LocallyObserved {
   /** Undefined: not asked, or not to be known. */
   readonly stock: Stock | undefined;
   /** What the wanted tags and the source's own tags name now. */
-  readonly images: ReadonlyMap<string, RegistryImage>;
+  readonly images: TaggedImages['images'];
+  /** Those of them that name an image in ECR's archive: none that could be used, and the tag is taken. */
+  readonly archivedTags: TaggedImages['archived'];
   /** Is there an archive to push from? */
   readonly hasArchive: boolean;
   readonly now: number;
@@ -68,16 +77,16 @@ export async function observe(inputs: Inputs, ports: ObservePorts, progress: Pro
   ]);
   for (const line of describeSource(source)) progress.info(line);
   const found = await ports.registry.images(inputs.repository, [...sourceTags(source.hash), ...inputs.tags]);
-  const images = found ?? new Map<string, RegistryImage>();
+  const { images, archived: archivedTags } = found ?? { images: new Map(), archived: new Set<string>() };
   const now = ports.clock.now();
-  const verdict = judge(inputs, { source, images, now });
+  const verdict = judge(inputs, { source, images, archivedTags, now });
   const [repository, stock] = await Promise.all([
-    found === undefined ? undefined : observeRepository(inputs, { verdict, images }, ports),
+    found === undefined ? undefined : observeRepository(inputs, { verdict, images, archivedTags }, ports),
     found === undefined || !mayLookAround(inputs, { verdict, images, now })
       ? undefined
       : observeStock(inputs, verdict, { ports, progress }),
   ]);
-  return { builder, source, repository, stock, images, hasArchive, now };
+  return { builder, source, repository, stock, images, archivedTags, hasArchive, now };
 }
 
 /**
@@ -86,11 +95,11 @@ export async function observe(inputs: Inputs, ports: ObservePorts, progress: Pro
  */
 async function observeRepository(
   { repository, region, dryRun, tags }: Inputs,
-  { verdict, images }: Seen,
+  { verdict, images, archivedTags }: Seen & Pick<Observed, 'archivedTags'>,
   { registry }: ObservePorts,
 ): Promise<SeenRepository | undefined> {
   const digest = verdict.kind === 'reuse' ? verdict.image.digest : undefined;
-  const moving = tags.filter((tag) => images.has(tag) && images.get(tag)?.digest !== digest);
+  const moving = tags.filter((tag) => archivedTags.has(tag) || (images.has(tag) && images.get(tag)?.digest !== digest));
   const host =
     verdict.kind === 'reuse' && !dryRun && moving.length < 2 ? ecrHost(verdict.image.registryId, region) : undefined;
   if (host !== undefined) return { uri: `${host}/${repository}`, tags: undefined, scanOnPush: false };
@@ -132,8 +141,8 @@ async function observeStock(
       return undefined;
     }
     const last = verdict.kind === 'reuse' ? undefined : lastBuilt(images);
-    const found = last === undefined ? undefined : await registry.images(repository, [last]);
-    return { images, lifecyclePolicy, last: last === undefined ? undefined : found?.get(last) };
+    const found = last === undefined ? undefined : (await registry.images(repository, [last]))?.images.get(last);
+    return { images, lifecyclePolicy, last: found && (await readSize(found, repository, registry)) };
   } catch (error) {
     if (!(error instanceof AwsError)) throw error;
     progress.info(`What else is in the repository could not be looked up, and goes unchecked: ${error.message}`);

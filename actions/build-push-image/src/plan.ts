@@ -6,7 +6,7 @@ import { expiryRules, expiryWarnings } from './lifecycle.ts';
 import { isFixed, matchesWildcard } from './mutability.ts';
 import type { Observed } from './observe.ts';
 import { buildWarnings, requireBuildable } from './preflight.ts';
-import { judge, latestBuild, type Verdict } from './reuse.ts';
+import { isArchived, judge, latestBuild, type Verdict } from './reuse.ts';
 import { sourceTags } from './source-hash.ts';
 
 export type Step =
@@ -80,7 +80,7 @@ export function planBuild(inputs: Inputs, observed: Observed): Plan {
   const tags = inOrder(missingTags, observed).map((tag): Step => ({
     kind: 'tag',
     tag,
-    reason: tagReason(images.get(tag)),
+    reason: tagReason(tag, observed),
   }));
   const pushTag = nextSourceTag(observed);
   const cache = cacheChoice(inputs, observed);
@@ -134,8 +134,9 @@ function checking(image: RegistryImage, { source, images }: Observed): readonly 
  * A tag that names another image may be refused: those come before all others, and first of them those that do not look as if they were
  * made to move. So a refusal leaves nothing half done.
  */
-function inOrder(tags: readonly string[], { images, repository }: Observed): readonly string[] {
-  const rank = (tag: string): number => (!images.has(tag) ? 2 : isMoving(repository?.tags, tag) ? 1 : 0);
+function inOrder(tags: readonly string[], observed: Observed): readonly string[] {
+  const { repository } = observed;
+  const rank = (tag: string): number => (!isTaken(tag, observed) ? 2 : isMoving(repository?.tags, tag) ? 1 : 0);
   return [...tags].sort((a, b) => rank(a) - rank(b));
 }
 
@@ -191,12 +192,13 @@ interface PushTag {
 }
 
 /** A tag of its own for every build that cannot take an older one's. */
-function nextSourceTag({ source, images, repository, now }: Observed): PushTag {
+function nextSourceTag(observed: Observed): PushTag {
+  const { source, repository, now } = observed;
   const [first = '', ...more] = sourceTags(source.hash);
   const unique = `${first}-t${Math.floor(now / 1000)}`;
   if (source.unknown.length > 0) return { tag: unique, warnings: [] };
   const isMovable = repository?.tags === undefined || !isFixed(repository.tags, first);
-  const free = isMovable ? first : [first, ...more].find((tag) => !images.has(tag));
+  const free = isMovable ? first : [first, ...more].find((tag) => !isTaken(tag, observed));
   if (free !== undefined) return { tag: free, warnings: [] };
   const warning = `${more.length + 1} builds of this source are kept already, so later runs will not find this one: remove the older images that bear a tag "${first}-…".`;
   return { tag: unique, warnings: [warning] };
@@ -208,27 +210,34 @@ interface Wanted {
 }
 
 /** Refuses before anything is built or written when a wanted tag names other content and cannot be moved. */
-function requireFree(inputs: Inputs, { images, source }: Observed, { mutability, image }: Wanted): void {
+function requireFree(inputs: Inputs, { images, archivedTags, source }: Observed, { mutability, image }: Wanted): void {
   const taken = inputs.tags.flatMap((tag) => {
-    const named = images.get(tag)?.digest;
+    const named = archivedTags.has(tag) ? archivedImage : images.get(tag)?.digest;
     return named !== undefined && named !== image?.digest && isFixed(mutability, tag) ? [{ tag, named }] : [];
   });
   if (taken.length === 0) return;
   const last = latestBuild(source.hash, images)?.digest;
   const unbuilt =
     source.unknown.length === 0
-      ? `a source that was not built yet (${source.hash})`
+      ? `a source ${isArchived(source.hash, archivedTags) ? 'whose image is in ECR’s archive' : 'that was not built yet'} (${source.hash})`
       : `a new build, as nobody could tell what ${source.unknown.join(', ')} stands for`;
   const ours = image?.digest ?? (last === undefined ? unbuilt : `a new build of what last became ${last}`);
   throw new PreconditionError(
     'TagTaken',
     taken.map(({ tag, named }) => `The tag "${tag}" is immutable and names ${named}; asked for is ${ours}.`).join('\n'),
     {
-      hint: 'Use another tag, one that the repository’s immutability excludes, or remove the old image’s tag by hand.',
+      hint: `Use another tag, one that the repository’s immutability excludes, or remove the old image’s tag by hand.${taken.some(({ named }) => named === archivedImage) ? ' An archived image can be restored: "aws ecr update-image-storage-class --target-storage-class STANDARD".' : ''}`,
     },
   );
 }
 
-function tagReason(named: RegistryImage | undefined): string {
-  return named === undefined ? 'new' : `moves from ${named.digest}`;
+const archivedImage = 'an image in ECR’s archive';
+
+function isTaken(tag: string, { images, archivedTags }: Observed): boolean {
+  return images.has(tag) || archivedTags.has(tag);
+}
+
+function tagReason(tag: string, { images, archivedTags }: Observed): string {
+  const named = archivedTags.has(tag) ? archivedImage : images.get(tag)?.digest;
+  return named === undefined ? 'new' : `moves from ${named}`;
 }

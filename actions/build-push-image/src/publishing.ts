@@ -1,6 +1,6 @@
 import type { RegistryImage, RegistryLogin } from '../../../shared/aws/ecr.ts';
 import { humanDuration } from '../../../shared/core/clock.ts';
-import { ActionError } from '../../../shared/core/errors.ts';
+import { ActionError, AwsError } from '../../../shared/core/errors.ts';
 import type { Run } from './apply.ts';
 import { buildCommand } from './build-command.ts';
 import { metadataDigest, pushedDigest } from './build-log.ts';
@@ -8,6 +8,7 @@ import { buildError, builtFrom, pinBases, stream, type Shell } from './building.
 import { lastLine, login } from './docker.ts';
 import type { DockerConfig } from './docker-config.ts';
 import { failedStep } from './failed-step.ts';
+import { readSize } from './image-size.ts';
 import { isFixed } from './mutability.ts';
 import type { Step } from './plan.ts';
 import { lastComplaint, pushComplaint, pushFailure, type PushFailure } from './push-failure.ts';
@@ -44,6 +45,11 @@ export async function publish(step: PublishStep, run: Run): Promise<void> {
     const from = step.kind === 'build' ? 'builder' : 'archive';
     const anotherRuns = pushed.kind === 'lost-race' || (pushed.digest ?? image.digest) !== image.digest;
     await verify({ image, tag: step.tag, from, anotherRuns }, run, { host, basic: token().basic, config });
+    draft.size = await readSize(image, run.inputs.repository, ports.registry).catch((error: unknown) => {
+      if (!(error instanceof AwsError)) throw error;
+      progress.info(`How large it is could not be read: ${error.message}`);
+      return undefined;
+    });
   });
 }
 
@@ -89,9 +95,10 @@ async function loggedIn(run: Run, work: (session: Session) => Promise<void>): Pr
 /** The registry's word, not docker's, is what is handed on. */
 async function confirm(tag: string, pushed: Pushed, run: Run): Promise<RegistryImage> {
   const { inputs, observed, ports, draft, progress } = run;
-  const image = (await ports.registry.images(inputs.repository, [tag]))?.get(tag);
+  const image = (await ports.registry.images(inputs.repository, [tag]))?.images.get(tag);
   if (image === undefined) {
-    throw new ActionError('PushUnproven', `docker reported success, but the registry has no image "${tag}".`, {
+    const said = pushed.kind === 'lost-race' ? 'the registry refused it as taken' : 'docker reported success';
+    throw new ActionError('PushUnproven', `${said}, but the registry has no image "${tag}" to show.`, {
       fault: 'cloud',
     });
   }

@@ -1,10 +1,11 @@
 import type { ActionReport } from '../../../shared/action/run.ts';
+import type { RegistryImage } from '../../../shared/aws/ecr.ts';
 import { humanBytes, humanDuration } from '../../../shared/core/clock.ts';
 import type { ActionError } from '../../../shared/core/errors.ts';
 import { code, codeBlock, details, escapeMarkdown, table } from '../../../shared/core/markdown.ts';
 import type { Result, Work } from './apply.ts';
 import { describeBuilder } from './builder.ts';
-import { describeSize } from './image-size.ts';
+import { describeSize, sizeOf } from './image-size.ts';
 import { repositoryUri } from './inputs.ts';
 import type { LocallyObserved } from './observe.ts';
 import type { Plan, Step } from './plan.ts';
@@ -96,8 +97,8 @@ function summary(work: Work, result: Result | undefined, digest: string): string
   if (plan.savesMs !== undefined) {
     rows.push(['Time saved', `about ${humanDuration(plan.savesMs)}, as long as its build took`]);
   }
-  const size = image === undefined ? undefined : describeSize(image, observed.stock?.last);
-  if (size !== undefined) rows.push(['Size', escapeMarkdown(size)]);
+  const size = image === undefined ? [] : sizeLines(image, work, result);
+  if (size.length > 0) rows.push(['Size', cell(size)]);
   if (inputs.archiveFrom !== undefined && plan.outcome === 'built') rows.push(['From', code(inputs.archiveFrom)]);
   rows.push(...sourceRows(observed), ...verificationRows(result?.verification));
   if (result?.createdRepository === true) rows.push(['Repository', 'created: scan on push, immutable tags']);
@@ -141,8 +142,18 @@ function sourceRows({ source, builder }: LocallyObserved): readonly Row[] {
   ];
 }
 
+/** The image before: what was built last; where nothing is built, what a wanted tag named before. */
+function sizeLines(image: RegistryImage, { inputs, observed }: Work, result: Result | undefined): readonly string[] {
+  const { images, stock } = observed;
+  const moved = inputs.tags.map((tag) => images.get(tag)).find((named) => named && named.digest !== image.digest);
+  return describeSize(result?.size ?? sizeOf(image), stock?.last ?? (moved && sizeOf(moved)));
+}
+
+function cell(lines: readonly string[]): string {
+  return lines.map(escapeMarkdown).join('<br>');
+}
+
 function verificationRows(verification: Verification | undefined): readonly Row[] {
-  const cell = (lines: readonly string[]): string => lines.map(escapeMarkdown).join('<br>');
   const { confirmed = [], unchecked = [] } = verification ?? {};
   return [
     ...(confirmed.length > 0 ? [['Checked', cell(confirmed)] as const] : []),

@@ -1,4 +1,4 @@
-import type { RegistryImage } from '../../../shared/aws/ecr.ts';
+import type { RegistryImage, TaggedImages } from '../../../shared/aws/ecr.ts';
 import { humanDuration } from '../../../shared/core/clock.ts';
 import { buildRecord, type BuildRecord } from './build-record.ts';
 import type { Inputs } from './inputs.ts';
@@ -17,7 +17,8 @@ export type Verdict =
 /** What the verdict rests on. */
 export interface Evidence {
   readonly source: { readonly hash: string; readonly unknown: readonly string[] };
-  readonly images: ReadonlyMap<string, RegistryImage>;
+  readonly images: TaggedImages['images'];
+  readonly archivedTags: TaggedImages['archived'];
   readonly now: number;
 }
 
@@ -26,7 +27,7 @@ const day = 24 * 60 * 60 * 1000;
 const tagLimit = 1000;
 
 /** Is there an image of this source that may be used? */
-export function judge(inputs: Inputs, { source, images, now }: Evidence): Verdict {
+export function judge(inputs: Inputs, { source, images, archivedTags, now }: Evidence): Verdict {
   if (source.unknown.length > 0) {
     return {
       kind: 'build',
@@ -37,7 +38,12 @@ export function judge(inputs: Inputs, { source, images, now }: Evidence): Verdic
   if (inputs.force) return { kind: 'build', fresh: true, reason: 'force is "true"' };
   if (!inputs.skipUnchanged) return { kind: 'build', fresh: false, reason: 'skip-unchanged is "false"' };
   const image = latestBuild(source.hash, images);
-  if (image === undefined) return { kind: 'build', fresh: false, reason: 'this source was not built before' };
+  if (image === undefined) {
+    const reason = isArchived(source.hash, archivedTags)
+      ? 'the image of this source is in ECR’s archive'
+      : 'this source was not built before';
+    return { kind: 'build', fresh: false, reason };
+  }
   const missing = inputs.tags.filter((tag) => !image.tags.includes(tag)).length;
   if (image.tags.length + missing > tagLimit) {
     const reason = `the image of this source bears ${image.tags.length} tags, and ECR gives no image more than ${tagLimit}`;
@@ -66,6 +72,11 @@ function firstBuild(image: RegistryImage, { commit, ms }: BuildRecord): string {
 
 function pushTime({ pushedAt }: RegistryImage): string {
   return pushedAt === undefined ? '' : ` on ${new Date(pushedAt).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+/** Was this source built before, and what came of it put into the archive? */
+export function isArchived(hash: string, archivedTags: TaggedImages['archived']): boolean {
+  return sourceTags(hash).some((tag) => archivedTags.has(tag));
 }
 
 /** What was pushed last of this source: tags of expired images are given again, so their numbers say nothing. */

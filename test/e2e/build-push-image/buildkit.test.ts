@@ -47,7 +47,12 @@ describeWith(await buildTools(), 'build-push-image: what BuildKit alone can do',
     const run = green(await story.build(inputs));
     expect(run.outputs).toMatchObject({ outcome: 'built', digest: story.tags['v1'] });
     expect(platformsOf(entries(story, 'v1'))).toEqual(['linux/amd64', 'linux/arm64']);
+    expect(run.summary).toMatch(/linux\/amd64: .* compressed, 1 layer<br>linux\/arm64: .* compressed, 1 layer /);
     await reuse(story, inputs);
+    await story.write({ hello: 'two' });
+    const next = green(await story.build({ ...inputs, tags: 'v3' }));
+    const size = new RegExp(`1 layer; .* against ${run.outputs['digest']!.slice(0, 19)}, 1 of the layers new`, 'g');
+    expect(next.summary.match(/linux\/arm64: .*<br>|\| .*linux\/amd64: .* \|/g)?.join('')).toMatch(size);
   });
 
   test.each(['min', 'max'] as const)(

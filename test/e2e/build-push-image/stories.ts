@@ -163,6 +163,26 @@ export function stories(kind: BuilderKind, tools?: BuildTools): void {
     expect(settings.exclusions).toContain('latest');
   });
 
+  test('an image in ECR’s archive is none: it is built anew, and a tag that it keeps is red before', async () => {
+    const story = rig.story('archived', {
+      mutability: 'IMMUTABLE_WITH_EXCLUSION',
+      exclusions: ['buildcache*', 'latest'],
+    });
+    await story.write({ Dockerfile: dockerfile, hello: 'one' });
+    const first = green(await story.build({ tags: 'v1\nlatest' })).outputs['digest']!;
+    for (const archived of story.repository.images.keys()) story.repository.archived.add(archived);
+    const refused = await story.build({ tags: 'v1' });
+    expect(refused.exitCode).toBe(1);
+    expect(refused.output).toMatch(/"v1" is immutable and names an image in ECR’s archive/);
+    expect(working(refused)).toEqual([]);
+    const again = green(await story.build({ tags: 'v2\nlatest' }));
+    expect(again.outputs).toMatchObject({ outcome: 'built', changed: 'true' });
+    const digest = again.outputs['digest']!;
+    expect(story.tags).toEqual({ v1: first, v2: digest, latest: digest });
+    expect(story.repository.archived.has(digest)).toBe(false);
+    expect(green(await story.build({ tags: 'v2' })).outputs).toMatchObject({ outcome: 'reused', digest });
+  });
+
   test('a build that fails is red, names nothing and leaves nothing behind', async () => {
     const story = rig.story('failing', {});
     await story.write({ Dockerfile: 'FROM scratch\nCOPY missing /\n' });

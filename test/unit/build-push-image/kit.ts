@@ -101,6 +101,7 @@ export function observed(over: Partial<Observed> = {}): Observed {
     repository: mutable,
     stock: undefined,
     images: new Map(),
+    archivedTags: new Set(),
     hasArchive: false,
     now: Date.UTC(2026, 0, 11),
     ...over,

@@ -131,6 +131,22 @@ describe('what is to do', () => {
   });
 });
 
+test('the image of this source is in ECR’s archive: built anew, under a tag that is free', () => {
+  const archivedTags = new Set([`src-${hash}`, 'latest']);
+  const seen = observed({ archivedTags });
+  const plan = planBuild(inputs({ tags: 'new\nlatest' }), seen);
+  expect(plan.outcome).toBe('built');
+  expect(plan.reason).toMatch(/archive/);
+  expect(plan.steps).toContainEqual(expect.objectContaining({ kind: 'build', tag: `src-${hash}`, fresh: false }));
+  const tags = plan.steps.filter((step) => step.kind === 'tag');
+  expect(tags.map(({ tag, reason }) => `${tag}: ${reason}`)).toEqual([
+    'latest: moves from an image in ECR’s archive',
+    'new: new',
+  ]);
+  const fixed = planBuild(inputs({ tags: 'new' }), { ...seen, repository: immutable });
+  expect(fixed.steps).toContainEqual(expect.objectContaining({ kind: 'build', tag: `src-${hash}-2` }));
+});
+
 describe('the layer cache', () => {
   const cacheOf = (values: Readonly<Record<string, string>>, over: Parameters<typeof observed>[0] = {}) => {
     const { steps, warnings } = planBuild(inputs(values), observed(over));
@@ -270,6 +286,16 @@ describe('what is refused before anything is done', () => {
     expect(error.code).toBe('TagTaken');
     expect(error.message).toContain(other.digest);
     expect(error.message).toContain(old.digest);
+  });
+
+  test('an immutable tag of an image in ECR’s archive, with how to get it back', () => {
+    const archivedTags = new Set([commit, `src-${hash}`]);
+    const error = refusal(() => planBuild(inputs(), observed({ archivedTags, repository: immutable })));
+    expect(error.code).toBe('TagTaken');
+    expect(error.message).toMatch(
+      /names an image in ECR’s archive; asked for is a source whose image is in ECR’s archive/,
+    );
+    expect(error.hint).toContain('update-image-storage-class');
   });
 
   test('an immutable tag while the source is still to be built', () => {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { buildRecord, recordTag } from '../../../actions/build-push-image/src/build-record.ts';
-import { describeSize } from '../../../actions/build-push-image/src/image-size.ts';
+import { describeSize, readSize, sizeOf } from '../../../actions/build-push-image/src/image-size.ts';
 import { expiryRules, expiryWarnings } from '../../../actions/build-push-image/src/lifecycle.ts';
+import type { RegistryImage } from '../../../shared/aws/ecr.ts';
 import { isImageTag } from '../../../shared/core/image-ref.ts';
 import { commit, hash, image } from './kit.ts';
 
@@ -61,16 +62,57 @@ describe('size', () => {
     ],
     [of('a', [1000]), of('b', [1000, 500]), /; −500 B against sha256:[0-9a-f]{12}, 0 of the layers new \(0 B\)$/],
   ])('%#', (now, before, said) => {
-    const text = describeSize(now, before);
+    const [text = '', ...more] = describeSize(sizeOf(now), before && sizeOf(before));
+    expect(more).toEqual([]);
     if (typeof said === 'string') expect(text).toBe(said);
     else expect(text).toMatch(said);
   });
 
-  test('an index is told by what the registry counts; the same image is not compared', () => {
-    expect(describeSize({ ...image('i', []), sizeBytes: 5_000_000 }, undefined)).toBe('5.0 MB compressed');
-    expect(describeSize({ ...image('i', []), sizeBytes: undefined }, undefined)).toBeUndefined();
+  const index = (name: string, listed: Readonly<Record<string, RegistryImage>>) => {
+    const manifests = Object.entries(listed).map(([platform, { digest }]) => {
+      const [os, architecture] = platform.split('/');
+      return { digest, platform: { os, architecture } };
+    });
+    const attestation = { digest: 'sha256:a', platform: { os: 'unknown', architecture: 'unknown' } };
+    return { ...image(name, []), manifest: JSON.stringify({ manifests: [...manifests, attestation] }) };
+  };
+
+  test('an index is told platform by platform, and by what the registry counts where its images were not read', () => {
+    const [amd, arm, old] = [of('a', [1000]), of('b', [1000, 2000]), of('c', [500])];
+    const two = index('two', { 'linux/amd64': amd, 'linux/arm64': arm });
+    const read = new Map([amd, arm, old].map(({ digest, manifest }) => [digest, manifest]));
+    const before = sizeOf(index('old', { 'linux/arm64': old }), read);
+    expect(describeSize(sizeOf(two, read), before)).toEqual([
+      'linux/amd64: 1.0 kB compressed, 1 layer',
+      expect.stringMatching(/^linux\/arm64: 3\.0 kB compressed, 2 layers; \+2\.5 kB against sha256:\w{12}, 2 of the /),
+    ]);
+    // A single one with its attestation replaces an image without any.
+    expect(describeSize(sizeOf(index('one', { 'linux/amd64': amd }), read), sizeOf(old))).toEqual([
+      expect.stringMatching(/^1\.0 kB compressed, 1 layer; \+500 B against /),
+    ]);
+    expect(describeSize({ ...sizeOf(two), bytes: 5_000_000 }, before)).toEqual(['5.0 MB compressed']);
+    expect(describeSize({ ...sizeOf(two), bytes: undefined }, before)).toEqual([]);
+  });
+
+  test('the manifests of an index are asked for in one call; of another image none', async () => {
+    const asked: unknown[] = [];
     const one = of('a', [1000]);
-    expect(describeSize(one, one)).toBe('1.0 kB compressed, 1 layer');
+    const registry = {
+      manifests: async (...words: readonly unknown[]) => {
+        asked.push(words);
+        return new Map([[one.digest, one.manifest]]);
+      },
+    };
+    expect(await readSize(one, 'app', registry)).toEqual(sizeOf(one));
+    expect(asked).toEqual([]);
+    const { parts } = await readSize(index('i', { 'linux/amd64': one }), 'app', registry);
+    expect(parts).toEqual([{ platform: 'linux/amd64', layers: [{ digest: 'sha256:1000', bytes: 1000 }] }]);
+    expect(asked).toEqual([['app', [one.digest]]]);
+  });
+
+  test('the same image is not compared', () => {
+    const one = sizeOf(of('a', [1000]));
+    expect(describeSize(one, one)).toEqual(['1.0 kB compressed, 1 layer']);
   });
 });
 
