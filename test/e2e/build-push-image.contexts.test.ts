@@ -6,6 +6,7 @@ import { manifestRegistry } from '../../actions/build-push-image/src/base-images
 import { buildCommand } from '../../actions/build-push-image/src/build-command.ts';
 import { contextFiles } from '../../actions/build-push-image/src/context-files.ts';
 import { lookAt } from '../../actions/build-push-image/src/look-at.ts';
+import { probeBuilder } from '../../actions/build-push-image/src/docker.ts';
 import { observeLocally, type LocalPorts } from '../../actions/build-push-image/src/observe.ts';
 import type { Progress } from '../../shared/action/progress.ts';
 import { buildTools, buildxConfig, startBuildkitd, type Buildkitd, type BuildxConfig } from '../kit/buildkit.ts';
@@ -80,10 +81,11 @@ describeWith(tools, 'the names of a Dockerfile, by BuildKit', (tools) => {
     }),
   });
 
-  const observeWith = (values: Readonly<Record<string, string>>) => {
+  const observeWith = async (values: Readonly<Record<string, string>>) => {
     const context = join(root, 'app');
     const inputs = read({ repository: 'app', context, ...values }, { lookAt });
-    return observeLocally(inputs, ports(), quiet).then((observed) => ({ inputs, ...observed }));
+    const builder = await probeBuilder(ports().docker);
+    return { inputs, ...(await observeLocally({ inputs, builder }, ports(), quiet)) };
   };
 
   /** The files of the image that the action's own command line makes of what it observed. */

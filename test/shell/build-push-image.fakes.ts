@@ -17,7 +17,7 @@ import { apply, type ApplyPorts, type Result } from '../../actions/build-push-im
 import type { ContextFiles } from '../../actions/build-push-image/src/context-files.ts';
 import type { DockerConfig } from '../../actions/build-push-image/src/docker-config.ts';
 import { isFixed } from '../../actions/build-push-image/src/mutability.ts';
-import { dockerOf } from '../../actions/build-push-image/src/docker.ts';
+import { dockerOf, probeBuilder } from '../../actions/build-push-image/src/docker.ts';
 import { observe, observeLocally, type ObservePorts } from '../../actions/build-push-image/src/observe.ts';
 import { planBuild } from '../../actions/build-push-image/src/plan.ts';
 import { report, reportArchive } from '../../actions/build-push-image/src/report.ts';
@@ -302,7 +302,7 @@ export function world() {
   };
   const run = async (values: Readonly<Record<string, string>> = {}) => {
     const inputs = parse(values);
-    const observed = await observe(inputs, ports, progress);
+    const observed = await observe({ inputs, builder: await probeBuilder(ports.docker) }, ports, progress);
     const plan = planBuild(inputs, observed);
     const work = { inputs, observed, plan };
     const result: Result | undefined = inputs.dryRun ? undefined : await apply(work, ports, progress);
@@ -310,7 +310,8 @@ export function world() {
   };
   const runArchive = async (values: Readonly<Record<string, string>> = {}) => {
     const inputs = parse({ mode: 'archive', archive: '/out/image.tar', ...values });
-    const work = { inputs, observed: await observeLocally(inputs, ports, progress), archive: inputs.archiveTo ?? '' };
+    const observed = await observeLocally({ inputs, builder: await probeBuilder(ports.docker) }, ports, progress);
+    const work = { inputs, observed, archive: inputs.archiveTo ?? '' };
     requireArchivable(work);
     return reportArchive(work, inputs.dryRun ? undefined : await writeArchive(work, ports, progress));
   };

@@ -1,5 +1,6 @@
 import { runAction, runPost } from '../../../shared/action/run.ts';
 import { configState } from './config-state.ts';
+import { dockerOf, probeBuilder } from './docker.ts';
 import { lookAt, readText } from './look-at.ts';
 import { parseInputs } from './inputs.ts';
 
@@ -15,6 +16,7 @@ await (isPost
   : runAction(async (io) => {
       io.state.save('post', 'true');
       const inputs = parseInputs(io.read, io.context, { lookAt, readText });
-      const { run } = await import('./run.ts');
-      return run(inputs, io);
+      // Docker takes its time to tell what it is: the rest, with Amazon's SDK, is loaded meanwhile.
+      const [builder, { run }] = await Promise.all([probeBuilder(dockerOf(io.commands)), import('./run.ts')]);
+      return run({ inputs, builder }, io);
     }));

@@ -12,7 +12,7 @@ import { ecrHost } from '../../../shared/core/image-ref.ts';
 import type { ManifestRegistry } from './base-images.ts';
 import { describeBuilder, type Builder } from './builder.ts';
 import type { ContextFiles } from './context-files.ts';
-import { probeBuilder, type RunDocker } from './docker.ts';
+import type { RunDocker } from './docker.ts';
 import { readSize, type ImageSize } from './image-size.ts';
 import { sourceTagPrefix, type Inputs } from './inputs.ts';
 import { describeSource, observeSource, type Source } from './observe-source.ts';
@@ -68,9 +68,14 @@ export interface Observed extends LocallyObserved {
   readonly now: number;
 }
 
-/** The builder first: a daemon that is missing is told before AWS is asked anything. */
-export async function observe(inputs: Inputs, ports: ObservePorts, progress: Progress): Promise<Observed> {
-  const builder = await observeBuilder(ports, progress);
+/** What is to be built, and with what: a daemon that is missing is told before anything else is asked. */
+export interface Asked {
+  readonly inputs: Inputs;
+  readonly builder: Builder;
+}
+
+export async function observe({ inputs, builder }: Asked, ports: ObservePorts, progress: Progress): Promise<Observed> {
+  progress.info(`Builder: ${describeBuilder(builder)}`);
   const [source, hasArchive] = await Promise.all([
     observeSource(inputs, builder, ports),
     inputs.archiveFrom === undefined ? false : ports.files.isReadableFile(inputs.archiveFrom),
@@ -158,15 +163,13 @@ function lastBuilt(images: readonly ListedImage[]): string | undefined {
 }
 
 /** All that can be known without AWS. */
-export async function observeLocally(inputs: Inputs, ports: LocalPorts, progress: Progress): Promise<LocallyObserved> {
-  const builder = await observeBuilder(ports, progress);
+export async function observeLocally(
+  { inputs, builder }: Asked,
+  ports: LocalPorts,
+  progress: Progress,
+): Promise<LocallyObserved> {
+  progress.info(`Builder: ${describeBuilder(builder)}`);
   const source = await observeSource(inputs, builder, ports);
   for (const line of describeSource(source)) progress.info(line);
   return { builder, source };
-}
-
-async function observeBuilder({ docker }: LocalPorts, progress: Progress): Promise<Builder> {
-  const builder = await probeBuilder(docker);
-  progress.info(`Builder: ${describeBuilder(builder)}`);
-  return builder;
 }

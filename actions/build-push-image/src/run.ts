@@ -1,7 +1,6 @@
 import type { ActionIo, ActionReport } from '../../../shared/action/run.ts';
 import { apply } from './apply.ts';
-import type { Inputs } from './inputs.ts';
-import { observe, observeLocally } from './observe.ts';
+import { observe, observeLocally, type Asked } from './observe.ts';
 import { planBuild } from './plan.ts';
 import { connectLocalPorts, connectPorts } from './ports.ts';
 import { buildWarnings } from './preflight.ts';
@@ -9,10 +8,11 @@ import { archiveLines, planLines, report, reportArchive } from './report.ts';
 import { requireArchivable, writeArchive } from './write-archive.ts';
 
 /** Everything after the inputs, loaded only when they are good. */
-export async function run(inputs: Inputs, io: ActionIo): Promise<ActionReport> {
-  if (inputs.archiveTo !== undefined) return runArchive(inputs, inputs.archiveTo, io);
+export async function run(asked: Asked, io: ActionIo): Promise<ActionReport> {
+  const { inputs } = asked;
+  if (inputs.archiveTo !== undefined) return runArchive(asked, inputs.archiveTo, io);
   const ports = connectPorts(inputs, io);
-  const observed = await observe(inputs, ports, io.progress);
+  const observed = await observe(asked, ports, io.progress);
   const plan = planBuild(inputs, observed);
   for (const line of planLines(plan)) io.progress.info(line);
   for (const warning of plan.warnings) io.progress.warn(warning);
@@ -21,9 +21,10 @@ export async function run(inputs: Inputs, io: ActionIo): Promise<ActionReport> {
 }
 
 /** No AWS client is even made. */
-async function runArchive(inputs: Inputs, archive: string, io: ActionIo): Promise<ActionReport> {
+async function runArchive(asked: Asked, archive: string, io: ActionIo): Promise<ActionReport> {
+  const { inputs } = asked;
   const ports = connectLocalPorts(inputs, io);
-  const observed = await observeLocally(inputs, ports, io.progress);
+  const observed = await observeLocally(asked, ports, io.progress);
   const work = { inputs, observed, archive };
   requireArchivable(work);
   for (const line of archiveLines(work)) io.progress.info(line);
