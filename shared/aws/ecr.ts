@@ -82,8 +82,11 @@ export interface ImageRegistry {
   /** A token for docker, good for 12 hours. */
   login(): Promise<RegistryLogin>;
   repository(name: string): Promise<Repository | undefined>;
-  /** Scan on push and immutable tags but for `movingTags`; one that exists already is returned as it is. */
-  createRepository(name: string, movingTags: readonly string[]): Promise<Repository>;
+  /** Scan on push and immutable tags but for `movingTags`; one that exists already (`isNew`: false) is returned as it is. */
+  createRepository(
+    name: string,
+    movingTags: readonly string[],
+  ): Promise<{ readonly repository: Repository; readonly isNew: boolean }>;
   /** Keeps the newest `keep` images whose tags match the wildcard, and untagged ones for a week. */
   keepNewest(repository: string, matching: string, keep: number): Promise<void>;
   /** The text of the repository's lifecycle policy, undefined when it has none. */
@@ -213,12 +216,13 @@ export function imageRegistry(config: SdkConfig, registryId?: string): ImageRegi
             imageTagMutabilityExclusionFilters: movingTags.map((filter) => ({ filterType: 'WILDCARD', filter })),
           }),
         );
-        return toRepository(repository ?? {});
+        return { repository: toRepository(repository ?? {}), isNew: true };
       } catch (error) {
         if (!isAwsError(error, 'RepositoryAlreadyExistsException')) throw error;
         const found = await describe(name);
         if (found === undefined) throw error;
-        return found;
+        // A retry of a call whose answer was lost ends here too.
+        return { repository: found, isNew: error.attempts > 1 };
       }
     },
 

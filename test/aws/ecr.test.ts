@@ -40,7 +40,8 @@ describe('against the emulator', () => {
 
   test('a repository is created once, scans on push, and is found', async () => {
     expect(await ecr.repository('fresh')).toBeUndefined();
-    const created = await ecr.createRepository('fresh', ['latest']);
+    const { repository: created, isNew } = await ecr.createRepository('fresh', ['latest']);
+    expect(isNew).toBe(true);
     expect(created).toMatchObject({
       name: 'fresh',
       registryId: '101010101010',
@@ -49,7 +50,7 @@ describe('against the emulator', () => {
     });
     expect(await ecr.repository('fresh')).toEqual(created);
     // Another run was first: that is no failure.
-    expect(await ecr.createRepository('fresh', ['latest'])).toEqual(created);
+    expect(await ecr.createRepository('fresh', ['latest'])).toEqual({ repository: created, isNew: false });
   });
 
   test('the token is a user name and a password for docker', async () => {

@@ -79,10 +79,13 @@ export class FakeRegistry implements ImageRegistry {
   }
   async createRepository() {
     this.#call('createRepository');
-    return (this.known = immutable);
+    const repository = (this.known = this.madeMeanwhile ?? immutable);
+    return { repository, isNew: this.madeMeanwhile === undefined };
   }
   /** The lifecycle policy, and images beside the tagged ones. */
   policy: string | undefined;
+  /** By somebody else, between the look and the creation. */
+  madeMeanwhile: Repository | undefined;
   others: ListedImage[] = [];
   async keepNewest(_: string, matching: string, keep: number) {
     this.#call('keepNewest');
@@ -269,7 +272,10 @@ export function world() {
     makeDirectory: async (path) => void directories.push(path),
     read: async (path) => (texts.has(path) ? new TextEncoder().encode(texts.get(path)) : undefined),
     readInside: (directory, name) => files.read(join(directory, name)),
-    pathInside: async (directory, file) => relative(directory, file),
+    pathInside: async (directory, file) => {
+      const path = relative(directory, file);
+      return path.startsWith('..') ? undefined : path;
+    },
     sizeOf: async (path) => texts.get(path)?.length,
     digestTree: async (root, rules) => {
       ignored.push([root, rules.judge('ignored').ignored]);

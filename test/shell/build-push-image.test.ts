@@ -40,6 +40,16 @@ describe('building, and not building again', () => {
     expect(masked).toEqual(['registry-password', 'QVdTOnBhc3M=']);
   });
 
+  test('a repository that somebody else made meanwhile stays as it is', async () => {
+    const { registry, run } = world();
+    registry.known = undefined;
+    registry.madeMeanwhile = immutable;
+    const { failure, summary } = await run(mine);
+    expect(failure).toBeUndefined();
+    expect(writes(registry.calls)).not.toContain('keepNewest');
+    expect(summary).not.toContain('created: scan on push');
+  });
+
   test('the password reaches docker by stdin, on no argument list, in no environment and no line of the log', async () => {
     const { docker, run, log } = world();
     await run(mine);

@@ -62,35 +62,38 @@ describe('what was pushed is looked at', () => {
   test.each<[string, Parameters<typeof truthful>[0], string]>([
     ['another platform', { architecture: 'arm64', program: arm64 }, 'PlatformMismatch'],
     ['a program of another architecture', { program: arm64 }, 'ArchitectureMismatch'],
-  ])('%s: red before any tag, record or scan; never used by a later run, which is as red', async (_, made, code) => {
-    const w = truthful(made);
-    const first = await w.run({ ...mine, scan: 'high' });
-    expect(first.failure).toMatchObject({ code });
-    expect(first.outputs).toMatchObject({
-      image: '',
-      digest: '',
-      outcome: '',
-      tags: '',
-      changed: 'true',
-      reusable: 'false',
-    });
-    expect(first.summary).toContain(code);
-    expect(w.registry.calls.filter((call) => /^tag|scan/i.test(call))).toEqual([]);
-    expect(w.configs.every(({ removed }) => removed)).toBe(true);
+  ])(
+    '%s: red before any tag, record or scan; refused for good, and built anew by a later run, which is as red',
+    async (_, made, code) => {
+      const w = truthful(made);
+      const first = await w.run({ ...mine, scan: 'high' });
+      expect(first.failure).toMatchObject({ code });
+      expect(first.outputs).toMatchObject({
+        image: '',
+        digest: '',
+        outcome: '',
+        tags: '',
+        changed: 'true',
+        reusable: 'false',
+      });
+      expect(first.summary).toContain(code);
+      const [refused = '', ...more] = w.registry.calls.filter((call) => /^tag|scan/i.test(call));
+      expect([refused, more]).toEqual([expect.stringMatching(/^tag src-[0-9a-f]{16}\.[0-9a-f]{12}\.refused$/), []]);
+      expect(w.configs.every(({ removed }) => removed)).toBe(true);
 
-    const again = await w.run(mine);
-    expect(again.failure).toMatchObject({ code });
-    expect(again.plan.reason).toContain('is still to be checked');
-    expect(again.failure?.hint).toContain('force: true');
-    expect(w.docker.did('build ')).toHaveLength(1);
-    expect(w.registry.calls.filter((call) => /^tag/i.test(call))).toEqual([]);
+      const again = await w.run(mine);
+      expect(again.failure).toMatchObject({ code });
+      expect(again.plan.reason).toMatch(/^the image of this source \(sha256:\w{64}\) was refused before$/);
+      expect(w.docker.did('build ')).toHaveLength(2);
+      expect(new Set(w.registry.calls.filter((call) => /^tag/i.test(call)))).toEqual(new Set([refused]));
 
-    w.built.architecture = 'amd64';
-    w.imageFiles['/app/server'] = x86;
-    const mended = await w.run({ ...mine, force: 'true' });
-    expect([mended.failure, mended.outputs['outcome'], mended.outputs['tags']]).toEqual([undefined, 'built', commit]);
-    expect((await w.run(mine)).outputs['outcome']).toBe('reused');
-  });
+      Object.assign(w.built, { architecture: 'amd64', created: 'later' });
+      w.imageFiles['/app/server'] = x86;
+      const mended = await w.run(mine);
+      expect([mended.failure, mended.outputs['outcome'], mended.outputs['tags']]).toEqual([undefined, 'built', commit]);
+      expect((await w.run(mine)).outputs['outcome']).toBe('reused');
+    },
+  );
 
   test('a run that ended between push and check: the next one checks what it finds, and builds nothing', async () => {
     const w = truthful();
@@ -106,6 +109,46 @@ describe('what was pushed is looked at', () => {
     expect(w.docker.did('build ')).toHaveLength(1);
     // Now it is on record.
     expect((await w.run({ ...mine, 'dry-run': 'true' })).plan.steps).toEqual([]);
+  });
+
+  test('a look that fails is told and goes unrecorded: the next run looks again, and one that was refused stays red', async () => {
+    const w = truthful();
+    const { pipe } = w.ports;
+    const unable = { pipe: () => Promise.reject(new Error('docker took longer than 20 s')) };
+    Object.assign(w.ports, unable);
+    const first = await w.run(mine);
+    expect([first.failure, first.outputs['tags']]).toEqual([undefined, commit]);
+    expect(first.summary).toContain('⚠️ Not checked: the program of the linux/amd64 image: docker took longer');
+    expect(w.registry.calls.filter((call) => /^tag/.test(call))).toEqual([`tag ${commit}`]);
+
+    Object.assign(w.ports, { pipe });
+    w.imageFiles['/app/server'] = arm64;
+    expect((await w.run(mine)).failure?.code).toBe('ArchitectureMismatch');
+    Object.assign(w.ports, unable);
+    const blind = await w.run(mine);
+    expect(blind.failure).toMatchObject({ code: 'ImageRefused' });
+    expect(blind.failure?.message).toMatch(/An earlier run found that sha256:\w+ is not what was asked for/);
+    expect(blind.outputs).toMatchObject({ image: '', digest: '' });
+  });
+
+  test('another run’s image is given the time to be fetched, for its platform', async () => {
+    const w = truthful({ architecture: 'arm64', program: arm64 });
+    const inputs = { ...mine, platforms: 'linux/arm64' };
+    w.docker.buildx = 'docker';
+    const open = w.ports.openContent;
+    Object.assign(w.ports, {
+      openContent: () => {
+        throw new Error('killed');
+      },
+    });
+    await expect(w.run(inputs)).rejects.toThrow('killed');
+    Object.assign(w.ports, { openContent: open });
+    const { outputs } = await w.run(inputs);
+    expect(outputs['outcome']).toBe('reused');
+    expect(w.programs.asked[0]).toMatchObject({
+      line: `create --name private-1 --platform linux/arm64 localhost:5000/app@${outputs['digest']}`,
+      timeoutMs: 120_000,
+    });
   });
 
   test('what is used again was looked at when it was built', async () => {
@@ -199,15 +242,18 @@ describe('another run was first', () => {
       if (args[0] === 'push') w.registry.push((args[1] ?? '').replace(/^.*:/, ''), other);
       return run(program, args, options);
     };
-    const { failure, outputs } = await w.run(mine);
+    const { failure, outputs, summary } = await w.run(mine);
     expect([failure, outputs['digest']]).toEqual([undefined, digestOf(other)]);
-    expect(w.programs.asked[0]?.line).toBe(`create --name private-1 localhost:5000/app@${digestOf(other)}`);
+    expect(summary).toContain('♻️ Built by another run meanwhile: `app`');
+    expect(w.programs.asked[0]?.line).toBe(
+      `create --name private-1 --platform linux/amd64 localhost:5000/app@${digestOf(other)}`,
+    );
     w.imageFiles['/app/server'] = arm64;
     w.registry.tags.clear();
     expect((await w.run(mine)).failure).toMatchObject({ code: 'ArchitectureMismatch' });
   });
 
-  test('a tag that can be moved names its image: used and told; one that cannot: red', async () => {
+  test('a tag that can be moved names its image: used and told', async () => {
     const w = truthful();
     const other = w.manifestOf('another run');
     w.docker.onPush = () => w.registry.push([...w.registry.tags.keys()].at(-1) ?? '', other);
@@ -215,9 +261,15 @@ describe('another run was first', () => {
     expect([failure, outputs['digest']]).toEqual([undefined, digestOf(other)]);
     expect(w.log.some((line) => line.startsWith('warning: Another run pushed the same source right after'))).toBe(true);
     expect(w.programs.asked[0]?.line).toContain(`@${digestOf(other)}`);
+  });
 
+  test.each([
+    ['that is there', immutable],
+    ['that this run makes', undefined],
+  ])('a tag that nobody can move, in a repository %s, names another image: red, and never used', async (_, known) => {
     const fixed = truthful();
-    fixed.registry.known = immutable;
+    const other = fixed.manifestOf('another run');
+    fixed.registry.known = known;
     fixed.docker.onPush = () => fixed.registry.push([...fixed.registry.tags.keys()].at(-1) ?? '', other);
     const refused = await fixed.run(mine);
     expect(refused.failure).toMatchObject({ code: 'DigestMismatch' });
@@ -225,6 +277,10 @@ describe('another run was first', () => {
       expect(refused.failure?.message).toContain(digest);
     }
     expect(fixed.registry.tags.has(commit)).toBe(false);
+    fixed.docker.onPush = () => undefined;
+    const { plan, outputs } = await fixed.run(mine);
+    expect(plan.reason).toContain(`(${digestOf(other)}) was refused before`);
+    expect(outputs).toMatchObject({ outcome: 'built', digest: digestOf(fixed.manifestOf('tree-1')), tags: commit });
   });
 });
 

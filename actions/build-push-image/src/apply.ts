@@ -1,4 +1,4 @@
-import type { ImageRegistry, RegistryImage } from '../../../shared/aws/ecr.ts';
+import type { ImageRegistry, RegistryImage, TagMutability } from '../../../shared/aws/ecr.ts';
 import type { Progress } from '../../../shared/action/progress.ts';
 import type { Clock } from '../../../shared/core/clock.ts';
 import { ActionError, AwsError, isAwsError } from '../../../shared/core/errors.ts';
@@ -6,7 +6,7 @@ import type { ContextFiles } from './context-files.ts';
 import type { RunDocker } from './docker.ts';
 import type { OpenDockerConfig } from './docker-config.ts';
 import type { Findings } from './findings.ts';
-import { recordTag } from './build-record.ts';
+import { recordTag, refusalTag } from './build-record.ts';
 import type { ImageSize } from './image-size.ts';
 import { repositoryUri, sourceTagPrefix, type Inputs } from './inputs.ts';
 import { loadArchive } from './load-archive.ts';
@@ -65,6 +65,8 @@ export type Draft = { -readonly [Key in keyof Result]: Result[Key] } & {
   durations: Result['durations'][number][];
   /** The image that came out of the archive. */
   loaded?: string;
+  /** Of the repository's tags; undefined: not asked, as nothing is built. */
+  mutability: TagMutability | undefined;
 };
 
 export interface Run extends Work {
@@ -85,6 +87,7 @@ export async function apply(work: Work, ports: ApplyPorts, progress: Progress): 
     durations: [],
     remarks: [],
     failure: undefined,
+    mutability: work.observed.repository?.tags,
   };
   const run: Run = { ...work, ports, progress, draft };
   try {
@@ -109,9 +112,9 @@ async function perform(step: Step, run: Run): Promise<void> {
       return load(step.archive, run);
     case 'build':
     case 'push':
-      return publish(step, run);
+      return orRefused(run, () => publish(step, run));
     case 'check':
-      return check(step, run);
+      return orRefused(run, () => check(step, run));
     case 'record':
       return record(run);
     case 'scan':
@@ -126,9 +129,14 @@ async function createRepository(
   run: Run,
 ): Promise<void> {
   const { inputs, ports, draft, progress } = run;
-  const repository = await ports.registry.createRepository(inputs.repository, movingTags);
-  draft.createdRepository = true;
+  const { repository, isNew } = await ports.registry.createRepository(inputs.repository, movingTags);
+  draft.createdRepository = isNew;
   draft.repositoryUri = repositoryUri(inputs, repository.uri);
+  draft.mutability = repository.tags;
+  if (!isNew) {
+    progress.info(`The repository ${repository.name} was made by somebody else meanwhile, and stays as it is`);
+    return;
+  }
   progress.info(
     `Created the repository ${repository.name}: scan on push, tags immutable but for ${movingTags.join(', ')}`,
   );
@@ -151,20 +159,43 @@ async function orRemark(what: string, { draft, progress }: Run, work: () => Prom
 }
 
 async function record(run: Run): Promise<void> {
-  const { inputs, observed, ports, draft } = run;
-  const { image, pushed, publishedIn } = draft;
-  if (image === undefined) return;
+  const { inputs, observed, draft } = run;
+  const { image, pushed, publishedIn, verification } = draft;
+  // What could not be looked at is looked at by the next run.
+  if (image === undefined || (verification?.failed.length ?? 0) > 0) return;
   // Of what another run pushed, that run knows more; but it may have been cut off before it said so.
   const record = pushed ? { commit: inputs.commit, ms: publishedIn } : { commit: undefined, ms: undefined };
   const tag = recordTag({ hash: observed.source.hash, digest: image.digest }, record);
-  await orRemark('that this image was checked could not be recorded, so the next run does it again', run, async () => {
-    try {
-      await ports.registry.tag(inputs.repository, tag, image);
-    } catch (error) {
-      // It holds the image's digest: whoever gave it meant the same image.
-      if (!isAwsError(error, 'ImageTagAlreadyExistsException')) throw error;
-    }
-  });
+  await orRemark('that this image was checked could not be recorded, so the next run does it again', run, () =>
+    putOwn(tag, image, run),
+  );
+}
+
+/** A tag that holds the image's digest: whoever gave it meant the same image. */
+async function putOwn(tag: string, image: RegistryImage, { inputs, ports }: Run): Promise<void> {
+  try {
+    await ports.registry.tag(inputs.repository, tag, image);
+  } catch (error) {
+    if (!isAwsError(error, 'ImageTagAlreadyExistsException')) throw error;
+  }
+}
+
+/** What is wrong with an image itself, as long as it is there. */
+const refusing: ReadonlySet<string> = new Set(['ArchitectureMismatch', 'PlatformMismatch', 'DigestMismatch']);
+
+/** What is found to be wrong is put on record with the image: a later run may not be able to look, and must not use it. */
+async function orRefused(run: Run, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    const { image } = run.draft;
+    if (!(error instanceof ActionError) || !refusing.has(error.code) || image === undefined) throw error;
+    const tag = refusalTag({ hash: run.observed.source.hash, digest: image.digest });
+    await orRemark('that this image was refused could not be recorded, so a later run may use it', run, () =>
+      putOwn(tag, image, run),
+    );
+    throw error;
+  }
 }
 
 async function load(archive: string, { observed, ports, progress, draft }: Run): Promise<void> {

@@ -24,6 +24,16 @@ export function recordTag(of: Recorded, { commit, ms }: BuildRecord): string {
   return `${prefixOf(of)}${name}${took}`;
 }
 
+/** Says of an image that it is not what was asked for: nobody uses it again. */
+export function refusalTag(of: Recorded): string {
+  return `${prefixOf(of)}refused`;
+}
+
+/** Whatever else is on record: what an image is does not change. */
+export function isRefused(of: Recorded, tags: readonly string[]): boolean {
+  return tags.includes(refusalTag(of));
+}
+
 /** The record among an image's tags; of several, the one that says most. Undefined: it was not found good for this source. */
 export function buildRecord(of: Recorded, tags: readonly string[]): BuildRecord | undefined {
   const prefix = prefixOf(of);

@@ -1,4 +1,4 @@
-import { goSpace } from './shell-words.ts';
+import { goSpace, goTrim } from './go-space.ts';
 
 export interface Flagged {
   /** The words in front that begin with `--`, without their quotes and escapes. */
@@ -12,7 +12,7 @@ export interface Flagged {
  */
 export function splitFlags(text: string, escape: string): Flagged {
   const bytes = Buffer.from(text).toString('latin1');
-  const from = (position: number): string => Buffer.from(bytes.slice(position), 'latin1').toString().trim();
+  const from = (position: number): string => goTrim(Buffer.from(bytes.slice(position), 'latin1').toString());
   const flags: string[] = [];
   let at = 0;
   while (at < bytes.length) {

@@ -1,6 +1,6 @@
 import { splitFlags, type Flagged } from './dockerfile-flags.ts';
 import { heredocs } from './heredocs.ts';
-import { goSpace } from './shell-words.ts';
+import { goTrim, goTrimStart } from './go-space.ts';
 
 /** An instruction of a Dockerfile, on one line, and the lines of the file that it is written on, counted from 1. */
 export interface Instruction extends Flagged {
@@ -24,7 +24,7 @@ export function readDockerfile(text: string): DockerfileText {
   const content = text.replace(/^\uFEFF/, '');
   const lines = content.split(/\r*\n/);
   // Docker leaves out a first line for the shell, and minds white space in front, only where it looks for the frontend.
-  const escape = parserDirectives(lines.map(trimStart), '#').get('escape') === '`' ? '`' : '\\';
+  const escape = parserDirectives(lines.map(goTrimStart), '#').get('escape') === '`' ? '`' : '\\';
   const top = content.startsWith('#!') ? lines.slice(1) : lines;
   const syntax = (parserDirectives(top, '#').get('syntax') ?? foreignSyntax(top))?.split(' ')[0];
   return { instructions: [...instructions(lines, escape)], syntax, escape };
@@ -80,13 +80,13 @@ function* instructions(lines: readonly string[], escape: string): Generator<Inst
   const end = lines.at(-1) === '' ? lines.length - 1 : lines.length;
   for (let next = 0; next < end;) {
     const start = next;
-    const first = trimStart(lines[next] ?? '');
+    const first = goTrimStart(lines[next] ?? '');
     next += 1;
     let { text, isContinued } = continued(first.startsWith('#') ? '' : first, escape);
     for (; isContinued && next < end; next += 1) {
       const line = lines[next] ?? '';
       // Comments and, inside a continued instruction, blank lines vanish.
-      if (/^(?:#|$)/.test(trimStart(line))) continue;
+      if (/^(?:#|$)/.test(goTrimStart(line))) continue;
       const more = continued(line, escape);
       text += more.text;
       isContinued = more.isContinued;
@@ -104,15 +104,9 @@ function continued(line: string, escape: string): { readonly text: string; reado
   return { text, isContinued: text !== line };
 }
 
-function trimStart(line: string): string {
-  let start = 0;
-  while (goSpace.test(line.charAt(start))) start += 1;
-  return line.slice(start);
-}
-
 /** What ONBUILD puts off is done by a later stage of the same file that starts from this one. */
 function split(line: string, escape: string): Pick<Instruction, 'name' | 'rest' | 'flags' | 'args'> {
-  const [, written = '', rest = ''] = /^([^\t\v\f\r ]*)(?:[\t\v\f\r ]+([^]*))?$/.exec(line.trim()) ?? [];
+  const [, written = '', rest = ''] = /^([^\t\v\f\r ]*)(?:[\t\v\f\r ]+([^]*))?$/.exec(goTrim(line)) ?? [];
   const name = written.toUpperCase();
   const { flags, args } = splitFlags(rest, escape);
   const putOff = name === 'ONBUILD' ? split(args, escape) : undefined;

@@ -1,9 +1,11 @@
+import { posix } from 'node:path';
 import { parseImageRef } from '../../../shared/core/image-ref.ts';
 import { contextName, emptyImage } from './build-contexts.ts';
 import { csvFields, keyValue } from './dockerfile-flags.ts';
 import { readDockerfile, readFrom, type Instruction } from './dockerfile-text.ts';
+import { goSpace } from './go-space.ts';
 import { normalPlatform } from './platforms.ts';
-import { goSpace, shellText, unknownValue } from './shell-words.ts';
+import { shellText, unknownValue } from './shell-words.ts';
 
 /** What a Dockerfile takes from outside its context. */
 export interface ExternalImages {
@@ -162,6 +164,22 @@ function sources({ name, flags }: Instruction): Sources {
 
 function only(value: string | undefined): readonly string[] | undefined {
   return value === undefined ? undefined : [value];
+}
+
+/** Ids of secrets that RUN mounts, with the first line of each; what a variable names is not told. */
+export function mountedSecrets(text: string): readonly { readonly id: string; readonly line: number }[] {
+  const found = new Map<string, number>();
+  for (const { name, flags, startLine } of readDockerfile(text).instructions) {
+    for (const flag of name === 'RUN' ? flags : []) {
+      const [key, mount = ''] = keyValue(flag.slice(2));
+      const fields = new Map((key === 'mount' ? (csvFields(mount) ?? []) : []).map(keyValue));
+      if (fields.get('type') !== 'secret') continue;
+      const target = fields.get('target') ?? fields.get('dst') ?? fields.get('destination') ?? '';
+      const id = fields.get('id') ?? posix.basename(target);
+      if (id !== '' && !id.includes('$') && !found.has(id)) found.set(id, startLine);
+    }
+  }
+  return [...found].map(([id, line]) => ({ id, line }));
 }
 
 /** Undefined when it is no mount. */

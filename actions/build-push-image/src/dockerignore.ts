@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { PreconditionError } from '../../../shared/core/errors.ts';
 import type { Builder } from './builder.ts';
+import { goTrim } from './go-space.ts';
 import { matcher, wellFormed } from './ignore-pattern.ts';
 
 // What the builders do, step by step: github.com/moby/patternmatcher reads the patterns, and what is walked and kept is up to
@@ -88,9 +89,14 @@ function judge(patterns: readonly Pattern[], path: string, directory: Judgement 
 }
 
 function isIgnored(patterns: readonly Pattern[], path: string): boolean {
+  return !isKept(path, (part, directory) => judge(patterns, part, directory));
+}
+
+/** Of a path by itself: is it sent? */
+export function isKept(path: string, judge: IgnoreRules['judge']): boolean {
   let judgement: Judgement | undefined;
-  for (const { index } of `${path}/`.matchAll(/\//g)) judgement = judge(patterns, path.slice(0, index), judgement);
-  return judgement?.ignored === true;
+  for (const { index } of `${path}/`.matchAll(/\//g)) judgement = judge(path.slice(0, index), judgement);
+  return judgement?.ignored !== true;
 }
 
 /** As many bytes as a line may have. */
@@ -109,7 +115,7 @@ function readPatterns(file: IgnoreFile | undefined): readonly Pattern[] {
         'IgnoreFileInvalid',
         `${file.name}, line ${index + 1}: ${JSON.stringify(told)} ${why}.`,
         {
-          hint: 'Docker refuses such a line, too. A backslash before a character takes it as it is.',
+          hint: 'Docker refuses most such lines, too, and of none is it plain what it means. A backslash before a character takes it as it is.',
         },
       );
     };
@@ -120,7 +126,7 @@ function readPatterns(file: IgnoreFile | undefined): readonly Pattern[] {
 }
 
 function readLine(line: string, refuse: Refuse): readonly Pattern[] {
-  const pattern = clean(trim(withoutRoot(trim(line))));
+  const pattern = clean(goTrim(withoutRoot(goTrim(line))));
   if (pattern === '') return [];
   const isException = pattern.startsWith('!');
   const text = isException ? pattern.slice(1) : pattern;
@@ -137,24 +143,11 @@ const refuseInternally: Refuse = (why) => {
 /** The context is the root of all paths. */
 function withoutRoot(line: string): string {
   const isException = line.startsWith('!');
-  const path = clean(isException ? trim(line.slice(1)) : line);
+  const path = clean(isException ? goTrim(line.slice(1)) : line);
   return `${isException ? '!' : ''}${path.length > 1 ? path.replace(/^\//, '') : path}`;
 }
 
 /** Go's `filepath.Clean`, but nothing stays nothing. */
 function clean(path: string): string {
   return path === '' ? '' : posix.normalize(path).replace(/(?<=[^])\/$/, '');
-}
-
-/** What Go calls white space: U+0085 is, and a byte order mark is not. */
-const spaces = new Set(
-  '\t\n\v\f\r \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000',
-);
-
-function trim(text: string): string {
-  let from = 0;
-  let to = text.length;
-  while (from < to && spaces.has(text.charAt(from))) from += 1;
-  while (from < to && spaces.has(text.charAt(to - 1))) to -= 1;
-  return text.slice(from, to);
 }

@@ -48,7 +48,7 @@ export interface Inputs extends CommonInputs {
 /** What lies at a path of the runner; undefined where nothing does, or nothing that may be read. */
 export type LookAt = (path: string) => { readonly kind: 'file' | 'directory'; readonly bytes: number } | undefined;
 
-/** The beginning of a file of the runner, as much of it as is text; undefined where nothing can be read. */
+/** The beginning of a file of the runner; undefined where nothing can be read. */
 export type ReadText = (path: string) => string | undefined;
 
 export interface Disk {
@@ -109,7 +109,7 @@ export function parseInputs(read: InputReader, run: Pick<RunContext, 'sha'>, dis
   const context = read.withDefault('context', localPath, '.');
   const secrets = read.secretMap('secrets', secretId);
   const secretFiles = read.map('secret-files', secretId, path);
-  const fileTexts = [...secretFiles.values()].map((file) => disk.readText(file) ?? '');
+  const fileTexts = [...secretFiles.values()].map((file) => telling(disk.readText(file) ?? ''));
   for (const text of fileTexts) read.hide(text);
   const skipUnchanged = read.boolean('skip-unchanged', true);
   const maxAgeDays = read.optional('max-age-days', integer(1, 3650));
@@ -159,7 +159,7 @@ export function parseInputs(read: InputReader, run: Pick<RunContext, 'sha'>, dis
   if (sbomGenerator !== undefined && !sbom) {
     read.problem('sbom-generator', sbomGenerator, 'nothing while sbom is "false": then no SBOM is made');
   }
-  checkFiles(read, inputs, lookAt);
+  checkFiles(read, inputs, disk);
   checkArchive(read, inputs, lookAt);
   return read.finish(inputs);
 }
@@ -174,8 +174,20 @@ function buildContexts(read: InputReader): ReadonlyMap<string, BuildContext> {
   return contexts;
 }
 
+/** Without the lines that are not text, which no log shows as they are. */
+function telling(text: string): string {
+  return text
+    .split('\n')
+    .filter((line) => !/[\0\ufffd]/.test(line))
+    .join('\n');
+}
+
 /** Files that a build needs; each is told together with all other bad inputs. */
-function checkFiles(read: InputReader, { context, buildContexts, file, secretFiles }: Inputs, lookAt: LookAt): void {
+function checkFiles(
+  read: InputReader,
+  { context, buildContexts, file, secretFiles }: Inputs,
+  { lookAt, readText }: Disk,
+): void {
   const hasContext = lookAt(context)?.kind === 'directory';
   if (!hasContext) {
     read.problem(
@@ -195,8 +207,8 @@ function checkFiles(read: InputReader, { context, buildContexts, file, secretFil
   }
   for (const [id, secretFile] of secretFiles) {
     const found = lookAt(secretFile);
-    // docker itself would build on with an empty secret, and say nothing.
-    if (found?.kind !== 'file' || found.bytes === 0) {
+    // docker itself would build on with an empty secret, and say nothing. `echo "$UNSET" > file` leaves a line's end.
+    if (found?.kind !== 'file' || found.bytes === 0 || readText(secretFile)?.trim() === '') {
       read.problem('secret-files', `${id}=${secretFile}`, 'files that are there, can be read and are not empty');
     }
   }

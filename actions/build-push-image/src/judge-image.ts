@@ -11,8 +11,8 @@ export interface FoundImage {
   readonly configured: Platform | undefined;
 }
 
-/** What is there is looked at again, not built again. */
-const again = 'The same source is built anew only with "force: true".';
+/** It is remembered as refused. */
+const again = 'The next run builds it anew.';
 
 /** Every platform that was asked for is there once, and nothing else; else the error that says so. */
 export function platformMismatch(
@@ -55,7 +55,7 @@ export function platformUnproven(reason: string, digest: string, cause: unknown)
       cause,
       fault: 'cloud',
       hint:
-        'Run again, which builds and looks anew. If it stays: the runner must be able to read what it pushed ' +
+        'Run again, which looks anew. If it stays: the runner must be able to read what it pushed ' +
         '(ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, and a way to the S3 of the region).',
     },
   );
@@ -103,4 +103,10 @@ export function architectureMismatch(findings: readonly string[], digest: string
       'the context. Build it for $TARGETARCH, or ask for its platform in "platforms". ' +
       again,
   });
+}
+
+/** Nobody could look again at what an earlier run found to be wrong. */
+export function stillRefused(digest: string, failed: string): ActionError {
+  const problem = `An earlier run found that ${digest} is not what was asked for, and this one could not look at ${failed}`;
+  return new ActionError('ImageRefused', problem, { hint: `Its log says what is wrong with it. ${again}` });
 }

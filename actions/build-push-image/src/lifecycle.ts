@@ -2,8 +2,9 @@ import type { ListedImage } from '../../../shared/aws/ecr.ts';
 import { field, list, parseJson } from '../../../shared/core/field.ts';
 import { matchesWildcard } from './mutability.ts';
 
-/** A rule of a lifecycle policy that makes tagged images expire. */
+/** A rule of a lifecycle policy by which tagged images cannot be pulled any more. */
 export interface ExpiryRule {
+  readonly effect: 'expires' | 'is archived';
   readonly matches: (tags: readonly string[]) => boolean;
   /** Expires beyond the newest so many, or so many days after its push. */
   readonly limit: { readonly kind: 'count' | 'days'; readonly number: number };
@@ -23,6 +24,11 @@ const day = 24 * 60 * 60 * 1000;
 /** Told when no more builds, or days, than these are left: enough to do something about it. */
 const margin = { builds: 5, days: 14 };
 
+const effects: ReadonlyMap<unknown, ExpiryRule['effect']> = new Map([
+  ['expire', 'expires'],
+  ['transition', 'is archived'],
+]);
+
 /** The rules of a policy that tagged images can expire by. Other rules, and what is no policy, are passed over. */
 export function expiryRules(policy: string | undefined): readonly ExpiryRule[] {
   return list(field(parseJson(policy ?? ''), 'rules')).flatMap((rule) => {
@@ -31,9 +37,10 @@ export function expiryRules(policy: string | undefined): readonly ExpiryRule[] {
     const kind = { imageCountMoreThan: 'count', sinceImagePushed: 'days' } as const;
     const countType = field(selection, 'countType');
     const isKnown = countType === 'imageCountMoreThan' || countType === 'sinceImagePushed';
-    if (field(field(rule, 'action'), 'type') !== 'expire' || typeof number !== 'number' || !isKnown) return [];
+    const effect = effects.get(field(field(rule, 'action'), 'type'));
+    if (effect === undefined || typeof number !== 'number' || !isKnown) return [];
     const matches = selector(selection);
-    return matches === undefined ? [] : [{ matches, limit: { kind: kind[countType], number } }];
+    return matches === undefined ? [] : [{ effect, matches, limit: { kind: kind[countType], number } }];
   });
 }
 
@@ -68,7 +75,7 @@ interface Left {
 }
 
 function left(
-  { matches, limit }: ExpiryRule,
+  { effect, matches, limit }: ExpiryRule,
   digest: string,
   {
     newestFirst,
@@ -85,15 +92,15 @@ function left(
     if (more > margin.builds) return undefined;
     const place = `is number ${at + 1 + builds} of the ${limit.number} newest images that the repository keeps`;
     return more < 0
-      ? { urgency: 0, says: `${place}: it expires within a day` }
-      : { urgency: more / margin.builds, says: `${place}: it expires after ${plural(more + 1, 'more build')}` };
+      ? { urgency: 0, says: `${place}: it ${effect} within a day` }
+      : { urgency: more / margin.builds, says: `${place}: it ${effect} after ${plural(more + 1, 'more build')}` };
   }
   if (image.pushedAt === undefined) return undefined;
   const days = limit.number - (now - image.pushedAt) / day;
   if (days > margin.days) return undefined;
   return {
     urgency: Math.max(0, days) / margin.days,
-    says: `expires ${limit.number} days after its first push: ${days <= 0 ? 'within a day' : `in ${plural(Math.ceil(days), 'day')}`}`,
+    says: `${effect} ${limit.number} days after its first push: ${days <= 0 ? 'within a day' : `in ${plural(Math.ceil(days), 'day')}`}`,
   };
 }
 

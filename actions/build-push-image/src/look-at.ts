@@ -6,6 +6,8 @@ export const lookAt: LookAt = (path) => {
   try {
     const found = statSync(path);
     const isDirectory = found.isDirectory();
+    // A pipe would wait for its writer.
+    if (!isDirectory && !found.isFile()) return undefined;
     accessSync(path, isDirectory ? constants.R_OK | constants.X_OK : constants.R_OK);
     return { kind: isDirectory ? 'directory' : 'file', bytes: found.size };
   } catch {
@@ -16,7 +18,6 @@ export const lookAt: LookAt = (path) => {
 /** Every line of a secret becomes a mask of the runner's, which looks for each of them in each line of the log. */
 const most = { bytes: 64 * 1024, lines: 1000 };
 
-/** Without the lines that are not text, which no log shows as they are. */
 export const readText: ReadText = (path) => {
   let file: number | undefined;
   try {
@@ -25,11 +26,7 @@ export const readText: ReadText = (path) => {
     if (!fstatSync(file).isFile()) return undefined;
     const bytes = Buffer.alloc(most.bytes);
     const length = readSync(file, bytes, 0, most.bytes, 0);
-    const lines = bytes.toString('utf8', 0, length).split(/\r?\n/);
-    return lines
-      .filter((line) => !/[\0\ufffd]/.test(line))
-      .slice(0, most.lines)
-      .join('\n');
+    return bytes.toString('utf8', 0, length).split(/\r?\n/).slice(0, most.lines).join('\n');
   } catch {
     return undefined;
   } finally {

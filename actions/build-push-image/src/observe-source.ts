@@ -7,6 +7,7 @@ import type { ContextFiles } from './context-files.ts';
 import { contextRules, directoryRules } from './context-rules.ts';
 import { inspectImage, type LocalImage } from './docker.ts';
 import { externalImages } from './dockerfile.ts';
+import { isKept, type IgnoreRules } from './dockerignore.ts';
 import type { Inputs } from './inputs.ts';
 import type { LocalPorts } from './observe.ts';
 import { sourceHash, type BaseImage, type NamedContext } from './source-hash.ts';
@@ -23,6 +24,8 @@ export interface Source {
   readonly contexts: readonly NamedContext[];
   /** What is fetched while building, and not hashed. */
   readonly fetched: readonly string[];
+  /** Secret files that are sent with the context, as `<id>=<path>`: COPY could put them into the image. */
+  readonly exposed: readonly string[];
   /** Images that could not be identified: the same hash may mean another image then. */
   readonly unknown: readonly string[];
 }
@@ -53,8 +56,10 @@ export async function observeSource(inputs: Inputs, builder: Builder, ports: Loc
   const { files } = ports;
   const dockerfile = (await files.read(inputs.file)) ?? new Uint8Array();
   const identify = identifier(builder, ports);
-  const [context, images, contexts] = await Promise.all([
-    digestContext(inputs, builder, files),
+  const rules = await contextRules(inputs, builder, files);
+  const [context, exposed, images, contexts] = await Promise.all([
+    files.digestTree(inputs.context, rules),
+    exposedSecrets(inputs, rules, files),
     observeImages(dockerfile, { inputs, builder, identify }),
     observeContexts(inputs, files, identify),
   ]);
@@ -65,7 +70,7 @@ export async function observeSource(inputs: Inputs, builder: Builder, ports: Loc
     bases,
     contexts,
     syntax,
-    nativePlatform: builder.platform,
+    builder,
   });
   const unknown = contexts.flatMap(({ is }) =>
     is.kind === 'image' && is.image.identity === undefined ? [is.image.name] : [],
@@ -78,12 +83,22 @@ export async function observeSource(inputs: Inputs, builder: Builder, ports: Loc
     bases,
     syntax,
     fetched,
+    exposed,
     unknown: [...images.unknown, ...unknown],
   };
 }
 
-async function digestContext(inputs: Inputs, builder: Builder, files: ContextFiles): Promise<TreeDigest> {
-  return files.digestTree(inputs.context, await contextRules(inputs, builder, files));
+async function exposedSecrets(
+  { context, secretFiles }: Inputs,
+  rules: IgnoreRules,
+  files: ContextFiles,
+): Promise<readonly string[]> {
+  const exposed: string[] = [];
+  for (const [id, file] of secretFiles) {
+    const path = await files.pathInside(context, file);
+    if (path !== undefined && isKept(path, rules.judge)) exposed.push(`${id}=${file}`);
+  }
+  return exposed;
 }
 
 /** One directory after the other: each keeps all threads busy. */

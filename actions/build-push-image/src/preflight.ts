@@ -3,18 +3,38 @@ import { requireAble } from './builder.ts';
 import { platformWarnings } from './foreign-platforms.ts';
 import type { Inputs } from './inputs.ts';
 import { stageNames } from './dockerfile-text.ts';
-import { readsDockerfiles } from './dockerfile.ts';
+import { mountedSecrets, readsDockerfiles } from './dockerfile.ts';
 import type { LocallyObserved } from './observe.ts';
 
 /** Refuses before anything is built what the builder would find out only after a while. */
 export function requireBuildable(inputs: Inputs, { builder, source }: LocallyObserved): void {
   requireAble(inputs, builder);
+  requireHidden(inputs, source.exposed);
   requireTarget(inputs, source.dockerfile, source.syntax?.name);
 }
 
 /** What will most likely go wrong. */
 export function buildWarnings(inputs: Inputs, { builder, source }: LocallyObserved): readonly string[] {
-  return platformWarnings(inputs, builder, source.dockerfile);
+  return [...platformWarnings(inputs, builder, source.dockerfile), ...secretWarnings(inputs, source.dockerfile)];
+}
+
+/** Its value would be part of the source, whose hash anybody may read, and of what COPY puts into the image. */
+function requireHidden({ context }: Inputs, exposed: readonly string[]): void {
+  if (exposed.length === 0) return;
+  throw new PreconditionError(
+    'SecretInContext',
+    `Of "secret-files", ${exposed.join(', ')} is sent with the context (${context}), so that COPY could put it into the image.`,
+    { hint: 'Write it to a directory outside, such as $RUNNER_TEMP, or have .dockerignore leave it out.' },
+  );
+}
+
+/** BuildKit makes nothing of a secret that was not given, unless the mount says "required". */
+function secretWarnings({ secrets, secretFiles }: Inputs, dockerfile: string): readonly string[] {
+  const missing = mountedSecrets(dockerfile).filter(({ id }) => !secrets.has(id) && !secretFiles.has(id));
+  return missing.map(
+    ({ id, line }) =>
+      `Line ${line} of the Dockerfile mounts the secret "${id}", and neither "secrets" nor "secret-files" gives it: BuildKit says nothing, and the step finds it missing.`,
+  );
 }
 
 function requireTarget({ target, file }: Inputs, dockerfile: string, syntax: string | undefined): void {

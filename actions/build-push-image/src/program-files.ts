@@ -31,18 +31,16 @@ export interface ProgramFiles {
 export interface Reach {
   readonly pipe: PipeDocker;
   readonly env: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
 }
 
 /** An ELF header has 64 bytes, the first line of a script seldom more than 200. */
 const keep = 512;
-/** A layer that has to be fetched first takes long; then it is better to know nothing. */
-const timeoutMs = 20_000;
-
 /**
  * An image that the daemon has: a container that is never started lends its files. `docker cp` hands a file over as a stream, which is
  * closed after its first bytes, however large the file is.
  */
-export function daemonFiles(image: LocatedImage, container: string, { pipe, env }: Reach): ProgramFiles {
+export function daemonFiles(image: LocatedImage, container: string, { pipe, env, timeoutMs }: Reach): ProgramFiles {
   let created: Promise<void> | undefined;
   const docker = <T>(args: readonly string[], read: PipeOptions<T>['read']): Promise<Piped<T>> =>
     pipe(args, { read, env, timeoutMs });
@@ -73,7 +71,7 @@ export function daemonFiles(image: LocatedImage, container: string, { pipe, env 
  * An image that the builder outside the daemon has just made and pushed: a build that copies the programs out of it. The builder has the
  * layers, so nothing but the programs comes here.
  */
-export function builderFiles(image: LocatedImage, { pipe, env }: Reach): ProgramFiles {
+export function builderFiles(image: LocatedImage, { pipe, env, timeoutMs }: Reach): ProgramFiles {
   const ask = async (programs: readonly Program[]): Promise<readonly (ProgramFile | undefined)[]> => {
     const { value, exitCode, stderr } = await pipe(
       [

@@ -94,7 +94,7 @@ async function loggedIn(run: Run, work: (session: Session) => Promise<void>): Pr
 
 /** The registry's word, not docker's, is what is handed on. */
 async function confirm(tag: string, pushed: Pushed, run: Run): Promise<RegistryImage> {
-  const { inputs, observed, ports, draft, progress } = run;
+  const { inputs, ports, draft, progress } = run;
   const image = (await ports.registry.images(inputs.repository, [tag]))?.images.get(tag);
   if (image === undefined) {
     const said = pushed.kind === 'lost-race' ? 'the registry refused it as taken' : 'docker reported success';
@@ -113,8 +113,7 @@ async function confirm(tag: string, pushed: Pushed, run: Run): Promise<RegistryI
     progress.info(`The registry confirms ${image.digest}`);
     return image;
   }
-  const tags = observed.repository?.tags;
-  if (tags !== undefined && isFixed(tags, tag)) {
+  if (draft.mutability !== undefined && isFixed(draft.mutability, tag)) {
     throw new ActionError(
       'DigestMismatch',
       `docker pushed ${pushed.digest} as "${tag}", which nobody can move, and there the registry has ${image.digest}.`,

@@ -114,7 +114,7 @@ async function readOnce(
 async function readBounded(answer: Response, digest: string): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let left = maxBytes;
-  const body: AsyncIterable<Uint8Array> = answer.body ?? new ReadableStream();
+  const body: AsyncIterable<Uint8Array> | readonly Uint8Array[] = answer.body ?? [];
   for await (const piece of body) {
     pieces.push(piece);
     left -= piece.length;

@@ -215,7 +215,9 @@ function headline({ inputs, plan }: Work, result: Result | undefined): string {
       ? '📝 Dry run: would reuse the image of'
       : `📝 Dry run: would ${inputs.archiveFrom === undefined ? 'build' : 'push'}`;
   if (result.failure !== undefined) return '❌ Image not released:';
-  if (result.outcome === 'reused') return '♻️ Unchanged, nothing built:';
+  if (result.outcome === 'reused') {
+    return plan.outcome === 'reused' ? '♻️ Unchanged, nothing built:' : '♻️ Built by another run meanwhile:';
+  }
   return inputs.archiveFrom === undefined ? '🐳 Built and pushed' : '🐳 Pushed';
 }
 

@@ -1,6 +1,6 @@
 import type { RegistryImage, TaggedImages } from '../../../shared/aws/ecr.ts';
 import { humanDuration } from '../../../shared/core/clock.ts';
-import { buildRecord, type BuildRecord } from './build-record.ts';
+import { buildRecord, isRefused, type BuildRecord } from './build-record.ts';
 import type { Inputs } from './inputs.ts';
 import { sourceTags } from './source-hash.ts';
 
@@ -39,10 +39,7 @@ export function judge(inputs: Inputs, { source, images, archivedTags, now }: Evi
   if (!inputs.skipUnchanged) return { kind: 'build', fresh: false, reason: 'skip-unchanged is "false"' };
   const image = latestBuild(source.hash, images);
   if (image === undefined) {
-    const reason = isArchived(source.hash, archivedTags)
-      ? 'the image of this source is in ECR’s archive'
-      : 'this source was not built before';
-    return { kind: 'build', fresh: false, reason };
+    return { kind: 'build', fresh: false, reason: whyNone(source.hash, { images, archivedTags }) };
   }
   const missing = inputs.tags.filter((tag) => !image.tags.includes(tag)).length;
   if (image.tags.length + missing > tagLimit) {
@@ -63,6 +60,14 @@ export function judge(inputs: Inputs, { source, images, archivedTags, now }: Evi
   return { kind: 'reuse', image, record, reason };
 }
 
+function whyNone(hash: string, { images, archivedTags }: Pick<Evidence, 'images' | 'archivedTags'>): string {
+  const refused = sourceTags(hash).find((tag) => images.has(tag));
+  if (refused !== undefined) return `the image of this source (${images.get(refused)?.digest}) was refused before`;
+  return isArchived(hash, archivedTags)
+    ? 'the image of this source is in ECR’s archive'
+    : 'this source was not built before';
+}
+
 /** Which commit first built it, when, and what that took. */
 function firstBuild(image: RegistryImage, { commit, ms }: BuildRecord): string {
   const from = commit === undefined ? '' : ` from commit ${commit}`;
@@ -79,10 +84,11 @@ export function isArchived(hash: string, archivedTags: TaggedImages['archived'])
   return sourceTags(hash).some((tag) => archivedTags.has(tag));
 }
 
-/** What was pushed last of this source: tags of expired images are given again, so their numbers say nothing. */
+/** What was pushed last of this source and not refused: tags of expired images are given again, so their numbers say nothing. */
 export function latestBuild(hash: string, images: ReadonlyMap<string, RegistryImage>): RegistryImage | undefined {
   return sourceTags(hash)
     .flatMap((tag) => images.get(tag) ?? [])
+    .filter(({ digest, tags }) => !isRefused({ hash, digest }, tags))
     .reduce<RegistryImage | undefined>(
       (newest, image) => ((image.pushedAt ?? 0) >= (newest?.pushedAt ?? 0) ? image : newest),
       undefined,

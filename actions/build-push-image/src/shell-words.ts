@@ -1,3 +1,4 @@
+import { goSpace } from './go-space.ts';
 /** How docker's frontend reads the words of a Dockerfile (moby/buildkit, frontend/dockerfile/shell): almost as a shell does. */
 export interface Lexing {
   readonly escape: string;
@@ -14,9 +15,6 @@ export interface ShellText {
 
 /** Stands for a value that is not known: what has it in it, is not known either. */
 export const unknownValue = '\0';
-
-/** What `unicode.IsSpace` of Go takes for white space. */
-export const goSpace = /[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
 
 /** Undefined where docker would refuse it, or what it does with it is not done here (`${name#pattern}`). */
 export function shellText(text: string, lexing: Lexing): ShellText | undefined {

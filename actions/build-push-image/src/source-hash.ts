@@ -1,4 +1,5 @@
 import { fingerprint, sha256 } from '../../../shared/core/hash.ts';
+import type { Builder } from './builder.ts';
 import { sourceTagPrefix, type Inputs } from './inputs.ts';
 import type { TreeDigest } from './tree-digest.ts';
 
@@ -26,12 +27,12 @@ export interface BuildSource {
   readonly bases: readonly BaseImage[];
   readonly contexts: readonly NamedContext[];
   readonly syntax: BaseImage | undefined;
-  /** What the builder builds for when `platforms` is empty. */
-  readonly nativePlatform: string;
+  /** `platform`: what is built for when `platforms` is empty. Of one Dockerfile the two kinds make two images: `TARGETARCH` is BuildKit's alone. */
+  readonly builder: Pick<Builder, 'kind' | 'platform'>;
 }
 
 /** Raise it whenever equal hashes would no longer mean equal images. */
-const version = 2;
+const version = 3;
 
 /** These say which commit or run built an image, not what is in it; with them nothing would ever be reused. */
 const volatileLabels = new Set(
@@ -44,12 +45,13 @@ export function sourceHash(inputs: Inputs, source: BuildSource): string {
     Object.fromEntries(images.map(({ name, identity }) => [name, identity ?? 'unknown']));
   return fingerprint({
     version,
+    builder: source.builder.kind,
     dockerfile: sha256(source.dockerfile),
     context: source.contextSha256,
     bases: identities(source.bases),
     syntax: source.syntax === undefined ? {} : identities([source.syntax]),
     target: inputs.target,
-    platforms: inputs.platforms.length > 0 ? inputs.platforms : [source.nativePlatform],
+    platforms: inputs.platforms.length > 0 ? inputs.platforms : [source.builder.platform],
     buildArgs: Object.fromEntries(decisiveArguments(inputs.buildArgs, source.dockerfile)),
     contexts: source.contexts.length === 0 ? undefined : contextIdentities(source.contexts),
     labels: Object.fromEntries([...inputs.labels].filter(([key]) => !volatileLabels.has(key))),

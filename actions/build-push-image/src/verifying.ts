@@ -1,10 +1,12 @@
 import { basename } from 'node:path';
 import type { RegistryImage } from '../../../shared/aws/ecr.ts';
 import type { Run } from './apply.ts';
+import { isRefused } from './build-record.ts';
 import { isOutsideDaemon } from './builder.ts';
 import type { DockerConfig } from './docker-config.ts';
 import { platformName } from './platforms.ts';
 import { builderFiles, daemonFiles, type ProgramFiles } from './program-files.ts';
+import { stillRefused } from './judge-image.ts';
 import { verifyImage, type PlatformImage } from './verify-image.ts';
 
 /** What the registry holds under the one tag that was pushed. */
@@ -24,13 +26,17 @@ export interface Access {
   readonly config: DockerConfig;
 }
 
+/** A look at what was just built here takes a second; another run's image has to be fetched first. */
+const timeouts = { own: 20_000, anothers: 120_000 } as const;
+
 /** Before any wanted tag names the image. Throws when it is not what was asked for, or nobody can tell; programs that cannot be looked at are told. */
 export async function verify({ image, tag, from, anotherRuns }: PushedImage, run: Run, access: Access): Promise<void> {
   const { inputs, observed, ports, draft, progress } = run;
   const { host, basic, config } = access;
   const { builder } = observed;
   const uri = draft.repositoryUri ?? '';
-  const reach = { pipe: ports.pipe, env: config.env };
+  const timeoutMs = anotherRuns ? timeouts.anothers : timeouts.own;
+  const reach = { pipe: ports.pipe, env: config.env, timeoutMs };
   const isOutside = from === 'builder' && isOutsideDaemon(builder);
   let containers = 0;
   const files = (one: PlatformImage): ProgramFiles => {
@@ -39,7 +45,7 @@ export async function verify({ image, tag, from, anotherRuns }: PushedImage, run
     containers += 1;
     // Another run's image the daemon has to fetch first.
     const located = anotherRuns
-      ? { name: `${uri}@${one.digest}`, platform: undefined }
+      ? { name: `${uri}@${one.digest}`, platform }
       : { name: `${uri}:${tag}`, platform: one.isListed ? platform : undefined };
     return daemonFiles(located, `${basename(config.directory)}-${containers}`, reach);
   };
@@ -52,6 +58,10 @@ export async function verify({ image, tag, from, anotherRuns }: PushedImage, run
     files,
   });
   draft.verification = verification;
+  const [failed] = verification.failed;
+  if (failed !== undefined && isRefused({ hash: observed.source.hash, digest: image.digest }, image.tags)) {
+    throw stillRefused(image.digest, failed);
+  }
   for (const line of verification.confirmed) progress.info(`Checked: ${line}`);
   for (const line of verification.unchecked) progress.info(`Not checked: ${line}`);
   for (const line of verification.failed) {

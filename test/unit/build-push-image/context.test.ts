@@ -16,8 +16,11 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { contextFiles } from '../../../actions/build-push-image/src/context-files.ts';
+import type { Builder } from '../../../actions/build-push-image/src/builder.ts';
 import { ignoreRules } from '../../../actions/build-push-image/src/dockerignore.ts';
+import { observeSource } from '../../../actions/build-push-image/src/observe-source.ts';
 import { pieceBytes, piecesOf, treeDigest, type Entry } from '../../../actions/build-push-image/src/tree-digest.ts';
+import { buildx, inputs } from './kit.ts';
 
 let root: string;
 beforeEach(() => {
@@ -211,6 +214,34 @@ test('in whatever order a directory is listed, its digest is the same', () => {
       expect(of(other)).toEqual(of(one));
     }),
   );
+});
+
+describe('secret files that are sent with the context', () => {
+  const exposed = async (secretFiles: Readonly<Record<string, string>>, kind: Builder['kind'] = 'buildx') => {
+    const context = join(root, 'app');
+    const given = Object.entries(secretFiles).map(([id, path]) => `${id}=${join(root, path)}`);
+    const asked = inputs({ context, file: join(context, 'Dockerfile'), 'secret-files': given.join('\n') });
+    const none = () => Promise.reject(new Error('not asked'));
+    const ports = { files: contextFiles, docker: none, manifests: { digest: none } };
+    const source = await observeSource(asked, { ...buildx, kind }, ports);
+    return source.exposed.map((line) => line.replace(`${root}/`, ''));
+  };
+  beforeEach(() => {
+    write('app/Dockerfile', 'FROM scratch\n');
+    for (const path of ['app/.npmrc', 'app/private/key.pem', 'app/private/public/cert.pem', 'outside.txt']) write(path);
+    symlinkSync('../outside.txt', join(root, 'app/link.txt'));
+    symlinkSync('app/.npmrc', join(root, 'way-in.txt'));
+    write('app/.dockerignore', 'private\n!private/public\n');
+  });
+
+  test.each(['buildx', 'docker'] as const)('by their real place, as the ignore file has it: %s', async (kind) => {
+    expect(await exposed({ a: 'app/.npmrc', b: 'outside.txt', c: 'app/private/key.pem' }, kind)).toEqual(['a=app/.npmrc']);
+    expect(await exposed({ a: 'app/link.txt', b: 'way-in.txt', c: 'app/private/public/cert.pem' }, kind)).toEqual([
+      'b=way-in.txt',
+      'c=app/private/public/cert.pem',
+    ]);
+    expect(await exposed({}, kind)).toEqual([]);
+  });
 });
 
 describe('the place of an archive', () => {

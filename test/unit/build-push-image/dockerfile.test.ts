@@ -126,6 +126,11 @@ FROM localhost:5000/x:1`;
     expect(parse('# escape=`\r\nFROM `\r\n alpine:3\r\nCOPY a \\\r\nFROM b\r\n').images).toEqual(['alpine:3', 'b']);
   });
 
+  test('white space is what Go takes for it', () => {
+    expect(parse('FROM scratch\n\\\n\u0085FROM evil:1\n').images).toEqual(['evil:1']);
+    expect(parse('FROM a:1\u0085\n').images).toEqual(['a:1']);
+  });
+
   test('here-documents are text', () => {
     const text = "FROM a\nRUN <<EOF cat && <<-'X' cat\nFROM fake1\nEOF\nFROM fake2\n\tX\nFROM b";
     expect(parse(text).images).toEqual(['a', 'b']);

@@ -66,6 +66,7 @@ export interface Asked {
   readonly line: string;
   readonly stdin: string;
   readonly env: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
 }
 
 /** Docker and buildx, as far as they give files away; every command is kept. `platform` is what `--platform` asks for. */
@@ -103,8 +104,8 @@ export function fakePipe(
     return built(stdin, (image) => filesOf(flag(args, '--platform'), image));
   };
 
-  const pipe: PipeDocker = async (args, { read, stdin = '', env = {} }) => {
-    asked.push({ line: args.join(' '), stdin, env });
+  const pipe: PipeDocker = async (args, { read, stdin = '', env = {}, timeoutMs }) => {
+    asked.push({ line: args.join(' '), stdin, env, timeoutMs });
     const said = answer(args, stdin);
     return Buffer.isBuffer(said)
       ? { value: await read(inPieces(said)), exitCode: 0, stderr: '' }

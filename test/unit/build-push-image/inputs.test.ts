@@ -76,12 +76,28 @@ describe('what a secret file holds', () => {
     expect(read(files, { readText }).hidden).toEqual(['hunter1', '  "key": "hunter2"', 'hunter3']);
   });
 
-  test('is read as far as it is text', () =>
+  test('is masked as far as it is text', () =>
     onDisk(Buffer.concat([Buffer.from('héllo\n'), Buffer.of(0xff, 0x66, 0x0a), Buffer.from('a\0b\nlast')]), (file) => {
-      expect(realReadText(file)).toBe('héllo\nlast');
+      expect(read({ repository: 'app', 'secret-files': `a=${file}` }, { readText: realReadText }).hidden).toEqual([
+        'héllo',
+        'last',
+      ]);
       expect(realReadText(join(file, '..'))).toBeUndefined();
       expect(realReadText(`${file}-gone`)).toBeUndefined();
     }));
+
+  test.each([
+    ['\n', false],
+    [' \r\n\t\n', false],
+    ['\n.\n', true],
+    [Buffer.of(0xff), true],
+    [Buffer.of(0), true],
+  ])('of %j', (content, accepted) =>
+    onDisk(content, (file) => {
+      const said = refusal({ repository: 'app', 'secret-files': `a=${file}` }, { readText: realReadText });
+      expect(said).toMatch(accepted ? /^accepted$/ : /secret-files is "a=.*can be read and are not empty/);
+    }),
+  );
 
   test('is read as far as 1,000 lines and 64 KiB', () => {
     onDisk('line\n'.repeat(1500), (file) => expect(realReadText(file)?.split('\n')).toHaveLength(1000));
@@ -140,7 +156,8 @@ describe('files that are asked for', () => {
       writeFileSync(join(directory, 'file'), 'four');
       expect(realLookAt(join(directory, 'app'))?.kind).toBe('directory');
       expect(realLookAt(join(directory, 'file'))).toEqual({ kind: 'file', bytes: 4 });
-      for (const path of ['none', 'file/below', 'zero\0byte'])
+      execFileSync('mkfifo', [join(directory, 'pipe')]);
+      for (const path of ['none', 'file/below', 'zero\0byte', 'pipe'])
         expect(realLookAt(join(directory, path))).toBeUndefined();
     } finally {
       rmSync(directory, { recursive: true });

@@ -96,6 +96,7 @@ export function observed(over: Partial<Observed> = {}): Observed {
       syntax: undefined,
       contexts: [],
       fetched: [],
+      exposed: [],
       unknown: [],
     },
     repository: mutable,

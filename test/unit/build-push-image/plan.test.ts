@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { PreconditionError } from '../../../shared/core/errors.ts';
-import { recordTag } from '../../../actions/build-push-image/src/build-record.ts';
+import { recordTag, refusalTag } from '../../../actions/build-push-image/src/build-record.ts';
 import { isFixed } from '../../../actions/build-push-image/src/mutability.ts';
 import { movingTags, planBuild, type Plan } from '../../../actions/build-push-image/src/plan.ts';
 import { built, buildx, classic, commit, hash, image, immutable, inputs, mutable, observed, tagged } from './kit.ts';
@@ -131,6 +131,18 @@ describe('what is to do', () => {
   });
 });
 
+test('the image of this source was refused: built anew, and an older one that was not is used', () => {
+  const bad = image('bad', [`${src}-2`], Date.UTC(2026, 0, 5));
+  const refused = { ...bad, tags: [...bad.tags, refusalTag({ hash, digest: bad.digest })] };
+  const plan = planBuild(inputs(), observed({ images: tagged(refused), repository: immutable }));
+  expect([plan.outcome, plan.reason]).toEqual(['built', `the image of this source (${bad.digest}) was refused before`]);
+  expect(plan.steps).toContainEqual(expect.objectContaining({ kind: 'build', tag: src }));
+  expect(planBuild(inputs(), observed({ images: tagged(refused, old) })).image).toEqual(old);
+  // Also where it was found to be good at first.
+  const both = { ...refused, tags: [...refused.tags, recordTag({ hash, digest: bad.digest }, { commit, ms: 1 })] };
+  expect(planBuild(inputs(), observed({ images: tagged(both) })).outcome).toBe('built');
+});
+
 test('the image of this source is in ECR’s archive: built anew, under a tag that is free', () => {
   const archivedTags = new Set([`src-${hash}`, 'latest']);
   const seen = observed({ archivedTags });
@@ -145,6 +157,24 @@ test('the image of this source is in ECR’s archive: built anew, under a tag th
   ]);
   const fixed = planBuild(inputs({ tags: 'new' }), { ...seen, repository: immutable });
   expect(fixed.steps).toContainEqual(expect.objectContaining({ kind: 'build', tag: `src-${hash}-2` }));
+});
+
+test('a secret that a RUN mounts and nobody gives is told before it is built', () => {
+  const { source } = observed();
+  const dockerfile = [
+    'FROM scratch',
+    'RUN --mount=type=secret,id=given --mount=type=cache,id=cached,target=/c true',
+    'RUN --mount=type=secret,id=file --mount=type=secret,id=lost,required=true true',
+    'RUN --mount=target=/run/secrets/by-name,type=secret true',
+    'RUN --mount=type=secret,id=lost true && echo --mount=type=secret,id=text',
+    'RUN --mount=type=secret,id=$VARIABLE true',
+  ].join('\n');
+  const given = inputs({ secrets: 'given=1', 'secret-files': 'file=x.file' });
+  const { warnings } = planBuild(given, observed({ source: { ...source, dockerfile } }));
+  expect(warnings.map((line) => /^Line (\d) .* the secret "([^"]+)"/.exec(line)?.slice(1))).toEqual([
+    ['3', 'lost'],
+    ['4', 'by-name'],
+  ]);
 });
 
 describe('the layer cache', () => {
@@ -325,6 +355,15 @@ describe('what is refused before anything is done', () => {
       const lines = refusal(plan).message.split('\n').slice(1);
       expect(lines.map((line) => /^- ([a-z-]+):/.exec(line)?.[1])).toEqual(missing);
     }
+  });
+
+  test('a secret file that is sent with the context', () => {
+    const { source } = observed();
+    const seen = observed({ source: { ...source, exposed: ['npm=app/.npmrc', 'ca=app/ca.pem'] } });
+    const error = refusal(() => planBuild(inputs({ context: 'app' }), seen));
+    expect(error.code).toBe('SecretInContext');
+    expect(error.message).toContain('npm=app/.npmrc, ca=app/ca.pem is sent with the context (app)');
+    expect(error.hint).toContain('.dockerignore');
   });
 
   test('the classic builder may be asked for its own platform', () => {

@@ -19,7 +19,7 @@ describe('in the daemon', () => {
   const open = (over: { readonly platform?: string } = {}) => {
     const fake = fakePipe(() => files);
     const image = { name: 'host/app:src-1', platform: over.platform };
-    return { ...fake, files: daemonFiles(image, 'slipway-1', { pipe: fake.pipe, env }) };
+    return { ...fake, files: daemonFiles(image, 'slipway-1', { pipe: fake.pipe, env, timeoutMs: 7_000 }) };
   };
 
   test('a container that is never started lends the files, and is removed with its volumes', async () => {
@@ -51,7 +51,7 @@ describe('in the daemon', () => {
 
   test('what is only not executable on the search path is passed over', async () => {
     const fake = fakePipe(() => ({ '/usr/bin/node': script('notes'), '/bin/node': x86 }), { '/usr/bin/node': 0o644 });
-    const lent = daemonFiles({ name: 'x', platform: undefined }, 'c', { pipe: fake.pipe, env });
+    const lent = daemonFiles({ name: 'x', platform: undefined }, 'c', { pipe: fake.pipe, env, timeoutMs: 7_000 });
     expect((await lent.heads([node]))[0]?.path).toBe('/bin/node');
   });
 
@@ -90,7 +90,7 @@ describe('in a builder outside the daemon', () => {
   const image = { name: 'host/app@sha256:1', platform: 'linux/arm64' };
   const open = () => {
     const fake = fakePipe((platform, name) => (platform === 'linux/arm64' && name === image.name ? files : {}));
-    return { ...fake, files: builderFiles(image, { pipe: fake.pipe, env }) };
+    return { ...fake, files: builderFiles(image, { pipe: fake.pipe, env, timeoutMs: 7_000 }) };
   };
 
   test('one build without a RUN copies all that is asked for', async () => {

@@ -40,6 +40,11 @@ test('is asked for with the login, and is what its digest says', async () => {
   ]);
 });
 
+test('an answer without a body is other content, and is not waited for', async () => {
+  const { host } = await serve((_, response) => response.writeHead(204).end());
+  await expect(reader(host).read('blobs', digest)).rejects.toThrow('answers other content');
+});
+
 test('where another host has it, that host does not see the login; the same one does', async () => {
   const other = await serve((_, response) => response.end(text));
   const { host } = await serve((_, response) =>

@@ -19,7 +19,7 @@ const source: BuildSource = {
   bases: [base],
   contexts: [],
   syntax: undefined,
-  nativePlatform: 'linux/amd64',
+  builder: { kind: 'buildx', platform: 'linux/amd64' },
 };
 const given = {
   'build-args': 'A=1\nB=2',
@@ -44,7 +44,8 @@ test.each([
   ['a base image that moved', {}, { bases: [{ ...base, identity: 'sha256:2' }] }],
   ['a frontend', {}, { syntax: { ...base, name: 'docker/dockerfile:1' } }],
   ['a named context', {}, { contexts: [directory('1')] }],
-  ['the builder’s own platform', {}, { nativePlatform: 'linux/arm64' }],
+  ['the builder’s own platform', {}, { builder: { kind: 'buildx' as const, platform: 'linux/arm64' } }],
+  ['the kind of builder', {}, { builder: { kind: 'docker' as const, platform: 'linux/amd64' } }],
 ])('%s changes the hash', (_, values, changes) => {
   expect(sourceHash(inputs({ ...given, ...values }), { ...source, ...changes })).not.toBe(hash);
 });
@@ -160,7 +161,7 @@ const hashOf = (d: Drawn): string => {
         })),
       ],
       syntax: undefined,
-      nativePlatform: d.native,
+      builder: { kind: 'buildx', platform: d.native },
     },
   );
 };
@@ -228,7 +229,7 @@ test('in whatever order they are given, they are the same source', () => {
 });
 
 test('it is written down: whoever changes it raises the version, or every image is built anew', () => {
-  expect(hash).toBe('b93d12cbdf1cb19137325f20420b4fafd69ca5932ceb07d1e3f0280121f5858b');
+  expect(hash).toBe('cd6a5aa96842c53619b3668743e506d73da4c09164affd47fd71a7d8d00c2f6c');
 });
 
 test('tags of a source', () => {

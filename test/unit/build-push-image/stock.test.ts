@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { buildRecord, recordTag } from '../../../actions/build-push-image/src/build-record.ts';
+import { buildRecord, isRefused, recordTag, refusalTag } from '../../../actions/build-push-image/src/build-record.ts';
 import { describeSize, readSize, sizeOf } from '../../../actions/build-push-image/src/image-size.ts';
 import { expiryRules, expiryWarnings } from '../../../actions/build-push-image/src/lifecycle.ts';
 import type { RegistryImage } from '../../../shared/aws/ecr.ts';
@@ -42,6 +42,11 @@ describe('the record of a build', () => {
     expect(buildRecord(of, [bare])).toEqual({ commit: undefined, ms: undefined });
     expect(buildRecord(of, [bare, named])).toEqual({ commit, ms: undefined });
     expect(buildRecord(of, [bare, named, whole])).toEqual({ commit, ms: 5000 });
+    expect(buildRecord(of, [refusalTag(of)])).toBeUndefined();
+    expect([
+      isRefused(of, [bare, refusalTag(of)]),
+      isRefused({ ...of, hash: 'ef'.repeat(32) }, [refusalTag(of)]),
+    ]).toEqual([true, false]);
   });
 });
 
@@ -167,6 +172,19 @@ describe('lifecycle', () => {
     else expect(lines).toEqual([expect.stringMatching(warning)]);
   });
 
+  test('what ECR puts into its archive cannot be pulled either', () => {
+    const archived = (selection: object) => said(policy(rule(selection, 'transition')), [old, ...younger])[0];
+    expect(archived({ tagStatus: 'any', countType: 'imageCountMoreThan', countNumber: 4 })).toMatch(
+      /it is archived after 1 more build/,
+    );
+    expect(archived({ tagStatus: 'any', countType: 'imageCountMoreThan', countNumber: 3 })).toMatch(
+      /it is archived within a day/,
+    );
+    expect(archived({ tagStatus: 'any', countType: 'sinceImagePushed', countNumber: 50 })).toMatch(
+      / is archived 50 days after its first push: in 10 days/,
+    );
+  });
+
   test('the build that is about to come counts, and the nearest of several rules is told', () => {
     const count = { tagStatus: 'any', countType: 'imageCountMoreThan', countNumber: 10 };
     expect(said(policy(rule(count)), [old, ...younger])).toEqual([]);
@@ -178,7 +196,7 @@ describe('lifecycle', () => {
 
   test('what does not expire, is not there, or is no policy says nothing', () => {
     const selection = { tagStatus: 'any', countType: 'imageCountMoreThan', countNumber: 1 };
-    expect(said(policy(rule(selection, 'transition')), [old])).toEqual([]);
+    expect(said(policy(rule(selection, 'keep')), [old])).toEqual([]);
     expect(said(policy(rule(selection)), younger)).toEqual([]);
     for (const text of [undefined, '', 'no JSON', '[]', '{"rules":{}}', '{"rules":[null,1]}']) {
       expect(said(text, [old])).toEqual([]);

@@ -59,7 +59,10 @@ function registry(made: readonly Made[], { index = made.length > 1, attested = f
         },
       },
       files: ({ digest, config: { platform } }) =>
-        builderFiles({ name: `x@${digest}`, platform: platform.architecture }, { pipe: programs.pipe, env: {} }),
+        builderFiles(
+          { name: `x@${digest}`, platform: platform.architecture },
+          { pipe: programs.pipe, env: {}, timeoutMs: 1 },
+        ),
     });
   return { verify, programs, breakWith: (message: string) => (broken = new Error(message)) };
 }
