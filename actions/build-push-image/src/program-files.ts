@@ -57,7 +57,14 @@ export function daemonFiles(image: LocatedImage, container: string, { pipe, env,
   return {
     async heads(programs) {
       await (created ??= create());
-      return Promise.all(programs.map(async (program) => choose(program, await Promise.all(program.paths.map(look)))));
+      return Promise.all(
+        programs.map(async (program) => {
+          const likely = likeliest(program);
+          const found = choose(likely, await Promise.all(likely.paths.map(look)));
+          if (found !== undefined || program.paths.length < 2) return found;
+          return choose(program, await Promise.all(program.paths.map(look)));
+        }),
+      );
     },
     async close() {
       if (created === undefined) return;
@@ -72,8 +79,8 @@ export function daemonFiles(image: LocatedImage, container: string, { pipe, env,
  * layers, so nothing but the programs comes here.
  */
 export function builderFiles(image: LocatedImage, { pipe, env, timeoutMs }: Reach): ProgramFiles {
-  const ask = async (programs: readonly Program[]): Promise<readonly (ProgramFile | undefined)[]> => {
-    const { value, exitCode, stderr } = await pipe(
+  const copyOut = (programs: readonly Program[], isTried: IsTried): Promise<Piped<ReadonlyMap<string, TarEntry>>> =>
+    pipe(
       [
         ...['buildx', 'build', '--progress=plain', '--provenance=false', '--sbom=false'],
         ...(image.platform === undefined ? [] : ['--platform', image.platform]),
@@ -81,19 +88,21 @@ export function builderFiles(image: LocatedImage, { pipe, env, timeoutMs }: Reac
       ],
       {
         read: allFiles,
-        stdin: copyingOut(image.name, programs),
+        stdin: copyingOut(image.name, programs, isTried),
         env: { ...env, BUILDX_METADATA_PROVENANCE: 'disabled', BUILDX_NO_DEFAULT_ATTESTATIONS: '1' },
         timeoutMs,
       },
     );
-    if (exitCode === 0) {
-      return programs.map((program, index) =>
-        choose(
-          program,
-          program.paths.map((path, place) => value.get(destination(program, [index, place], path).slice(1))),
-        ),
-      );
-    }
+  /** In half the time, as nothing is searched; undefined: not all of them are where they should be. */
+  const guess = async (programs: readonly Program[]): Promise<readonly (ProgramFile | undefined)[] | undefined> => {
+    const likely = programs.map(likeliest);
+    const { value, exitCode } = await copyOut(likely, () => false);
+    const files = exitCode === 0 ? chosen(likely, value, () => false) : [undefined];
+    return files.includes(undefined) ? undefined : files;
+  };
+  const ask = async (programs: readonly Program[]): Promise<readonly (ProgramFile | undefined)[]> => {
+    const { value, exitCode, stderr } = await copyOut(programs, isSearchedFor);
+    if (exitCode === 0) return chosen(programs, value, isSearchedFor);
     // One that is missing fails the build, and must not take the others along.
     if (programs.length > 1) return (await Promise.all(programs.map((program) => ask([program])))).flat();
     if (isAbsent(stderr)) return [undefined];
@@ -103,15 +112,41 @@ export function builderFiles(image: LocatedImage, { pipe, env, timeoutMs }: Reac
     async heads(programs) {
       // Names that mean more than themselves in a Dockerfile are not looked for.
       const plain = programs.filter(({ paths }) => paths.length > 0 && paths.every(isPlain));
-      const found = plain.length === 0 ? [] : await ask(plain);
+      const isSearchedForAny = plain.some((program) => program.paths.some((path) => isSearchedFor(program, path)));
+      const guessed = isSearchedForAny ? await guess(plain) : undefined;
+      const found = plain.length === 0 ? [] : (guessed ?? (await ask(plain)));
       return programs.map((program) => found[plain.indexOf(program)]);
     },
     close: () => Promise.resolve(),
   };
 }
 
+/** Is it copied with a wildcard? */
+type IsTried = (program: Program, path: string) => boolean;
+
+function chosen(
+  programs: readonly Program[],
+  copied: ReadonlyMap<string, TarEntry>,
+  isTried: IsTried,
+): readonly (ProgramFile | undefined)[] {
+  return programs.map((program, index) =>
+    choose(
+      program,
+      program.paths.map((path, place) =>
+        copied.get(destination(path, { place: [index, place], isTried: isTried(program, path) }).slice(1)),
+      ),
+    ),
+  );
+}
+
+/** Where it is almost always: of a search path the first directory, as `sbin` has none of the programs that images start. */
+function likeliest(program: Program): Program {
+  const path = program.paths.find((candidate) => !/\/sbin\/[^/]+$/.test(candidate)) ?? program.paths[0];
+  return { ...program, paths: path === undefined ? [] : [path] };
+}
+
 /** A Dockerfile without a single RUN. */
-function copyingOut(image: string, programs: readonly Program[]): string {
+function copyingOut(image: string, programs: readonly Program[], isTried: IsTried): string {
   const directories = new Set(
     programs.flatMap((program) =>
       program.paths.filter((path) => isTried(program, path)).map((path) => posix.dirname(path)),
@@ -119,8 +154,9 @@ function copyingOut(image: string, programs: readonly Program[]): string {
   );
   const copies = programs.flatMap((program, index) =>
     program.paths.map((path, place) => {
-      const to = destination(program, [index, place], path);
-      return `COPY --from=image ${isTried(program, path) ? `${wildcard(path)} ${posix.dirname(to)}/` : `${path} ${to}`}`;
+      const tried = isTried(program, path);
+      const to = destination(path, { place: [index, place], isTried: tried });
+      return `COPY --from=image ${tried ? `${wildcard(path)} ${posix.dirname(to)}/` : `${path} ${to}`}`;
     }),
   );
   return [
@@ -133,15 +169,18 @@ function copyingOut(image: string, programs: readonly Program[]): string {
   ].join('\n');
 }
 
-function destination(program: Program, [index, place]: readonly [number, number], path: string): string {
-  return `/${index}/${place}/${isTried(program, path) ? posix.basename(path) : 'program'}`;
+function destination(
+  path: string,
+  { place, isTried }: { readonly place: readonly [number, number]; readonly isTried: boolean },
+): string {
+  return `/${place.join('/')}/${isTried ? posix.basename(path) : 'program'}`;
 }
 
 /**
  * With a wildcard, as what is missing would fail the build. BuildKit looks for matches in all that lies below the directory, so elsewhere
  * than in a directory of programs the path is taken as it is.
  */
-function isTried(program: Program, path: string): boolean {
+function isSearchedFor(program: Program, path: string): boolean {
   return isSearched(program) || /\/s?bin\/[^/]+$/.test(path);
 }
 

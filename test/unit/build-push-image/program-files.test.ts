@@ -93,17 +93,34 @@ describe('in a builder outside the daemon', () => {
     return { ...fake, files: builderFiles(image, { pipe: fake.pipe, env, timeoutMs: 7_000 }) };
   };
 
-  test('one build without a RUN copies all that is asked for', async () => {
+  test('where all are where they should be, one build without a search copies them', async () => {
+    const { files: lent, asked } = open();
+    const python = at('node', '/usr/local/sbin/node', '/usr/bin/node', '/bin/node');
+    const found = await lent.heads([at('/app/server'), python, at('/usr/bin/env')]);
+    expect(found.map((file) => file?.path)).toEqual(['/app/server', '/usr/bin/node', '/usr/bin/env']);
+    expect(asked.map(({ stdin }) => stdin)).toEqual([
+      [
+        'FROM host/app@sha256:1 AS image',
+        'FROM scratch',
+        'COPY --from=image /app/server /0/0/program',
+        'COPY --from=image /usr/bin/node /1/0/program',
+        'COPY --from=image /usr/bin/env /2/0/program',
+        '',
+      ].join('\n'),
+    ]);
+  });
+
+  test('else one more searches for all that is asked for', async () => {
     const { files: lent, asked } = open();
     const found = await lent.heads([at('/app/server'), node, at('/usr/bin/env'), at('/usr/bin/absent')]);
     expect(found.map((file) => file?.path)).toEqual(['/app/server', '/usr/bin/node', '/usr/bin/env', undefined]);
     expect(found[1]?.head).toEqual(Buffer.from(arm64));
-    expect(asked).toHaveLength(1);
-    expect(asked[0]).toMatchObject({
+    expect(asked).toHaveLength(2);
+    expect(asked[1]).toMatchObject({
       line: 'buildx build --progress=plain --provenance=false --sbom=false --platform linux/arm64 --output type=tar,dest=- -',
       env: { ...env, BUILDX_METADATA_PROVENANCE: 'disabled', BUILDX_NO_DEFAULT_ATTESTATIONS: '1' },
     });
-    expect(asked[0]?.stdin).toBe(
+    expect(asked[1]?.stdin).toBe(
       [
         'FROM host/app@sha256:1 AS image',
         ...['/usr/local/bin', '/usr/bin', '/bin'].map((path) => `WORKDIR ${path}`),
@@ -143,7 +160,7 @@ describe('in a builder outside the daemon', () => {
   ])('%s as a pattern for itself: %s', async (path, pattern) => {
     const { files: lent, asked } = open();
     await lent.heads([at(path)]);
-    expect(asked[0]?.stdin.split('\n').find((line) => line.startsWith('COPY'))).toBe(
+    expect(asked[1]?.stdin.split('\n').find((line) => line.startsWith('COPY'))).toBe(
       pattern === undefined ? undefined : `COPY --from=image ${pattern} /0/0/`,
     );
   });
