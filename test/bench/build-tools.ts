@@ -36,6 +36,8 @@ export interface Bed {
 }
 
 export async function measure(tool: BuildTool, job: Job, registry: ScriptedRegistry): Promise<Cost> {
+  // What the run before has written is on its way to the disk, and would be measured with this one.
+  await must('sync', [], { env: { PATH: process.env['PATH'] ?? '' } });
   registry.forget();
   const before = registry.traffic().in;
   const started = performance.now();

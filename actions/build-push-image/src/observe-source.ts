@@ -24,7 +24,7 @@ export interface Source {
   readonly contexts: readonly NamedContext[];
   /** What is fetched while building, and not hashed. */
   readonly fetched: readonly string[];
-  /** Secret files that are sent with the context, as `<id>=<path>`: COPY could put them into the image. */
+  /** Secret files that are sent with a context, as `<id>=<path> with <directory>`: COPY could put them into the image. */
   readonly exposed: readonly string[];
   /** Images that could not be identified: the same hash may mean another image then. */
   readonly unknown: readonly string[];
@@ -57,9 +57,9 @@ export async function observeSource(inputs: Inputs, builder: Builder, ports: Loc
   const dockerfile = (await files.read(inputs.file)) ?? new Uint8Array();
   const identify = identifier(builder, ports);
   const rules = await contextRules(inputs, builder, files);
-  const [context, exposed, images, contexts] = await Promise.all([
+  const exposed = await exposedSecrets(inputs, rules, files);
+  const [context, images, contexts] = await Promise.all([
     files.digestTree(inputs.context, rules),
-    exposedSecrets(inputs, rules, files),
     observeImages(dockerfile, { inputs, builder, identify }),
     observeContexts(inputs, files, identify),
   ]);
@@ -88,15 +88,24 @@ export async function observeSource(inputs: Inputs, builder: Builder, ports: Loc
   };
 }
 
+/** Of the context, whose rules are given, and of the named ones. */
 async function exposedSecrets(
-  { context, secretFiles }: Inputs,
+  { context, buildContexts, secretFiles }: Inputs,
   rules: IgnoreRules,
   files: ContextFiles,
 ): Promise<readonly string[]> {
+  if (secretFiles.size === 0) return [];
+  const sent = [{ directory: context, rules }];
+  for (const named of buildContexts.values()) {
+    if (named.kind === 'directory')
+      sent.push({ directory: named.path, rules: await directoryRules(named.path, files) });
+  }
   const exposed: string[] = [];
-  for (const [id, file] of secretFiles) {
-    const path = await files.pathInside(context, file);
-    if (path !== undefined && isKept(path, rules.judge)) exposed.push(`${id}=${file}`);
+  for (const { directory, rules: its } of sent) {
+    for (const [id, file] of secretFiles) {
+      const path = await files.pathInside(directory, file);
+      if (path !== undefined && isKept(path, its.judge)) exposed.push(`${id}=${file} with ${directory}`);
+    }
   }
   return exposed;
 }

@@ -9,7 +9,7 @@ import type { LocallyObserved } from './observe.ts';
 /** Refuses before anything is built what the builder would find out only after a while. */
 export function requireBuildable(inputs: Inputs, { builder, source }: LocallyObserved): void {
   requireAble(inputs, builder);
-  requireHidden(inputs, source.exposed);
+  requireHidden(source.exposed);
   requireTarget(inputs, source.dockerfile, source.syntax?.name);
 }
 
@@ -19,12 +19,12 @@ export function buildWarnings(inputs: Inputs, { builder, source }: LocallyObserv
 }
 
 /** Its value would be part of the source, whose hash anybody may read, and of what COPY puts into the image. */
-function requireHidden({ context }: Inputs, exposed: readonly string[]): void {
+function requireHidden(exposed: readonly string[]): void {
   if (exposed.length === 0) return;
   throw new PreconditionError(
     'SecretInContext',
-    `Of "secret-files", ${exposed.join(', ')} is sent with the context (${context}), so that COPY could put it into the image.`,
-    { hint: 'Write it to a directory outside, such as $RUNNER_TEMP, or have .dockerignore leave it out.' },
+    `Of "secret-files", these are sent with a context, so that COPY could put them into the image: ${exposed.join(', ')}.`,
+    { hint: 'Write them to a directory outside, such as $RUNNER_TEMP, or have .dockerignore leave them out.' },
   );
 }
 

@@ -102,6 +102,39 @@ describeWith(tools, 'what BuildKit beside the daemon pushed', (tools) => {
     expect(registry.repository('wrong').tags.get('v1')).toBe(run.outputs['digest']);
   });
 
+  test.each([
+    ['red', x86],
+    ['green', arm64],
+  ])('what a run pushed and could not check, a builder that never saw it looks at: %s', async (colour, server) => {
+    const files = { Dockerfile: copied, server };
+    registry.fault = ({ operation }) => (operation === 'GET blob' ? { status: 404 } : undefined);
+    const unproven = await build(`unproven-${colour}`, files, onArm);
+    expect(unproven.output).toContain('title=PlatformUnproven');
+    registry.forget();
+    const fresh = await startBuildkitd(tools, { insecure: [registry.host] });
+    const config = await buildxConfig(tools, fresh);
+    try {
+      const elsewhere = builderOf(
+        () => registry,
+        () => ({ DOCKER_CONFIG: config.directory }),
+      );
+      const run = await elsewhere(`unproven-${colour}`, files, onArm);
+      expect(run.output).toContain('is still to be checked');
+      expect(run.output).not.toContain('Building');
+      const { tags } = registry.repository(`unproven-${colour}`);
+      expect([...tags.keys()].some((tag) => tag.endsWith('.refused'))).toBe(colour === 'red');
+      if (colour === 'red') {
+        expect(run.output).toContain('title=ArchitectureMismatch');
+        return;
+      }
+      expect(green(run).outputs).toMatchObject({ outcome: 'reused', digest: tags.get('v1') });
+      expect(checked(run, 'Checked')).toContain('/app/server in the linux/arm64 image is an AArch64 program');
+    } finally {
+      config.remove();
+      await fresh.stop();
+    }
+  });
+
   const each = 'FROM scratch\nARG TARGETARCH\nCOPY $TARGETARCH/ /\nENTRYPOINT ["/app/server"]\n';
   const platforms = 'linux/amd64\nlinux/arm64\nlinux/riscv64\nlinux/s390x';
 

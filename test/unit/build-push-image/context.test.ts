@@ -217,30 +217,43 @@ test('in whatever order a directory is listed, its digest is the same', () => {
 });
 
 describe('secret files that are sent with the context', () => {
-  const exposed = async (secretFiles: Readonly<Record<string, string>>, kind: Builder['kind'] = 'buildx') => {
+  const exposed = async (
+    secretFiles: Readonly<Record<string, string>>,
+    { kind = 'buildx', named = '' }: { readonly kind?: Builder['kind']; readonly named?: string } = {},
+  ) => {
     const context = join(root, 'app');
     const given = Object.entries(secretFiles).map(([id, path]) => `${id}=${join(root, path)}`);
-    const asked = inputs({ context, file: join(context, 'Dockerfile'), 'secret-files': given.join('\n') });
+    const values = { context, file: join(context, 'Dockerfile'), 'secret-files': given.join('\n') };
+    const asked = inputs({ ...values, 'build-contexts': named === '' ? '' : `other=${join(root, named)}` });
     const none = () => Promise.reject(new Error('not asked'));
     const ports = { files: contextFiles, docker: none, manifests: { digest: none } };
     const source = await observeSource(asked, { ...buildx, kind }, ports);
-    return source.exposed.map((line) => line.replace(`${root}/`, ''));
+    return source.exposed.map((line) => line.replaceAll(`${root}/`, ''));
   };
   beforeEach(() => {
     write('app/Dockerfile', 'FROM scratch\n');
-    for (const path of ['app/.npmrc', 'app/private/key.pem', 'app/private/public/cert.pem', 'outside.txt']) write(path);
+    for (const path of ['.npmrc', 'private/key.pem', 'private/public/cert.pem']) write(`app/${path}`);
+    for (const path of ['outside.txt', 'web/key.pem', 'web/hidden.pem']) write(path);
     symlinkSync('../outside.txt', join(root, 'app/link.txt'));
     symlinkSync('app/.npmrc', join(root, 'way-in.txt'));
     write('app/.dockerignore', 'private\n!private/public\n');
+    write('web/.dockerignore', 'hidden.pem\n');
   });
 
   test.each(['buildx', 'docker'] as const)('by their real place, as the ignore file has it: %s', async (kind) => {
-    expect(await exposed({ a: 'app/.npmrc', b: 'outside.txt', c: 'app/private/key.pem' }, kind)).toEqual(['a=app/.npmrc']);
-    expect(await exposed({ a: 'app/link.txt', b: 'way-in.txt', c: 'app/private/public/cert.pem' }, kind)).toEqual([
-      'b=way-in.txt',
-      'c=app/private/public/cert.pem',
+    const hidden = { b: 'outside.txt', c: 'app/private/key.pem' };
+    expect(await exposed({ a: 'app/.npmrc', ...hidden }, { kind })).toEqual(['a=app/.npmrc with app']);
+    expect(await exposed({ a: 'app/link.txt', b: 'way-in.txt', c: 'app/private/public/cert.pem' }, { kind })).toEqual([
+      'b=way-in.txt with app',
+      'c=app/private/public/cert.pem with app',
     ]);
-    expect(await exposed({}, kind)).toEqual([]);
+    expect(await exposed({}, { kind })).toEqual([]);
+  });
+
+  test('of a named context, by its own ignore file', async () => {
+    const files = { a: 'web/key.pem', b: 'web/hidden.pem' };
+    expect(await exposed(files)).toEqual([]);
+    expect(await exposed(files, { named: 'web' })).toEqual(['a=web/key.pem with web']);
   });
 });
 

@@ -359,10 +359,10 @@ describe('what is refused before anything is done', () => {
 
   test('a secret file that is sent with the context', () => {
     const { source } = observed();
-    const seen = observed({ source: { ...source, exposed: ['npm=app/.npmrc', 'ca=app/ca.pem'] } });
+    const seen = observed({ source: { ...source, exposed: ['npm=app/.npmrc with app', 'ca=app/ca.pem with app'] } });
     const error = refusal(() => planBuild(inputs({ context: 'app' }), seen));
     expect(error.code).toBe('SecretInContext');
-    expect(error.message).toContain('npm=app/.npmrc, ca=app/ca.pem is sent with the context (app)');
+    expect(error.message).toContain('into the image: npm=app/.npmrc with app, ca=app/ca.pem with app.');
     expect(error.hint).toContain('.dockerignore');
   });
 
