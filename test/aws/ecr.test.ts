@@ -220,6 +220,26 @@ describe('against answers that the emulator does not give', () => {
     });
   });
 
+  test('of an index that lists more images than one call takes, the first hundred', async () => {
+    const { ecr, seen } = await script({ BatchGetImage: [{ images: [] }] });
+    const digests = Array.from({ length: 101 }, (_, index) => `sha256:${String(index).padStart(64, '0')}`);
+    expect(await ecr.manifests('app', digests)).toEqual(new Map());
+    expect(seen[0]?.body['imageIds']).toHaveLength(100);
+  });
+
+  test('a creation whose answer was lost made the repository', async () => {
+    const registry = await ScriptedRegistry.start();
+    try {
+      const credentials = async () => ({ accessKeyId: 'a', secretAccessKey: 'b' });
+      const ecr = imageRegistry({ ...config(), endpoint: registry.endpoint, credentials } as SdkConfig);
+      registry.breakNext(/^CreateRepository/, { drop: 'after' });
+      expect((await ecr.createRepository('app', [])).isNew).toBe(true);
+      expect((await ecr.createRepository('app', [])).isNew).toBe(false);
+    } finally {
+      await registry.stop();
+    }
+  });
+
   test('the same manifest under the same tag again is no failure, and no change', async () => {
     const { ecr } = await script({ PutImage: ['ImageAlreadyExistsException'] });
     expect(await ecr.tag('app', 'a', image('one'))).toBe(false);

@@ -84,6 +84,8 @@ export class FakeRegistry implements ImageRegistry {
   }
   /** The lifecycle policy, and images beside the tagged ones. */
   policy: string | undefined;
+  /** Digests of images in ECR's archive. */
+  readonly archived = new Set<string>();
   /** By somebody else, between the look and the creation. */
   madeMeanwhile: Repository | undefined;
   others: ListedImage[] = [];
@@ -108,8 +110,10 @@ export class FakeRegistry implements ImageRegistry {
   async images(_: string, tags: readonly string[]) {
     this.#call('images');
     if (this.known === undefined) return undefined;
+    const archived = new Set(tags.filter((tag) => this.archived.has(this.tags.get(tag) ?? '')));
     const images = new Map(
       tags.flatMap((tag) => {
+        if (archived.has(tag)) return [];
         const digest = this.tags.get(tag);
         if (digest === undefined) return [];
         const manifest = this.stored.get(digest) ?? '';
@@ -124,7 +128,7 @@ export class FakeRegistry implements ImageRegistry {
         return [[tag, image] as const];
       }),
     );
-    return { images, archived: new Set<string>() };
+    return { images, archived };
   }
   async manifests(_: string, digests: readonly string[]) {
     this.#call('manifests');

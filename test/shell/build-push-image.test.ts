@@ -168,6 +168,25 @@ describe('building, and not building again', () => {
     expect(summary).toMatch(/\*\*Size\*\* \| 1 B compressed \|/);
   });
 
+  test('tags that name an image in ECR’s archive: refused before one of several is given, else by the put', async () => {
+    const { run, registry, tree } = world();
+    registry.known = immutable;
+    await run({ ...mine, tags: 'v1' });
+    registry.archived.add(registry.tags.get('v1') ?? '');
+    tree.sha256 = 'tree-2';
+    await run({ ...mine, tags: 'latest' });
+    const one = await run({ ...mine, tags: 'v1' });
+    expect(one.failure).toMatchObject({
+      code: 'TagTaken',
+      message: expect.stringContaining('names an image in ECR’s archive'),
+      hint: expect.stringContaining('update-image-storage-class'),
+    });
+    registry.tags.set('branch-x', registry.tags.get('v1') ?? '');
+    registry.calls.length = 0;
+    await expect(run({ ...mine, tags: 'branch-x\nv1' })).rejects.toThrow('names an image in ECR’s archive');
+    expect(registry.calls).toEqual(['images', 'repository']);
+  });
+
   test('what changed against the image that was built last', async () => {
     const { run, tree, registry } = world();
     await run(mine);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { refusalTag } from '../../actions/build-push-image/src/build-record.ts';
 import { arm64, script, x86 } from '../unit/build-push-image/image-kit.ts';
 import { commit, immutable } from '../unit/build-push-image/kit.ts';
 import { digestOf, mine, world } from './build-push-image.fakes.ts';
@@ -8,7 +9,7 @@ function truthful({ architecture = 'amd64', program = x86 }: { architecture?: st
   const w = world();
   const built = { architecture };
   const manifestOf = (context: string): string => {
-    const config = JSON.stringify({ os: 'linux', ...built, config: { Entrypoint: ['/app/server'] }, context });
+    const config = JSON.stringify({ os: 'linux', config: { Entrypoint: ['/app/server'] }, ...built, context });
     w.contents.set(digestOf(config), config);
     return JSON.stringify({ config: { digest: digestOf(config) } });
   };
@@ -83,7 +84,7 @@ describe('what was pushed is looked at', () => {
 
       const again = await w.run(mine);
       expect(again.failure).toMatchObject({ code });
-      expect(again.plan.reason).toMatch(/^the image of this source \(sha256:\w{64}\) was refused before$/);
+      expect(again.plan.reason).toBe('the image of this source was refused before');
       expect(w.docker.did('build ')).toHaveLength(2);
       expect(new Set(w.registry.calls.filter((call) => /^tag/i.test(call)))).toEqual(new Set([refused]));
 
@@ -123,12 +124,52 @@ describe('what was pushed is looked at', () => {
 
     Object.assign(w.ports, { pipe });
     w.imageFiles['/app/server'] = arm64;
-    expect((await w.run(mine)).failure?.code).toBe('ArchitectureMismatch');
+    const second = await w.run(mine);
+    expect(second.failure?.code).toBe('ArchitectureMismatch');
+    expect(second.plan.steps[0]).toMatchObject({ kind: 'check', reason: 'it has no record of a check' });
+    expect(second.failure?.message).toContain(`Earlier runs gave it "${commit}": move or remove that.`);
     Object.assign(w.ports, unable);
-    const blind = await w.run(mine);
+    // What is built anew has another digest, and nothing more is known of it.
+    Object.assign(w.built, { created: 'later' });
+    const blind = await w.run({ ...mine, tags: 'v2' });
+    expect(w.docker.did('build ').at(-1)?.line).toContain('--no-cache');
     expect(blind.failure).toMatchObject({ code: 'ImageRefused' });
-    expect(blind.failure?.message).toMatch(/An earlier run found that sha256:\w+ is not what was asked for/);
+    expect(blind.failure?.message).toMatch(
+      /found that its image of this source is not what was asked for, and this run/,
+    );
     expect(blind.outputs).toMatchObject({ image: '', digest: '' });
+    expect(w.registry.tags.has('v2')).toBe(false);
+  });
+
+  test('another run refuses what this one could not look at: red', async () => {
+    const w = truthful();
+    Object.assign(w.ports, {
+      pipe: async () => {
+        const [[src, digest] = ['', '']] = [...w.registry.tags];
+        w.registry.tags.set(refusalTag({ hash: src.replace('src-', ''), digest }), digest);
+        return Promise.reject(new Error('docker took longer than 20 s'));
+      },
+    });
+    const { failure, outputs } = await w.run(mine);
+    expect(failure?.code).toBe('ImageRefused');
+    expect(outputs).toMatchObject({ image: '', tags: '' });
+  });
+
+  test('what is left of a look is told, and the image counts as looked at', async () => {
+    const w = truthful();
+    w.programs.failing.set('rm', 'Error response from daemon: device busy');
+    const { summary } = await w.run(mine);
+    expect(summary).toMatch(/- ⚠️ What was made to look into the image is left: .*device busy/);
+    expect((await w.run(mine)).plan.steps).toEqual([]);
+  });
+
+  test('before a program is refused, the whole search path is looked at', async () => {
+    const w = truthful();
+    Object.assign(w.built, { config: { Entrypoint: ['server'], Env: ['PATH=/usr/sbin:/usr/bin'] } });
+    Object.assign(w.imageFiles, { '/usr/sbin/server': x86, '/usr/bin/server': arm64 });
+    const { failure } = await w.run(mine);
+    expect(failure).toBeUndefined();
+    expect(w.log).toContain('Checked: /usr/sbin/server in the linux/amd64 image is an x86-64 program');
   });
 
   test('another run’s image is given the time to be fetched, for its platform', async () => {
@@ -279,7 +320,7 @@ describe('another run was first', () => {
     expect(fixed.registry.tags.has(commit)).toBe(false);
     fixed.docker.onPush = () => undefined;
     const { plan, outputs } = await fixed.run(mine);
-    expect(plan.reason).toContain(`(${digestOf(other)}) was refused before`);
+    expect(plan.reason).toBe('the image of this source was refused before');
     expect(outputs).toMatchObject({ outcome: 'built', digest: digestOf(fixed.manifestOf('tree-1')), tags: commit });
   });
 });

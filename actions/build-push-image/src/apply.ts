@@ -6,10 +6,11 @@ import type { ContextFiles } from './context-files.ts';
 import type { RunDocker } from './docker.ts';
 import type { OpenDockerConfig } from './docker-config.ts';
 import type { Findings } from './findings.ts';
-import { recordTag, refusalTag } from './build-record.ts';
+import { buildRecord, recordTag, refusalTag } from './build-record.ts';
 import type { ImageSize } from './image-size.ts';
 import { repositoryUri, sourceTagPrefix, type Inputs } from './inputs.ts';
 import { loadArchive } from './load-archive.ts';
+import { archivedImage, takenHint } from './mutability.ts';
 import type { Observed } from './observe.ts';
 import type { Plan, Step } from './plan.ts';
 import { check, publish } from './publishing.ts';
@@ -190,7 +191,10 @@ async function orRefused(run: Run, work: () => Promise<void>): Promise<void> {
   } catch (error) {
     const { image } = run.draft;
     if (!(error instanceof ActionError) || !refusing.has(error.code) || image === undefined) throw error;
-    const tag = refusalTag({ hash: run.observed.source.hash, digest: image.digest });
+    const of = { hash: run.observed.source.hash, digest: image.digest };
+    // That run looked at its own image, and has handed it on.
+    if (error.code === 'DigestMismatch' && buildRecord(of, image.tags) !== undefined) throw error;
+    const tag = refusalTag(of);
     await orRemark('that this image was refused could not be recorded, so a later run may use it', run, () =>
       putOwn(tag, image, run),
     );
@@ -212,7 +216,8 @@ async function putTag(tag: string, { inputs, ports, draft, progress }: Run): Pro
   } catch (error) {
     if (isAwsError(error, 'LimitExceededException')) throw tooManyTags(tag, image, error);
     if (!isAwsError(error, 'ImageTagAlreadyExistsException')) throw error;
-    const named = (await ports.registry.images(inputs.repository, [tag]))?.images.get(tag)?.digest;
+    const found = await ports.registry.images(inputs.repository, [tag]);
+    const named = found?.archived.has(tag) === true ? archivedImage : found?.images.get(tag)?.digest;
     if (named === image.digest) {
       // An immutable tag refuses the very image that it names, as well where the answer to our own put was lost.
       if (error.attempts > 1) draft.putTags.push(tag);
@@ -221,7 +226,7 @@ async function putTag(tag: string, { inputs, ports, draft, progress }: Run): Pro
     throw new ActionError(
       'TagTaken',
       `The tag "${tag}" is immutable and names ${named ?? 'another image'}; asked for is ${image.digest}.`,
-      { cause: error, hint: 'Use another tag, or one that the repository’s immutability excludes.' },
+      { cause: error, hint: takenHint([named ?? '']) },
     );
   }
 }

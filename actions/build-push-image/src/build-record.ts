@@ -29,6 +29,11 @@ export function refusalTag(of: Recorded): string {
   return `${prefixOf(of)}refused`;
 }
 
+/** For whichever source it is. */
+export function isRefusalTag(tag: string): boolean {
+  return tag.startsWith(sourceTagPrefix) && tag.endsWith('.refused');
+}
+
 /** Whatever else is on record: what an image is does not change. */
 export function isRefused(of: Recorded, tags: readonly string[]): boolean {
   return tags.includes(refusalTag(of));

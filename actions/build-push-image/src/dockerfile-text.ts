@@ -8,6 +8,8 @@ export interface Instruction extends Flagged {
   readonly name: string;
   /** All that follows the name, as it is written. */
   readonly rest: string;
+  /** By ONBUILD: this is what a build that starts from the image does. */
+  readonly isPutOff: boolean;
   readonly startLine: number;
   readonly endLine: number;
 }
@@ -105,12 +107,13 @@ function continued(line: string, escape: string): { readonly text: string; reado
 }
 
 /** What ONBUILD puts off is done by a later stage of the same file that starts from this one. */
-function split(line: string, escape: string): Pick<Instruction, 'name' | 'rest' | 'flags' | 'args'> {
+function split(line: string, escape: string): Pick<Instruction, 'name' | 'rest' | 'flags' | 'args' | 'isPutOff'> {
   const [, written = '', rest = ''] = /^([^\t\v\f\r ]*)(?:[\t\v\f\r ]+([^]*))?$/.exec(goTrim(line)) ?? [];
   const name = written.toUpperCase();
   const { flags, args } = splitFlags(rest, escape);
   const putOff = name === 'ONBUILD' ? split(args, escape) : undefined;
-  return putOff === undefined || putOff.name === '' ? { name, rest, flags, args } : putOff;
+  if (putOff === undefined || putOff.name === '') return { name, rest, flags, args, isPutOff: false };
+  return { ...putOff, isPutOff: true };
 }
 
 function mayHaveHeredocs({ name, args }: Pick<Instruction, 'name' | 'args'>): boolean {

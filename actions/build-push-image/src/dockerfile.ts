@@ -1,4 +1,3 @@
-import { posix } from 'node:path';
 import { parseImageRef } from '../../../shared/core/image-ref.ts';
 import { contextName, emptyImage } from './build-contexts.ts';
 import { csvFields, keyValue } from './dockerfile-flags.ts';
@@ -135,7 +134,7 @@ function fetches({ name, flags, args }: Instruction): readonly string[] {
   return places.filter((place) => !/[#=][0-9a-f]{40}\b/.test(place));
 }
 
-interface Sources {
+export interface Sources {
   readonly from: readonly string[];
   /** Flags that nobody here knows: one may name an image. */
   readonly unknown: readonly string[];
@@ -149,7 +148,8 @@ const knownFlags: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   ['RUN', new Set(['mount', 'network', 'security', 'device'])],
 ]);
 
-function sources({ name, flags }: Instruction): Sources {
+/** The images and stages that the flags of an instruction name, as they are written. */
+export function sources({ name, flags }: Instruction): Sources {
   const known = knownFlags.get(name);
   const from: string[] = [];
   const unknown: string[] = [];
@@ -164,22 +164,6 @@ function sources({ name, flags }: Instruction): Sources {
 
 function only(value: string | undefined): readonly string[] | undefined {
   return value === undefined ? undefined : [value];
-}
-
-/** Ids of secrets that RUN mounts, with the first line of each; what a variable names is not told. */
-export function mountedSecrets(text: string): readonly { readonly id: string; readonly line: number }[] {
-  const found = new Map<string, number>();
-  for (const { name, flags, startLine } of readDockerfile(text).instructions) {
-    for (const flag of name === 'RUN' ? flags : []) {
-      const [key, mount = ''] = keyValue(flag.slice(2));
-      const fields = new Map((key === 'mount' ? (csvFields(mount) ?? []) : []).map(keyValue));
-      if (fields.get('type') !== 'secret') continue;
-      const target = fields.get('target') ?? fields.get('dst') ?? fields.get('destination') ?? '';
-      const id = fields.get('id') ?? posix.basename(target);
-      if (id !== '' && !id.includes('$') && !found.has(id)) found.set(id, startLine);
-    }
-  }
-  return [...found].map(([id, line]) => ({ id, line }));
 }
 
 /** Undefined when it is no mount. */

@@ -1,5 +1,7 @@
+import type { RegistryImage } from '../../../shared/aws/ecr.ts';
 import { ActionError } from '../../../shared/core/errors.ts';
 import { describeMachine, readElf, runsOn } from './elf.ts';
+import { cacheTag, sourceTagPrefix } from './inputs.ts';
 import { platformName, serves, type Platform } from './platforms.ts';
 
 /** A manifest of one platform: what its index and what its own configuration say of it. */
@@ -12,7 +14,15 @@ export interface FoundImage {
 }
 
 /** It is remembered as refused. */
-const again = 'The next run builds it anew.';
+const again = 'This image is never used again: the next run builds the source anew, or pushes a new archive of it.';
+
+/** Which image, and what names it all the same: an earlier run may have been unable to look. */
+function whichImage({ digest, tags }: Pick<RegistryImage, 'digest' | 'tags'>): string {
+  const given = tags.filter((tag) => !tag.startsWith(sourceTagPrefix) && !tag.startsWith(cacheTag));
+  return given.length === 0
+    ? `This is ${digest}; it was given no tag.`
+    : `This is ${digest}. Earlier runs gave it ${given.map((tag) => `"${tag}"`).join(', ')}: move or remove that.`;
+}
 
 /** Every platform that was asked for is there once, and nothing else; else the error that says so. */
 export function platformMismatch(
@@ -47,10 +57,10 @@ export function platformMismatch(
 }
 
 /** What the registry has could not be read, so nobody knows what it is. */
-export function platformUnproven(reason: string, digest: string, cause: unknown): ActionError {
+export function platformUnproven(reason: string, image: RegistryImage, cause: unknown): ActionError {
   return new ActionError(
     'PlatformUnproven',
-    `For which platform the image in the registry is could not be read: ${reason}\nThis is ${digest}; it was given no tag.`,
+    `For which platform the image in the registry is could not be read: ${reason}\n${whichImage(image)}`,
     {
       cause,
       fault: 'cloud',
@@ -96,8 +106,8 @@ export function judgeProgram(head: Uint8Array, { architecture }: Platform): Prog
   }
 }
 
-export function architectureMismatch(findings: readonly string[], digest: string): ActionError {
-  return new ActionError('ArchitectureMismatch', [...findings, `This is ${digest}; it was given no tag.`].join('\n'), {
+export function architectureMismatch(findings: readonly string[], image: RegistryImage): ActionError {
+  return new ActionError('ArchitectureMismatch', [...findings, whichImage(image)].join('\n'), {
     hint:
       'It was copied or built for another platform: from a stage or base image with "FROM --platform=…", or as a ready-made file out of ' +
       'the context. Build it for $TARGETARCH, or ask for its platform in "platforms". ' +
@@ -105,8 +115,10 @@ export function architectureMismatch(findings: readonly string[], digest: string
   });
 }
 
-/** Nobody could look again at what an earlier run found to be wrong. */
-export function stillRefused(digest: string, failed: string): ActionError {
-  const problem = `An earlier run found that ${digest} is not what was asked for, and this one could not look at ${failed}`;
-  return new ActionError('ImageRefused', problem, { hint: `Its log says what is wrong with it. ${again}` });
+/** Nobody could look, and what was last made of this source was wrong. */
+export function stillRefused(image: RegistryImage, failed: string): ActionError {
+  const problem = `Another run found that its image of this source is not what was asked for, and this run could not look at ${failed}\n${whichImage(image)}`;
+  return new ActionError('ImageRefused', problem, {
+    hint: 'The log of that run says what was wrong. Run again: what cannot be looked at is not released before one look has succeeded.',
+  });
 }

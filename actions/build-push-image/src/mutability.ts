@@ -6,6 +6,18 @@ export function isFixed({ mutable, exclusions }: TagMutability, tag: string): bo
   return mutable ? excluded : !excluded;
 }
 
+/** What a tag names that names an image in ECR's archive. */
+export const archivedImage = 'an image in ECR’s archive';
+
+/** What to do about an immutable tag that names other content: `named` is what. */
+export function takenHint(named: readonly string[]): string {
+  const hint =
+    'Use another tag, one that the repository’s immutability excludes, or remove the old image’s tag by hand.';
+  return named.includes(archivedImage)
+    ? `${hint} An archived image can be restored: "aws ecr update-image-storage-class --target-storage-class STANDARD".`
+    : hint;
+}
+
 /** As ECR matches tags, in exclusions and in lifecycle rules. */
 export function matchesWildcard(filter: string, tag: string): boolean {
   const pattern = filter

@@ -24,7 +24,7 @@ export interface Source {
   readonly contexts: readonly NamedContext[];
   /** What is fetched while building, and not hashed. */
   readonly fetched: readonly string[];
-  /** Secret files that are sent with a context, as `<id>=<path> with <directory>`: COPY could put them into the image. */
+  /** Secret files that are part of a context, as `<id>=<path> in <directory>`: COPY could put them into the image. */
   readonly exposed: readonly string[];
   /** Images that could not be identified: the same hash may mean another image then. */
   readonly unknown: readonly string[];
@@ -104,7 +104,7 @@ async function exposedSecrets(
   for (const { directory, rules: its } of sent) {
     for (const [id, file] of secretFiles) {
       const path = await files.pathInside(directory, file);
-      if (path !== undefined && isKept(path, its.judge)) exposed.push(`${id}=${file} with ${directory}`);
+      if (path !== undefined && isKept(path, its.judge)) exposed.push(`${id}=${file} in ${directory}`);
     }
   }
   return exposed;

@@ -10,6 +10,7 @@ import type { Clock } from '../../../shared/core/clock.ts';
 import { AwsError } from '../../../shared/core/errors.ts';
 import { ecrHost } from '../../../shared/core/image-ref.ts';
 import type { ManifestRegistry } from './base-images.ts';
+import { isRefusalTag } from './build-record.ts';
 import { describeBuilder, type Builder } from './builder.ts';
 import type { ContextFiles } from './context-files.ts';
 import type { RunDocker } from './docker.ts';
@@ -157,7 +158,9 @@ async function observeStock(
 
 /** A tag of the image that was pushed last of all that this action built. */
 function lastBuilt(images: readonly ListedImage[]): string | undefined {
-  const built = images.filter(({ tags }) => tags.some((tag) => tag.startsWith(sourceTagPrefix)));
+  const built = images.filter(
+    ({ tags }) => tags.some((tag) => tag.startsWith(sourceTagPrefix)) && !tags.some(isRefusalTag),
+  );
   const [newest] = [...built].sort((a, b) => (b.pushedAt ?? 0) - (a.pushedAt ?? 0));
   return newest?.tags.find((tag) => tag.startsWith(sourceTagPrefix));
 }

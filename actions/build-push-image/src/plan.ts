@@ -3,10 +3,10 @@ import { PreconditionError } from '../../../shared/core/errors.ts';
 import { usesRegistryCache } from './builder.ts';
 import { cacheTag, sourceTagPrefix, type Inputs } from './inputs.ts';
 import { expiryRules, expiryWarnings } from './lifecycle.ts';
-import { isFixed, matchesWildcard } from './mutability.ts';
+import { archivedImage, isFixed, matchesWildcard, takenHint } from './mutability.ts';
 import type { Observed } from './observe.ts';
 import { buildWarnings, requireBuildable } from './preflight.ts';
-import { isArchived, judge, latestBuild, type Verdict } from './reuse.ts';
+import { fateOf, judge, latestBuild, type Verdict } from './reuse.ts';
 import { sourceTags } from './source-hash.ts';
 
 export type Step =
@@ -74,7 +74,7 @@ export function planBuild(inputs: Inputs, observed: Observed): Plan {
   const verdict = judge(inputs, observed);
   const image = verdict.kind === 'reuse' ? verdict.image : undefined;
   if (repository?.tags !== undefined) requireFree(inputs, observed, { mutability: repository.tags, image });
-  if (verdict.kind === 'build') requireArchive(inputs, observed);
+  if (verdict.kind === 'build') requireArchive(inputs, observed, verdict.reason);
   const keptTags = inputs.tags.filter((tag) => image !== undefined && images.get(tag)?.digest === image.digest);
   const missingTags = inputs.tags.filter((tag) => !keptTags.includes(tag));
   const tags = inOrder(missingTags, observed).map((tag): Step => ({
@@ -125,7 +125,7 @@ function publishing(
 function checking(image: RegistryImage, { source, images }: Observed): readonly Step[] {
   const tag = sourceTags(source.hash).find((name) => images.get(name)?.digest === image.digest) ?? '';
   return [
-    { kind: 'check', tag, reason: 'the run that pushed it is not through, or was cut off' },
+    { kind: 'check', tag, reason: 'it has no record of a check' },
     { kind: 'record', reason: 'for the runs that will use it' },
   ];
 }
@@ -177,11 +177,11 @@ function isMoving(mutability: TagMutability | undefined, tag: string): boolean {
   return !isFixed(mutability, tag);
 }
 
-function requireArchive({ archiveFrom }: Inputs, { hasArchive, source }: Observed): void {
+function requireArchive({ archiveFrom }: Inputs, { hasArchive, source }: Observed, reason: string): void {
   if (archiveFrom === undefined || hasArchive) return;
   throw new PreconditionError(
     'ArchiveMissing',
-    `The registry has no image of this source (${source.hash}) to use, and there is no archive ${JSON.stringify(archiveFrom)} to push.`,
+    `The registry has no image of this source (${source.hash}) to use, as ${reason}, and there is no archive ${JSON.stringify(archiveFrom)} to push.`,
     { hint: 'Did the job that builds with "mode: archive" run, and was its artifact downloaded to this path?' },
   );
 }
@@ -219,19 +219,23 @@ function requireFree(inputs: Inputs, { images, archivedTags, source }: Observed,
   const last = latestBuild(source.hash, images)?.digest;
   const unbuilt =
     source.unknown.length === 0
-      ? `a source ${isArchived(source.hash, archivedTags) ? 'whose image is in ECR’s archive' : 'that was not built yet'} (${source.hash})`
+      ? `a source ${fates[fateOf(source.hash, { images, archivedTags })]} (${source.hash})`
       : `a new build, as nobody could tell what ${source.unknown.join(', ')} stands for`;
   const ours = image?.digest ?? (last === undefined ? unbuilt : `a new build of what last became ${last}`);
   throw new PreconditionError(
     'TagTaken',
     taken.map(({ tag, named }) => `The tag "${tag}" is immutable and names ${named}; asked for is ${ours}.`).join('\n'),
     {
-      hint: `Use another tag, one that the repository’s immutability excludes, or remove the old image’s tag by hand.${taken.some(({ named }) => named === archivedImage) ? ' An archived image can be restored: "aws ecr update-image-storage-class --target-storage-class STANDARD".' : ''}`,
+      hint: takenHint(taken.map(({ named }) => named)),
     },
   );
 }
 
-const archivedImage = 'an image in ECR’s archive';
+const fates = {
+  refused: 'whose image was refused',
+  archived: 'whose image is in ECR’s archive',
+  unbuilt: 'that was not built yet',
+} as const;
 
 function isTaken(tag: string, { images, archivedTags }: Observed): boolean {
   return images.has(tag) || archivedTags.has(tag);

@@ -3,7 +3,8 @@ import { requireAble } from './builder.ts';
 import { platformWarnings } from './foreign-platforms.ts';
 import type { Inputs } from './inputs.ts';
 import { stageNames } from './dockerfile-text.ts';
-import { mountedSecrets, readsDockerfiles } from './dockerfile.ts';
+import { readsDockerfiles } from './dockerfile.ts';
+import { mountedSecrets } from './secret-mounts.ts';
 import type { LocallyObserved } from './observe.ts';
 
 /** Refuses before anything is built what the builder would find out only after a while. */
@@ -23,17 +24,17 @@ function requireHidden(exposed: readonly string[]): void {
   if (exposed.length === 0) return;
   throw new PreconditionError(
     'SecretInContext',
-    `Of "secret-files", these are sent with a context, so that COPY could put them into the image: ${exposed.join(', ')}.`,
+    `Of "secret-files", these are part of a context, and so of the source, and COPY could put them into the image: ${exposed.join(', ')}.`,
     { hint: 'Write them to a directory outside, such as $RUNNER_TEMP, or have .dockerignore leave them out.' },
   );
 }
 
 /** BuildKit makes nothing of a secret that was not given, unless the mount says "required". */
-function secretWarnings({ secrets, secretFiles }: Inputs, dockerfile: string): readonly string[] {
-  const missing = mountedSecrets(dockerfile).filter(({ id }) => !secrets.has(id) && !secretFiles.has(id));
+function secretWarnings({ secrets, secretFiles, target }: Inputs, dockerfile: string): readonly string[] {
+  const missing = mountedSecrets(dockerfile, target).filter(({ id }) => !secrets.has(id) && !secretFiles.has(id));
   return missing.map(
     ({ id, line }) =>
-      `Line ${line} of the Dockerfile mounts the secret "${id}", and neither "secrets" nor "secret-files" gives it: BuildKit says nothing, and the step finds it missing.`,
+      `Line ${line} of the Dockerfile mounts the secret "${id}", and neither "secrets" nor "secret-files" gives it: BuildKit says nothing, and the step finds no such secret. ("required=false" in the mount says that this is meant.)`,
   );
 }
 

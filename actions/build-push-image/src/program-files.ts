@@ -23,8 +23,14 @@ export interface ProgramFile {
 
 /** The files of one image; nothing of it is ever run. */
 export interface ProgramFiles {
-  /** For each program its file, links followed; undefined where none is to be found. */
-  heads(programs: readonly Program[]): Promise<readonly (ProgramFile | undefined)[]>;
+  /**
+   * For each program its file, links followed; undefined where none is to be found. Not `isThorough`: what is where it almost always is
+   * counts, though another directory of the search path may come first.
+   */
+  heads(
+    programs: readonly Program[],
+    options?: { readonly isThorough: boolean },
+  ): Promise<readonly (ProgramFile | undefined)[]>;
   close(): Promise<void>;
 }
 
@@ -55,13 +61,13 @@ export function daemonFiles(image: LocatedImage, container: string, { pipe, env,
     return value;
   };
   return {
-    async heads(programs) {
+    async heads(programs, { isThorough } = { isThorough: false }) {
       await (created ??= create());
       return Promise.all(
         programs.map(async (program) => {
-          const likely = likeliest(program);
+          const likely = isThorough ? program : likeliest(program);
           const found = choose(likely, await Promise.all(likely.paths.map(look)));
-          if (found !== undefined || program.paths.length < 2) return found;
+          if (found !== undefined || program.paths.length === likely.paths.length) return found;
           return choose(program, await Promise.all(program.paths.map(look)));
         }),
       );
@@ -109,11 +115,11 @@ export function builderFiles(image: LocatedImage, { pipe, env, timeoutMs }: Reac
     throw new Error(reason(stderr));
   };
   return {
-    async heads(programs) {
+    async heads(programs, { isThorough } = { isThorough: false }) {
       // Names that mean more than themselves in a Dockerfile are not looked for.
       const plain = programs.filter(({ paths }) => paths.length > 0 && paths.every(isPlain));
       const isSearchedForAny = plain.some((program) => program.paths.some((path) => isSearchedFor(program, path)));
-      const guessed = isSearchedForAny ? await guess(plain) : undefined;
+      const guessed = isSearchedForAny && !isThorough ? await guess(plain) : undefined;
       const found = plain.length === 0 ? [] : (guessed ?? (await ask(plain)));
       return programs.map((program) => found[plain.indexOf(program)]);
     },

@@ -39,7 +39,9 @@ export function judge(inputs: Inputs, { source, images, archivedTags, now }: Evi
   if (!inputs.skipUnchanged) return { kind: 'build', fresh: false, reason: 'skip-unchanged is "false"' };
   const image = latestBuild(source.hash, images);
   if (image === undefined) {
-    return { kind: 'build', fresh: false, reason: whyNone(source.hash, { images, archivedTags }) };
+    const fate = fateOf(source.hash, { images, archivedTags });
+    // What is wrong with a refused one may be in the layer cache.
+    return { kind: 'build', fresh: fate === 'refused', reason: fates[fate] };
   }
   const missing = inputs.tags.filter((tag) => !image.tags.includes(tag)).length;
   if (image.tags.length + missing > tagLimit) {
@@ -60,13 +62,20 @@ export function judge(inputs: Inputs, { source, images, archivedTags, now }: Evi
   return { kind: 'reuse', image, record, reason };
 }
 
-function whyNone(hash: string, { images, archivedTags }: Pick<Evidence, 'images' | 'archivedTags'>): string {
-  const refused = sourceTags(hash).find((tag) => images.has(tag));
-  if (refused !== undefined) return `the image of this source (${images.get(refused)?.digest}) was refused before`;
-  return isArchived(hash, archivedTags)
-    ? 'the image of this source is in ECR’s archive'
-    : 'this source was not built before';
+/** What became of an image of this source, where there is none that could be used. */
+export function fateOf(hash: string, { images, archivedTags }: Pick<Evidence, 'images' | 'archivedTags'>): Fate {
+  const tags = sourceTags(hash);
+  if (tags.some((tag) => images.has(tag))) return 'refused';
+  return tags.some((tag) => archivedTags.has(tag)) ? 'archived' : 'unbuilt';
 }
+
+type Fate = 'refused' | 'archived' | 'unbuilt';
+
+const fates: Readonly<Record<Fate, string>> = {
+  refused: 'the image of this source was refused before',
+  archived: 'the image of this source is in ECR’s archive',
+  unbuilt: 'this source was not built before',
+};
 
 /** Which commit first built it, when, and what that took. */
 function firstBuild(image: RegistryImage, { commit, ms }: BuildRecord): string {
@@ -77,11 +86,6 @@ function firstBuild(image: RegistryImage, { commit, ms }: BuildRecord): string {
 
 function pushTime({ pushedAt }: RegistryImage): string {
   return pushedAt === undefined ? '' : ` on ${new Date(pushedAt).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
-}
-
-/** Was this source built before, and what came of it put into the archive? */
-export function isArchived(hash: string, archivedTags: TaggedImages['archived']): boolean {
-  return sourceTags(hash).some((tag) => archivedTags.has(tag));
 }
 
 /** What was pushed last of this source and not refused: tags of expired images are given again, so their numbers say nothing. */

@@ -20,6 +20,8 @@ export interface Verification {
   readonly unchecked: readonly string[];
   /** The look itself went wrong. */
   readonly failed: readonly string[];
+  /** What was made for the look and is still there. */
+  readonly left: readonly string[];
 }
 
 export interface Subject {
@@ -51,11 +53,11 @@ const maxRounds = 3;
 export async function verifyImage(subject: Subject): Promise<Verification> {
   const { image, asked } = subject;
   const { images, mismatch } = await readImages(subject).catch((error: unknown) => {
-    throw error instanceof ActionError ? error : platformUnproven(messageOf(error), image.digest, error);
+    throw error instanceof ActionError ? error : platformUnproven(messageOf(error), image, error);
   });
   const looks = await Promise.all(images.map((one) => lookAtPrograms(one, subject)));
   const wrong = looks.flatMap((look) => look.wrong);
-  if (wrong.length > 0) throw architectureMismatch(wrong, image.digest);
+  if (wrong.length > 0) throw architectureMismatch(wrong, image);
   const guessed = mismatch === undefined ? [] : [`the platform, as none is asked for by name: ${mismatch.message}`];
   return {
     confirmed: [
@@ -64,6 +66,7 @@ export async function verifyImage(subject: Subject): Promise<Verification> {
     ],
     unchecked: [...guessed, ...looks.flatMap((look) => look.unchecked)],
     failed: looks.flatMap((look) => look.failed),
+    left: looks.flatMap((look) => look.left),
   };
 }
 
@@ -107,18 +110,28 @@ interface Look {
   readonly confirmed: string[];
   readonly unchecked: string[];
   readonly failed: string[];
+  readonly left: string[];
   readonly wrong: string[];
 }
 
+function nothingSeen(): Look {
+  return { confirmed: [], unchecked: [], failed: [], left: [], wrong: [] };
+}
+
 async function lookAtPrograms(image: PlatformImage, { files: open }: Subject): Promise<Look> {
-  const look: Look = { confirmed: [], unchecked: [], failed: [], wrong: [] };
+  let look = nothingSeen();
   const { config } = image;
   const platform = platformName(config.platform);
   const reason = notLookedAt(config);
   if (reason !== undefined) return { ...look, unchecked: [`the program of the ${platform} image: ${reason}`] };
   const files = open(image);
   try {
-    await follow(config, files, look);
+    await follow(config, { files, isThorough: false }, look);
+    if (look.wrong.length > 0) {
+      // Before it is refused, all places are looked at where the program could be.
+      look = nothingSeen();
+      await follow(config, { files, isThorough: true }, look);
+    }
     if (look.confirmed.length + look.unchecked.length + look.wrong.length === 0) {
       const words = startedPrograms(config).map(({ word }) => word);
       look.unchecked.push(
@@ -130,7 +143,7 @@ async function lookAtPrograms(image: PlatformImage, { files: open }: Subject): P
   } finally {
     await files
       .close()
-      .catch((error: unknown) => look.failed.push(`what was made to look into it is left: ${messageOf(error)}`));
+      .catch((error: unknown) => look.left.push(`What was made to look into the image is left: ${messageOf(error)}`));
   }
   return look;
 }
@@ -143,11 +156,15 @@ function notLookedAt(config: ImageConfig): string | undefined {
 }
 
 /** From the program that is started to those that it starts in turn. */
-async function follow(config: ImageConfig, files: ProgramFiles, look: Look): Promise<void> {
+async function follow(
+  config: ImageConfig,
+  { files, isThorough }: { readonly files: ProgramFiles; readonly isThorough: boolean },
+  look: Look,
+): Promise<void> {
   const seen = new Set<string>();
   let asked = startedPrograms(config);
   for (let round = 0; round < maxRounds && asked.length > 0; round += 1) {
-    const found = await files.heads(asked);
+    const found = await files.heads(asked, { isThorough });
     const next: Program[] = [];
     for (const [index, file] of found.entries()) {
       if (file === undefined || seen.has(file.path)) continue;

@@ -7,6 +7,7 @@ import type { DockerConfig } from './docker-config.ts';
 import { platformName } from './platforms.ts';
 import { builderFiles, daemonFiles, type ProgramFiles } from './program-files.ts';
 import { stillRefused } from './judge-image.ts';
+import { sourceTags } from './source-hash.ts';
 import { verifyImage, type PlatformImage } from './verify-image.ts';
 
 /** What the registry holds under the one tag that was pushed. */
@@ -59,13 +60,19 @@ export async function verify({ image, tag, from, anotherRuns }: PushedImage, run
   });
   draft.verification = verification;
   const [failed] = verification.failed;
-  if (failed !== undefined && isRefused({ hash: observed.source.hash, digest: image.digest }, image.tags)) {
-    throw stillRefused(image.digest, failed);
-  }
+  if (failed !== undefined && (await wasRefused(run))) throw stillRefused(image, failed);
   for (const line of verification.confirmed) progress.info(`Checked: ${line}`);
   for (const line of verification.unchecked) progress.info(`Not checked: ${line}`);
-  for (const line of verification.failed) {
-    draft.remarks.push(`Not checked: ${line}`);
-    progress.warn(`Not checked: ${line}`);
+  for (const line of [...verification.failed.map((what) => `Not checked: ${what}`), ...verification.left]) {
+    draft.remarks.push(line);
+    progress.warn(line);
   }
+}
+
+/** Was an image of this source refused, by now? Another run may have looked at it while this one could not. */
+async function wasRefused({ inputs, observed, ports }: Run): Promise<boolean> {
+  const { hash } = observed.source;
+  const now = await ports.registry.images(inputs.repository, sourceTags(hash));
+  const images = [...observed.images.values(), ...(now?.images.values() ?? [])];
+  return images.some(({ digest, tags }) => isRefused({ hash, digest }, tags));
 }

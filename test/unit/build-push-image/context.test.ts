@@ -242,10 +242,10 @@ describe('secret files that are sent with the context', () => {
 
   test.each(['buildx', 'docker'] as const)('by their real place, as the ignore file has it: %s', async (kind) => {
     const hidden = { b: 'outside.txt', c: 'app/private/key.pem' };
-    expect(await exposed({ a: 'app/.npmrc', ...hidden }, { kind })).toEqual(['a=app/.npmrc with app']);
+    expect(await exposed({ a: 'app/.npmrc', ...hidden }, { kind })).toEqual(['a=app/.npmrc in app']);
     expect(await exposed({ a: 'app/link.txt', b: 'way-in.txt', c: 'app/private/public/cert.pem' }, { kind })).toEqual([
-      'b=way-in.txt with app',
-      'c=app/private/public/cert.pem with app',
+      'b=way-in.txt in app',
+      'c=app/private/public/cert.pem in app',
     ]);
     expect(await exposed({}, { kind })).toEqual([]);
   });
@@ -253,7 +253,7 @@ describe('secret files that are sent with the context', () => {
   test('of a named context, by its own ignore file', async () => {
     const files = { a: 'web/key.pem', b: 'web/hidden.pem' };
     expect(await exposed(files)).toEqual([]);
-    expect(await exposed(files, { named: 'web' })).toEqual(['a=web/key.pem with web']);
+    expect(await exposed(files, { named: 'web' })).toEqual(['a=web/key.pem in web']);
   });
 });
 

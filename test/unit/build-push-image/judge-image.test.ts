@@ -6,6 +6,7 @@ import {
 } from '../../../actions/build-push-image/src/judge-image.ts';
 import { platformOf } from '../../../actions/build-push-image/src/platforms.ts';
 import { arm64, elf, script, x86 } from './image-kit.ts';
+import { image } from './kit.ts';
 
 const digest = 'sha256:index';
 const asked = (...names: readonly string[]) => names.map(platformOf);
@@ -95,9 +96,13 @@ test.each([
 );
 
 test('what is wrong is told line by line, with what to do', () => {
-  const error = architectureMismatch(['/a in the linux/arm64 image is an x86-64 program', '/b …'], digest);
+  const found = image('a', ['src-1', 'buildcache']);
+  const error = architectureMismatch(['/a in the linux/arm64 image is an x86-64 program', '/b …'], found);
   expect(error.message).toBe(
-    '/a in the linux/arm64 image is an x86-64 program\n/b …\nThis is sha256:index; it was given no tag.',
+    `/a in the linux/arm64 image is an x86-64 program\n/b …\nThis is ${found.digest}; it was given no tag.`,
+  );
+  expect(architectureMismatch([], { ...found, tags: ['src-1', 'v1', 'latest'] }).message).toContain(
+    'Earlier runs gave it "v1", "latest"',
   );
   expect([error.code, error.hint]).toEqual(['ArchitectureMismatch', expect.stringContaining('$TARGETARCH')]);
 });

@@ -135,9 +135,11 @@ test('the image of this source was refused: built anew, and an older one that wa
   const bad = image('bad', [`${src}-2`], Date.UTC(2026, 0, 5));
   const refused = { ...bad, tags: [...bad.tags, refusalTag({ hash, digest: bad.digest })] };
   const plan = planBuild(inputs(), observed({ images: tagged(refused), repository: immutable }));
-  expect([plan.outcome, plan.reason]).toEqual(['built', `the image of this source (${bad.digest}) was refused before`]);
-  expect(plan.steps).toContainEqual(expect.objectContaining({ kind: 'build', tag: src }));
+  expect([plan.outcome, plan.reason]).toEqual(['built', 'the image of this source was refused before']);
+  expect(plan.steps).toContainEqual(expect.objectContaining({ kind: 'build', tag: src, fresh: true }));
   expect(planBuild(inputs(), observed({ images: tagged(refused, old) })).image).toEqual(old);
+  const taken = observed({ images: tagged({ ...refused, tags: [...refused.tags, commit] }), repository: immutable });
+  expect(refusal(() => planBuild(inputs(), taken)).message).toContain('asked for is a source whose image was refused');
   // Also where it was found to be good at first.
   const both = { ...refused, tags: [...refused.tags, recordTag({ hash, digest: bad.digest }, { commit, ms: 1 })] };
   expect(planBuild(inputs(), observed({ images: tagged(both) })).outcome).toBe('built');
@@ -161,20 +163,11 @@ test('the image of this source is in ECR’s archive: built anew, under a tag th
 
 test('a secret that a RUN mounts and nobody gives is told before it is built', () => {
   const { source } = observed();
-  const dockerfile = [
-    'FROM scratch',
-    'RUN --mount=type=secret,id=given --mount=type=cache,id=cached,target=/c true',
-    'RUN --mount=type=secret,id=file --mount=type=secret,id=lost,required=true true',
-    'RUN --mount=target=/run/secrets/by-name,type=secret true',
-    'RUN --mount=type=secret,id=lost true && echo --mount=type=secret,id=text',
-    'RUN --mount=type=secret,id=$VARIABLE true',
-  ].join('\n');
+  const mount = (id: string): string => `RUN --mount=type=secret,id=${id} true`;
+  const dockerfile = ['FROM scratch', mount('given'), mount('file'), mount('lost')].join('\n');
   const given = inputs({ secrets: 'given=1', 'secret-files': 'file=x.file' });
   const { warnings } = planBuild(given, observed({ source: { ...source, dockerfile } }));
-  expect(warnings.map((line) => /^Line (\d) .* the secret "([^"]+)"/.exec(line)?.slice(1))).toEqual([
-    ['3', 'lost'],
-    ['4', 'by-name'],
-  ]);
+  expect(warnings).toEqual([expect.stringMatching(/^Line 4 of the Dockerfile mounts the secret "lost"/)]);
 });
 
 describe('the layer cache', () => {
@@ -359,10 +352,10 @@ describe('what is refused before anything is done', () => {
 
   test('a secret file that is sent with the context', () => {
     const { source } = observed();
-    const seen = observed({ source: { ...source, exposed: ['npm=app/.npmrc with app', 'ca=app/ca.pem with app'] } });
+    const seen = observed({ source: { ...source, exposed: ['npm=app/.npmrc in app', 'ca=app/ca.pem in app'] } });
     const error = refusal(() => planBuild(inputs({ context: 'app' }), seen));
     expect(error.code).toBe('SecretInContext');
-    expect(error.message).toContain('into the image: npm=app/.npmrc with app, ca=app/ca.pem with app.');
+    expect(error.message).toContain('into the image: npm=app/.npmrc in app, ca=app/ca.pem in app.');
     expect(error.hint).toContain('.dockerignore');
   });
 

@@ -51,6 +51,20 @@ describe('outputs', () => {
     });
   });
 
+  test('of a reuse: its size is compared with what a wanted tag named before', () => {
+    const sized = (name: string, size: number) => {
+      const layers = [{ digest: `sha256:${size}`, size }];
+      const manifest = JSON.stringify({ name, layers });
+      return { ...built(name, name === 'now' ? [`src-${hash}`] : ['latest']), manifest };
+    };
+    const [now, before] = [sized('now', 3000), sized('before', 1000)];
+    const seen = observed({ images: tagged(now, before) });
+    const result: Result = { ...success, outcome: 'reused', image: now, pushed: false, putTags: ['latest'] };
+    expect(report(work({ tags: 'v1\nlatest' }, seen), result).summary).toMatch(
+      /\*\*Size\*\* \| 3\.0 kB compressed, 1 layer; \+2\.0 kB against sha256:\w{12}, 1 of the layers new/,
+    );
+  });
+
   test('of a dry run: what is certain already, and nothing else', () => {
     expect(report(work(), undefined)).toMatchObject({
       outputs: { image: '', digest: '', tags: '', outcome: 'planned', changed: 'false' },

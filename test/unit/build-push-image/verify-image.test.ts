@@ -74,6 +74,7 @@ describe('the platform', () => {
       confirmed: ['for linux/arm64, as asked', '/app/server in the linux/arm64 image is an AArch64 program'],
       unchecked: [],
       failed: [],
+      left: [],
     });
   });
 
@@ -150,6 +151,7 @@ describe('the program', () => {
       ],
       unchecked: [],
       failed: [],
+      left: [],
     });
     for (const wrong of ['/bin/sh', '/venv/bin/python3.11']) {
       await expect(image(config, { ...files, [wrong]: x86 })).rejects.toThrow(`${wrong} in the linux/arm64 image`);
@@ -240,6 +242,7 @@ describe('what cannot be read', () => {
       confirmed: ['for linux/arm64, as asked'],
       unchecked: [],
       failed: ['the program of the linux/arm64 image: ERROR: docker took longer than 20 s'],
+      left: [],
     });
   });
 });
