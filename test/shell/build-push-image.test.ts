@@ -1,4 +1,4 @@
-import { recordTag } from '../../actions/build-push-image/src/build-record.ts';
+import { recordTag, refusalTag } from '../../actions/build-push-image/src/build-record.ts';
 import { planLines } from '../../actions/build-push-image/src/report.ts';
 import { describe, expect, test } from '@jest/globals';
 import { commit, immutable } from '../unit/build-push-image/kit.ts';
@@ -194,6 +194,21 @@ describe('building, and not building again', () => {
     registry.calls.length = 0;
     await run(mine);
     expect(registry.calls.slice(0, 5)).toEqual(['images', 'repository', 'allImages', 'lifecyclePolicy', 'images']);
+  });
+
+  test('what was refused is not what a new image is compared with', async () => {
+    const { run, tree, registry } = world();
+    const first = await run(mine);
+    tree.sha256 = 'tree-2';
+    const { outputs } = await run(mine);
+    const [hash, digest] = [outputs['source-hash'] ?? '', outputs['digest'] ?? ''];
+    registry.tags.set(refusalTag({ hash, digest }), digest);
+    tree.sha256 = 'tree-3';
+    const asked: unknown[] = [];
+    const images = registry.images.bind(registry);
+    registry.images = (name, tags) => (asked.push(tags), images(name, tags));
+    await run(mine);
+    expect(asked[1]).toEqual([`src-${first.outputs['source-hash']}`]);
   });
 
   test('a new tag goes on the image that is there; an edit builds', async () => {

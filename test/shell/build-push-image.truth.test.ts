@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { refusalTag } from '../../actions/build-push-image/src/build-record.ts';
+import { recordTag, refusalTag } from '../../actions/build-push-image/src/build-record.ts';
 import { arm64, script, x86 } from '../unit/build-push-image/image-kit.ts';
 import { commit, immutable } from '../unit/build-push-image/kit.ts';
 import { digestOf, mine, world } from './build-push-image.fakes.ts';
@@ -323,6 +323,22 @@ describe('another run was first', () => {
     expect(plan.reason).toBe('the image of this source was refused before');
     expect(outputs).toMatchObject({ outcome: 'built', digest: digestOf(fixed.manifestOf('tree-1')), tags: commit });
   });
+});
+
+test('another run’s image that was looked at is not refused for what docker said of ours', async () => {
+  const w = truthful();
+  const other = w.manifestOf('another run');
+  w.registry.known = immutable;
+  w.docker.onPush = () => {
+    const src = [...w.registry.tags.keys()].at(-1) ?? '';
+    w.registry.push(src, other);
+    const of = { hash: src.replace('src-', ''), digest: digestOf(other) };
+    w.registry.push(recordTag(of, { commit, ms: 1 }), other);
+  };
+  expect((await w.run(mine)).failure?.code).toBe('DigestMismatch');
+  expect([...w.registry.tags.keys()].filter((tag) => tag.endsWith('.refused'))).toEqual([]);
+  w.docker.onPush = () => undefined;
+  expect((await w.run(mine)).outputs).toMatchObject({ outcome: 'reused', digest: digestOf(other) });
 });
 
 test('nothing that is masked is a part of what is handed on', async () => {

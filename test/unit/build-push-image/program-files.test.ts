@@ -110,6 +110,14 @@ describe('in a builder outside the daemon', () => {
     ]);
   });
 
+  test('thoroughly, none is taken for granted', async () => {
+    const { files: lent, asked } = open();
+    const twice = at('node', '/usr/local/sbin/node', '/bin/node', '/usr/bin/node');
+    expect((await lent.heads([twice], { isThorough: true }))[0]?.path).toBe('/bin/node');
+    expect(asked).toHaveLength(1);
+    expect(asked[0]?.stdin).toContain('COPY --from=image /usr/local/sbin/nod[e] /0/0/');
+  });
+
   test('else one more searches for all that is asked for', async () => {
     const { files: lent, asked } = open();
     const found = await lent.heads([at('/app/server'), node, at('/usr/bin/env'), at('/usr/bin/absent')]);

@@ -40,6 +40,15 @@ test('in RUN alone, as flags, and not put off', () => {
   expect(ids(lines)).toEqual(['8 second', '8 third']);
 });
 
+test('of a stage that many ways lead to, once and in no time', () => {
+  const lines = Array.from({ length: 60 }, (_, index) =>
+    index === 0
+      ? ['FROM scratch', run('type=secret,id=a')]
+      : [`FROM scratch`, `COPY --from=${index - 1} /a /a`, `COPY --from=${Math.max(0, index - 2)} /b /b`],
+  );
+  expect(ids(lines.flat())).toEqual(['2 a']);
+});
+
 test('of the stages that are built', () => {
   const lines = [
     'FROM scratch AS Base',
@@ -64,5 +73,8 @@ test('of the stages that are built', () => {
   expect(ids(lines, 'gone')).toEqual([]);
   // A stage that starts from an image of its own name.
   expect(ids(['FROM app AS app', run('type=secret,id=a')])).toEqual(['2 a']);
+  // A stage that comes later is none yet: this is an image.
+  const later = ['FROM scratch AS app', 'COPY --from=later /a /a', 'FROM scratch AS later', run('type=secret,id=a')];
+  expect(ids(later, 'app')).toEqual([]);
   expect(ids(['ARG A', run('type=secret,id=early')])).toEqual([]);
 });
