@@ -325,6 +325,22 @@ describe('another run was first', () => {
   });
 });
 
+test('another run with the same daemon took the name before ours was pushed: its image is used', async () => {
+  const w = truthful();
+  const other = w.manifestOf('another run');
+  w.registry.known = immutable;
+  w.docker.buildx = 'docker';
+  w.docker.onPush = () => {
+    const src = [...w.registry.tags.keys()].at(-1) ?? '';
+    w.registry.push(src, other);
+    const repoDigests = [`localhost:5000/app@${digestOf(other)}`];
+    w.docker.local.set(`localhost:5000/app:${src}`, { id: 'sha256:1', repoDigests });
+  };
+  const { failure, outputs } = await w.run(mine);
+  expect([failure, outputs['digest']]).toEqual([undefined, digestOf(other)]);
+  expect(w.programs.asked[0]?.line).toContain(`localhost:5000/app@${digestOf(other)}`);
+});
+
 test('another run’s image that was looked at is not refused for what docker said of ours', async () => {
   const w = truthful();
   const other = w.manifestOf('another run');

@@ -5,7 +5,8 @@ import type { Run } from './apply.ts';
 import { buildCommand } from './build-command.ts';
 import { metadataDigest, pushedDigest } from './build-log.ts';
 import { buildError, builtFrom, pinBases, stream, type Shell } from './building.ts';
-import { lastLine, login } from './docker.ts';
+import { isOutsideDaemon } from './builder.ts';
+import { inspectImage, lastLine, login } from './docker.ts';
 import type { DockerConfig } from './docker-config.ts';
 import { failedStep } from './failed-step.ts';
 import { readSize } from './image-size.ts';
@@ -113,7 +114,8 @@ async function confirm(tag: string, pushed: Pushed, run: Run): Promise<RegistryI
     progress.info(`The registry confirms ${image.digest}`);
     return image;
   }
-  if (draft.mutability !== undefined && isFixed(draft.mutability, tag)) {
+  const isKept = draft.mutability !== undefined && isFixed(draft.mutability, tag);
+  if (isKept && !(await isDaemons(image, tag, run))) {
     throw new ActionError(
       'DigestMismatch',
       `docker pushed ${pushed.digest} as "${tag}", which nobody can move, and there the registry has ${image.digest}.`,
@@ -124,6 +126,16 @@ async function confirm(tag: string, pushed: Pushed, run: Run): Promise<RegistryI
     `Another run pushed the same source right after: its image ${image.digest} is used, not ${pushed.digest}.`,
   );
   return image;
+}
+
+/**
+ * Did the daemon here push it under this name? Of two runs at once with one daemon, the later build takes the name before the earlier one is
+ * pushed; and buildx tells what it built, not what the daemon then pushed.
+ */
+async function isDaemons(image: RegistryImage, tag: string, { observed, draft, ports }: Run): Promise<boolean> {
+  if (isOutsideDaemon(observed.builder)) return false;
+  const local = await inspectImage(ports.docker, `${draft.repositoryUri ?? ''}:${tag}`);
+  return local?.repoDigests.some((entry) => entry.endsWith(`@${image.digest}`)) === true;
 }
 
 async function newToken({ ports }: Run): Promise<RegistryLogin> {
