@@ -327,7 +327,7 @@ describe('against answers that the emulator does not give', () => {
     const found = await ecr.images('app', ['a', 'b', 'c']);
     expect([...(found?.images.keys() ?? [])]).toEqual(['b']);
     expect(found?.archived).toEqual(new Set(['a']));
-    expect(seen[1]?.body).not.toHaveProperty('imageIds', expect.arrayContaining([{ imageTag: 'a' }]));
+    expect(seen[1]?.body['imageIds']).toEqual([{ imageTag: 'b' }, { imageTag: 'c' }]);
   });
 
   test('a token that is none', async () => {

@@ -19,6 +19,21 @@ function truthful({ architecture = 'amd64', program = x86 }: { architecture?: st
 }
 const looks = ({ programs }: ReturnType<typeof truthful>) => programs.asked.map(({ line }) => line.split(' ')[0]);
 
+/** A run that ends before it looks at what it pushed. */
+async function killedAfterPush(
+  { ports, run }: ReturnType<typeof truthful>,
+  inputs: Readonly<Record<string, string>>,
+): Promise<void> {
+  const { openContent } = ports;
+  Object.assign(ports, {
+    openContent: () => {
+      throw new Error('the process is killed');
+    },
+  });
+  await expect(run(inputs)).rejects.toThrow('killed');
+  Object.assign(ports, { openContent });
+}
+
 describe('what was pushed is looked at', () => {
   test('before any tag, with the private login, and told in log and summary', async () => {
     const w = truthful();
@@ -98,14 +113,7 @@ describe('what was pushed is looked at', () => {
 
   test('a run that ended between push and check: the next one checks what it finds, and builds nothing', async () => {
     const w = truthful();
-    const open = w.ports.openContent;
-    Object.assign(w.ports, {
-      openContent: () => {
-        throw new Error('the process is killed');
-      },
-    });
-    await expect(w.run(mine)).rejects.toThrow('killed');
-    Object.assign(w.ports, { openContent: open });
+    await killedAfterPush(w, mine);
     expect((await w.run(mine)).outputs).toMatchObject({ outcome: 'reused', tags: commit });
     expect(w.docker.did('build ')).toHaveLength(1);
     // Now it is on record.
@@ -176,14 +184,7 @@ describe('what was pushed is looked at', () => {
     const w = truthful({ architecture: 'arm64', program: arm64 });
     const inputs = { ...mine, platforms: 'linux/arm64' };
     w.docker.buildx = 'docker';
-    const open = w.ports.openContent;
-    Object.assign(w.ports, {
-      openContent: () => {
-        throw new Error('killed');
-      },
-    });
-    await expect(w.run(inputs)).rejects.toThrow('killed');
-    Object.assign(w.ports, { openContent: open });
+    await killedAfterPush(w, inputs);
     const { outputs } = await w.run(inputs);
     expect(outputs['outcome']).toBe('reused');
     expect(w.programs.asked[0]).toMatchObject({

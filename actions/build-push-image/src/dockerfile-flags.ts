@@ -52,8 +52,16 @@ export function keyValue(text: string): readonly [key: string, value: string | u
   return equals < 0 ? [text, undefined] : [text.slice(0, equals), text.slice(equals + 1)];
 }
 
+/** The options of `RUN --mount`, in order, their names in lower case as docker compares them. Undefined when it is no mount. */
+export function mountOptions(mount: string): readonly (readonly [name: string, value: string])[] | undefined {
+  return csvFields(mount)?.map((field) => {
+    const [name, value = ''] = keyValue(field);
+    return [name.toLowerCase(), value];
+  });
+}
+
 /** The value of `RUN --mount`: a line of CSV. Undefined when it is none. */
-export function csvFields(line: string): readonly string[] | undefined {
+function csvFields(line: string): readonly string[] | undefined {
   if (line === '') return undefined;
   const fields: string[] = [];
   const field = /(?:"((?:[^"]|"")*)"|([^",]*))(,|$)/y;

@@ -1,6 +1,6 @@
 import { parseImageRef } from '../../../shared/core/image-ref.ts';
 import { contextName, emptyImage } from './build-contexts.ts';
-import { csvFields, keyValue } from './dockerfile-flags.ts';
+import { keyValue, mountOptions } from './dockerfile-flags.ts';
 import { readDockerfile, readFrom, type Instruction } from './dockerfile-text.ts';
 import { goSpace } from './go-space.ts';
 import { normalPlatform } from './platforms.ts';
@@ -168,10 +168,7 @@ function only(value: string | undefined): readonly string[] | undefined {
 
 /** Undefined when it is no mount. */
 function mountedFrom(mount = ''): readonly string[] | undefined {
-  return csvFields(mount)?.flatMap((field) => {
-    const [key, value = ''] = keyValue(field);
-    return key.toLowerCase() === 'from' ? [value] : [];
-  });
+  return mountOptions(mount)?.flatMap(([name, value]) => (name === 'from' ? [value] : []));
 }
 
 interface Variables {

@@ -60,6 +60,10 @@ export interface Disk {
 export const sourceTagPrefix = 'src-';
 export const cacheTag = 'buildcache';
 
+export function isOwnTag(tag: string): boolean {
+  return tag.startsWith(sourceTagPrefix) || tag.startsWith(cacheTag);
+}
+
 const repositoryName: Parser<string> = {
   accepted: 'the name of an ECR repository without its host, e.g. "my-app" or "team/my-app"',
   parse: (text) =>
@@ -261,7 +265,7 @@ export function repositoryUri({ registry, repository }: Inputs, uri: string | un
 function wantedTags(read: InputReader, sha: string): readonly string[] {
   const tags = [...new Set(read.list('tags', imageTag))];
   for (const tag of tags) {
-    if (tag.startsWith(sourceTagPrefix) || tag.startsWith(cacheTag)) {
+    if (isOwnTag(tag)) {
       read.problem(
         'tags',
         tag,

@@ -1,7 +1,7 @@
 import type { RegistryImage } from '../../../shared/aws/ecr.ts';
 import { ActionError } from '../../../shared/core/errors.ts';
 import { describeMachine, readElf, runsOn } from './elf.ts';
-import { cacheTag, sourceTagPrefix } from './inputs.ts';
+import { isOwnTag } from './inputs.ts';
 import { platformName, serves, type Platform } from './platforms.ts';
 
 /** A manifest of one platform: what its index and what its own configuration say of it. */
@@ -18,7 +18,7 @@ const again = 'This image is never used again: the next run builds the source an
 
 /** Which image, and what names it all the same: an earlier run may have been unable to look. */
 function whichImage({ digest, tags }: Pick<RegistryImage, 'digest' | 'tags'>): string {
-  const given = tags.filter((tag) => !tag.startsWith(sourceTagPrefix) && !tag.startsWith(cacheTag));
+  const given = tags.filter((tag) => !isOwnTag(tag));
   return given.length === 0
     ? `This is ${digest}; it was given no tag.`
     : `This is ${digest}. Earlier runs gave it ${given.map((tag) => `"${tag}"`).join(', ')}: move or remove that.`;

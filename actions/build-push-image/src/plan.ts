@@ -1,7 +1,7 @@
 import type { RegistryImage, TagMutability } from '../../../shared/aws/ecr.ts';
 import { PreconditionError } from '../../../shared/core/errors.ts';
 import { usesRegistryCache } from './builder.ts';
-import { cacheTag, sourceTagPrefix, type Inputs } from './inputs.ts';
+import { cacheTag, isOwnTag, type Inputs } from './inputs.ts';
 import { expiryRules, expiryWarnings } from './lifecycle.ts';
 import { archivedImage, isFixed, matchesWildcard, takenHint } from './mutability.ts';
 import type { Observed } from './observe.ts';
@@ -161,7 +161,7 @@ function expiring(
   if (stock === undefined) return [];
   const watched = new Map<string, string>();
   for (const { digest, tags } of stock.images) {
-    const moving = tags.filter((tag) => !tag.startsWith(sourceTagPrefix) && !tag.startsWith(cacheTag));
+    const moving = tags.filter((tag) => !isOwnTag(tag));
     const names = moving.filter((tag) => isMoving(repository?.tags, tag));
     if (names.length > 0) watched.set(digest, `The image of ${names.map((tag) => `"${tag}"`).join(', ')}`);
   }

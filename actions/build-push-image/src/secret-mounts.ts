@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { csvFields, keyValue } from './dockerfile-flags.ts';
+import { keyValue, mountOptions } from './dockerfile-flags.ts';
 import { readDockerfile, readFrom, type Instruction } from './dockerfile-text.ts';
 import { sources } from './dockerfile.ts';
 
@@ -60,13 +60,7 @@ function needed(stages: readonly Stage[], target: string | undefined): readonly 
 function mounts({ name, flags, startLine }: Instruction): readonly SecretMount[] {
   return (name === 'RUN' ? flags : []).flatMap((flag) => {
     const [key, value = ''] = keyValue(flag.slice(2));
-    const written = key === 'mount' ? (csvFields(value) ?? []) : [];
-    const fields = new Map(
-      written.map((field) => {
-        const [option, given = ''] = keyValue(field);
-        return [option.toLowerCase(), given];
-      }),
-    );
+    const fields = new Map(key === 'mount' ? mountOptions(value) : []);
     if (fields.get('type') !== 'secret' || fields.has('required')) return [];
     const first = (...options: readonly string[]): string | undefined =>
       options.map((option) => fields.get(option)).find((given) => given !== undefined);

@@ -7,11 +7,11 @@ const run = (mount: string) => `RUN --mount=${mount} true`;
 
 test.each([
   ['type=secret,id=npm', ['2 npm']],
-  ['id=npm,type=secret,target=/root/.npmrc', ['2 npm']],
+  ['id=npm,type=secret,target=/srv/.npmrc', ['2 npm']],
   ['TYPE=secret,ID=npm', ['2 npm']],
   ['type=secret,target=/run/secrets/npm', ['2 npm']],
   ['type=secret,dst=/run/secrets/npm', ['2 npm']],
-  ['type=secret,source=npm,id=other,target=/root/.npmrc', ['2 npm']],
+  ['type=secret,source=npm,id=other,target=/srv/.npmrc', ['2 npm']],
   ['type=secret,src=npm,env=TOKEN', ['2 npm']],
   // These say themselves whether it must be there.
   ['type=secret,id=npm,required', []],
