@@ -326,20 +326,33 @@ describe('another run was first', () => {
   });
 });
 
-test('another run with the same daemon took the name before ours was pushed: its image is used', async () => {
-  const w = truthful();
-  const other = w.manifestOf('another run');
-  w.registry.known = immutable;
-  w.docker.buildx = 'docker';
-  w.docker.onPush = () => {
-    const src = [...w.registry.tags.keys()].at(-1) ?? '';
-    w.registry.push(src, other);
-    const repoDigests = [`localhost:5000/app@${digestOf(other)}`];
-    w.docker.local.set(`localhost:5000/app:${src}`, { id: 'sha256:1', repoDigests });
+describe('another run with the same daemon took the name before ours was pushed', () => {
+  const raced = (id: string): ReturnType<typeof truthful> => {
+    const w = truthful();
+    const other = w.manifestOf('another');
+    w.registry.known = immutable;
+    w.docker.buildx = 'docker';
+    w.docker.onPush = () => {
+      w.registry.push([...w.registry.tags.keys()].at(-1) ?? '', other);
+      const name = `localhost:5000/app@${digestOf(other)}`;
+      w.docker.local.set(name, { id, repoDigests: [name] });
+    };
+    return w;
   };
-  const { failure, outputs } = await w.run(mine);
-  expect([failure, outputs['digest']]).toEqual([undefined, digestOf(other)]);
-  expect(w.programs.asked[0]?.line).toContain(`localhost:5000/app@${digestOf(other)}`);
+
+  test.each([
+    ['its image was pushed, which is told and used', 'sha256:1', true],
+    // Asked for the digest of a name that another image has by then, buildx tells the id of its own.
+    ['ours was pushed, and buildx could only tell its id', digestOf(truthful().manifestOf('tree-1')), false],
+  ])('%s', async (_, id, isWarned) => {
+    const w = raced(id);
+    const digest = digestOf(w.manifestOf('another'));
+    const { failure, outputs } = await w.run(mine);
+    expect([failure, outputs['digest']]).toEqual([undefined, digest]);
+    expect(w.programs.asked[0]?.line).toContain(`localhost:5000/app@${digest}`);
+    expect(w.log.some((line) => line.startsWith('warning: Another run pushed the same source'))).toBe(isWarned);
+    expect(w.log.includes(`The registry confirms ${digest}`)).toBe(!isWarned);
+  });
 });
 
 test('another run’s image that was looked at is not refused for what docker said of ours', async () => {

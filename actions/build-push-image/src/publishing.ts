@@ -6,7 +6,7 @@ import { buildCommand } from './build-command.ts';
 import { metadataDigest, pushedDigest } from './build-log.ts';
 import { buildError, builtFrom, pinBases, stream, type Shell } from './building.ts';
 import { isOutsideDaemon } from './builder.ts';
-import { inspectImage, lastLine, login } from './docker.ts';
+import { inspectImage, lastLine, login, type LocalImage } from './docker.ts';
 import type { DockerConfig } from './docker-config.ts';
 import { failedStep } from './failed-step.ts';
 import { readSize } from './image-size.ts';
@@ -110,32 +110,32 @@ async function confirm(tag: string, pushed: Pushed, run: Run): Promise<RegistryI
     return image;
   }
   draft.pushed = true;
-  if (pushed.digest === undefined || pushed.digest === image.digest) {
+  const told = pushed.digest;
+  const local = told === undefined || told === image.digest ? undefined : await daemonsOwn(image, run);
+  // With the daemon's own builder, buildx tells the image's id when another build took its name before it could ask for the digest.
+  if (told === undefined || told === image.digest || told === local?.id) {
     progress.info(`The registry confirms ${image.digest}`);
     return image;
   }
   const isKept = draft.mutability !== undefined && isFixed(draft.mutability, tag);
-  if (isKept && !(await isDaemons(image, tag, run))) {
+  if (isKept && local === undefined) {
     throw new ActionError(
       'DigestMismatch',
-      `docker pushed ${pushed.digest} as "${tag}", which nobody can move, and there the registry has ${image.digest}.`,
+      `docker pushed ${told} as "${tag}", which nobody can move, and there the registry has ${image.digest}.`,
       { fault: 'cloud', hint: 'What was pushed is not what is there: nothing was tagged. Run again to build it anew.' },
     );
   }
-  progress.warn(
-    `Another run pushed the same source right after: its image ${image.digest} is used, not ${pushed.digest}.`,
-  );
+  progress.warn(`Another run pushed the same source right after: its image ${image.digest} is used, not ${told}.`);
   return image;
 }
 
 /**
- * Did the daemon here push it under this name? Of two runs at once with one daemon, the later build takes the name before the earlier one is
- * pushed; and buildx tells what it built, not what the daemon then pushed.
+ * The image that the daemon here pushed, whatever its name is by now: of two runs at once with one daemon, the later build takes the name,
+ * and what the earlier one then pushes may be the later one's image.
  */
-async function isDaemons(image: RegistryImage, tag: string, { observed, draft, ports }: Run): Promise<boolean> {
-  if (isOutsideDaemon(observed.builder)) return false;
-  const local = await inspectImage(ports.docker, `${draft.repositoryUri ?? ''}:${tag}`);
-  return local?.repoDigests.some((entry) => entry.endsWith(`@${image.digest}`)) === true;
+async function daemonsOwn(image: RegistryImage, { observed, draft, ports }: Run): Promise<LocalImage | undefined> {
+  if (isOutsideDaemon(observed.builder)) return undefined;
+  return inspectImage(ports.docker, `${draft.repositoryUri ?? ''}@${image.digest}`);
 }
 
 async function newToken({ ports }: Run): Promise<RegistryLogin> {

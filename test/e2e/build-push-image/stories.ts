@@ -135,6 +135,36 @@ export function stories(kind: BuilderKind, tools?: BuildTools): void {
     expect(runs.every(({ left }) => left.length === 0)).toBe(true);
   });
 
+  test('two runs at once, and the second builds while the first is pushing: both green, one digest', async () => {
+    const story = rig.story('race-name', { mutability: 'IMMUTABLE_WITH_EXCLUSION', exclusions: ['buildcache*'] });
+    await story.write({ Dockerfile: dockerfile, hello: 'race' });
+    // The second to look goes on when the first has pushed, whose push ends when the second has pushed too.
+    let [looks, pushes] = [0, 0];
+    const looked = Promise.withResolvers<undefined>();
+    const pushed = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()] as const;
+    rig.registry.fault = ({ operation, reference }) => {
+      if (operation === 'BatchGetImage' && looks < 2) {
+        looks += 1;
+        if (looks === 1) return { run: () => looked.promise };
+        looked.resolve(undefined);
+        return { run: () => pushed[0].promise };
+      }
+      if (operation !== 'PUT manifest' || !reference.startsWith('src-') || pushes >= 2) return undefined;
+      pushed[pushes]!.resolve(undefined);
+      pushes += 1;
+      return { run: () => pushed[1].promise };
+    };
+    const runs = await Promise.all(
+      ['one', 'two'].map((revision) =>
+        story.build({ tags: 'v1', labels: `org.opencontainers.image.revision=${revision}` }),
+      ),
+    );
+    for (const run of runs) green(run);
+    expect(pushes).toBe(2);
+    expect(new Set(runs.map(({ outputs }) => outputs['digest']))).toEqual(story.sources);
+    expect(story.sources).toEqual(new Set([story.tags['v1']]));
+  });
+
   test('a run that looks while another has pushed and is not through: both green, one digest, built once', async () => {
     const story = rig.story('overtaken', { mutability: 'IMMUTABLE_WITH_EXCLUSION', exclusions: ['buildcache*'] });
     await story.write({ Dockerfile: dockerfile, hello: 'overtaken' });
