@@ -353,6 +353,12 @@ describe('another run with the same daemon took the name before ours was pushed'
     expect(w.log.some((line) => line.startsWith('warning: Another run pushed the same source'))).toBe(isWarned);
     expect(w.log.includes(`The registry confirms ${digest}`)).toBe(!isWarned);
   });
+
+  test('what a builder beside the daemon pushed, the daemon has no say in', async () => {
+    const w = raced('sha256:1');
+    w.docker.buildx = 'remote';
+    expect((await w.run(mine)).failure?.code).toBe('DigestMismatch');
+  });
 });
 
 test('another run’s image that was looked at is not refused for what docker said of ours', async () => {
