@@ -50,9 +50,8 @@ describe('what was pushed is looked at', () => {
     });
     const { outputs, summary, failure } = await w.run(mine);
     expect(failure).toBeUndefined();
-    const src = `src-${outputs['source-hash']}`;
     expect(w.programs.asked.map(({ line }) => line)).toEqual([
-      `create --name private-1 localhost:5000/app:${src}`,
+      `create --name private-1 localhost:5000/app@${outputs['digest']}`,
       'cp --follow-link private-1:/app/server -',
       'rm --force --volumes private-1',
     ]);

@@ -115,7 +115,7 @@ async function perform(step: Step, run: Run): Promise<void> {
     case 'push':
       return orRefused(run, () => publish(step, run));
     case 'check':
-      return orRefused(run, () => check(step, run));
+      return orRefused(run, () => check(run));
     case 'record':
       return record(run);
     case 'scan':

@@ -18,7 +18,6 @@ import { verify } from './verifying.ts';
 type BuildStep = Step & { readonly kind: 'build' };
 type PushStep = Step & { readonly kind: 'push' };
 type PublishStep = BuildStep | PushStep;
-type CheckStep = Step & { readonly kind: 'check' };
 
 /** What came of a build and its push: docker's word for its digest, or what kept it (perhaps only another run with the same source). */
 type Sent = { readonly kind: 'pushed'; readonly digest: string | undefined } | PushFailure;
@@ -45,7 +44,7 @@ export async function publish(step: PublishStep, run: Run): Promise<void> {
     draft.publishedIn = step.kind === 'build' ? tookMs : undefined;
     const from = step.kind === 'build' ? 'builder' : 'archive';
     const anotherRuns = pushed.kind === 'lost-race' || (pushed.digest ?? image.digest) !== image.digest;
-    await verify({ image, tag: step.tag, from, anotherRuns }, run, { host, basic: token().basic, config });
+    await verify({ image, from, anotherRuns }, run, { host, basic: token().basic, config });
     draft.size = await readSize(image, run.inputs.repository, ports.registry).catch((error: unknown) => {
       if (!(error instanceof AwsError)) throw error;
       progress.info(`How large it is could not be read: ${error.message}`);
@@ -55,11 +54,11 @@ export async function publish(step: PublishStep, run: Run): Promise<void> {
 }
 
 /** Is what another run pushed what was asked for? Nothing is built. */
-export async function check({ tag }: CheckStep, run: Run): Promise<void> {
+export async function check(run: Run): Promise<void> {
   const { image } = run.draft;
   if (image === undefined) return;
   await loggedIn(run, ({ host, config, token }) =>
-    verify({ image, tag, from: 'builder', anotherRuns: true }, run, { host, basic: token().basic, config }),
+    verify({ image, from: 'builder', anotherRuns: true }, run, { host, basic: token().basic, config }),
   );
 }
 

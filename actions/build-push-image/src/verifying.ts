@@ -10,13 +10,12 @@ import { stillRefused } from './judge-image.ts';
 import { sourceTags } from './source-hash.ts';
 import { verifyImage, type PlatformImage } from './verify-image.ts';
 
-/** What the registry holds under the one tag that was pushed. */
+/** What the registry holds of what was pushed. */
 export interface PushedImage {
   readonly image: RegistryImage;
-  readonly tag: string;
   /** The builder made it, or it was in an archive that the daemon loaded. */
   readonly from: 'builder' | 'archive';
-  /** Another run pushed it: the daemon here has an image of its own under the tag. */
+  /** Another run pushed it: the daemon here need not have it. */
   readonly anotherRuns: boolean;
 }
 
@@ -31,7 +30,7 @@ export interface Access {
 const timeouts = { own: 20_000, anothers: 120_000 } as const;
 
 /** Before any wanted tag names the image. Throws when it is not what was asked for, or nobody can tell; programs that cannot be looked at are told. */
-export async function verify({ image, tag, from, anotherRuns }: PushedImage, run: Run, access: Access): Promise<void> {
+export async function verify({ image, from, anotherRuns }: PushedImage, run: Run, access: Access): Promise<void> {
   const { inputs, observed, ports, draft, progress } = run;
   const { host, basic, config } = access;
   const { builder } = observed;
@@ -44,10 +43,10 @@ export async function verify({ image, tag, from, anotherRuns }: PushedImage, run
     const platform = platformName(one.config.platform);
     if (isOutside) return builderFiles({ name: `${uri}@${one.digest}`, platform }, reach);
     containers += 1;
-    // Another run's image the daemon has to fetch first.
+    // Not by the tag, which another build may have taken meanwhile. Of an index the daemon knows the whole; what it has to fetch, it gets by itself.
     const located = anotherRuns
       ? { name: `${uri}@${one.digest}`, platform }
-      : { name: `${uri}:${tag}`, platform: one.isListed ? platform : undefined };
+      : { name: `${uri}@${image.digest}`, platform: one.isListed ? platform : undefined };
     return daemonFiles(located, `${basename(config.directory)}-${containers}`, reach);
   };
   const verification = await verifyImage({
