@@ -56,7 +56,7 @@ type Figures = ReadonlyMap<BuildTool, Readonly<Record<Scenario, readonly Cost[]>
 
 /**
  * The same source delivered by us and by what a user would run instead, into one registry on loopback that counts. All tools take turns.
- * About three minutes for the small image, and fifteen for the big one, which takes 25 GB of disk meanwhile. `hashing` alone takes one, and no docker.
+ * About three minutes for the small image, and fifteen for the big one, which takes up to 40 GB of disk meanwhile. `hashing` alone takes one, and no docker.
  */
 export async function build(words: readonly string[]): Promise<void> {
   const wanted = buildWords.filter((word) => words.includes(word));
