@@ -13,7 +13,7 @@ import { readSize } from './image-size.ts';
 import { isFixed } from './mutability.ts';
 import type { Step } from './plan.ts';
 import { lastComplaint, pushComplaint, pushFailure, type PushFailure } from './push-failure.ts';
-import { verify } from './verifying.ts';
+import { verify, type PushedImage } from './verifying.ts';
 
 type BuildStep = Step & { readonly kind: 'build' };
 type PushStep = Step & { readonly kind: 'push' };
@@ -40,10 +40,9 @@ export async function publish(step: PublishStep, run: Run): Promise<void> {
     const pushed = await sendTwice(send, run, renew);
     const tookMs = ports.clock.now() - started;
     progress.info(`${step.kind === 'build' ? 'Built and pushed' : 'Pushed'} in ${humanDuration(tookMs)}`);
-    const image = await confirm(step.tag, pushed, run);
+    const { image, anotherRuns } = await confirm(step.tag, pushed, run);
     draft.publishedIn = step.kind === 'build' ? tookMs : undefined;
     const from = step.kind === 'build' ? 'builder' : 'archive';
-    const anotherRuns = pushed.kind === 'lost-race' || (pushed.digest ?? image.digest) !== image.digest;
     await verify({ image, from, anotherRuns }, run, { host, basic: token().basic, config });
     draft.size = await readSize(image, run.inputs.repository, ports.registry).catch((error: unknown) => {
       if (!(error instanceof AwsError)) throw error;
@@ -93,7 +92,7 @@ async function loggedIn(run: Run, work: (session: Session) => Promise<void>): Pr
 }
 
 /** The registry's word, not docker's, is what is handed on. */
-async function confirm(tag: string, pushed: Pushed, run: Run): Promise<RegistryImage> {
+async function confirm(tag: string, pushed: Pushed, run: Run): Promise<Pick<PushedImage, 'image' | 'anotherRuns'>> {
   const { inputs, ports, draft, progress } = run;
   const image = (await ports.registry.images(inputs.repository, [tag]))?.images.get(tag);
   if (image === undefined) {
@@ -106,15 +105,15 @@ async function confirm(tag: string, pushed: Pushed, run: Run): Promise<RegistryI
   if (pushed.kind === 'lost-race') {
     draft.outcome = 'reused';
     progress.info(`Another run pushed the same source meanwhile: its image is used, ${image.digest}`);
-    return image;
+    return { image, anotherRuns: true };
   }
   draft.pushed = true;
-  const told = pushed.digest;
-  const local = told === undefined || told === image.digest ? undefined : await daemonsOwn(image, run);
+  const told = pushed.digest ?? image.digest;
+  const local = told === image.digest ? undefined : await daemonsOwn(image, run);
   // With the daemon's own builder, buildx tells the image's id when another build took its name before it could ask for the digest.
-  if (told === undefined || told === image.digest || told === local?.id) {
+  if (told === image.digest || told === local?.id) {
     progress.info(`The registry confirms ${image.digest}`);
-    return image;
+    return { image, anotherRuns: false };
   }
   const isKept = draft.mutability !== undefined && isFixed(draft.mutability, tag);
   if (isKept && local === undefined) {
@@ -125,7 +124,7 @@ async function confirm(tag: string, pushed: Pushed, run: Run): Promise<RegistryI
     );
   }
   progress.warn(`Another run pushed the same source right after: its image ${image.digest} is used, not ${told}.`);
-  return image;
+  return { image, anotherRuns: true };
 }
 
 /**
